@@ -1,0 +1,520 @@
+"""A classifier made of clusters: encode, cluster, then name the clusters."""
+
+from inspect import signature
+from numbers import Integral
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.cluster import KMeans
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+    get_tags,
+)
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+def _seed_unset(estimator, random_state):
+    """Draw a seed for every ``random_state`` in the estimator that is None."""
+    unset = {
+        name: random_state.randint(np.iinfo(np.int32).max)
+        for name, value in sorted(estimator.get_params(deep=True).items())
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    }
+    if unset:
+        estimator.set_params(**unset)
+
+
+def _number_parameter(clusterer):
+    """Name the parameter that holds the number of clusters; None without one."""
+    is_mixture = isinstance(clusterer, GaussianMixture | BayesianGaussianMixture)
+    name = "n_components" if is_mixture else "n_clusters"
+    return name if name in clusterer.get_params(deep=False) else None
+
+
+def _number_is_open(clusterer):
+    """Tell whether the clusterer still has its default number of clusters."""
+    name = _number_parameter(clusterer)
+    if name is None:
+        return False
+    return (
+        getattr(clusterer, name) == signature(type(clusterer)).parameters[name].default
+    )
+
+
+def _split_labels(y, unlabeled):
+    """Return which samples have a label, as a mask, and the labels of those."""
+    if not hasattr(y, "dtype"):
+        # [1, 2, "?"] would become strings, and the classes 1 and 2 with them.
+        y = np.array(y, dtype=object)
+    y = column_or_1d(y, warn=True)
+    if unlabeled is None:
+        is_labeled = np.ones(len(y), dtype=bool)
+    elif not (is_scalar_nan(unlabeled) or is_pandas_na(unlabeled)):
+        is_labeled = np.asarray(y != unlabeled, dtype=bool)
+    elif y.dtype == object:
+        is_missing = [v is None or is_scalar_nan(v) or is_pandas_na(v) for v in y]
+        is_labeled = ~np.array(is_missing, dtype=bool)
+    else:
+        is_labeled = y == y  # only NaN differs from itself
+    labels = y[is_labeled]
+    if len(labels) == 0:
+        raise ValueError(
+            "y labels no sample: at least one needs a label"
+            + (f" other than unlabeled={unlabeled!r}." if len(y) else ".")
+        )
+
+    if labels.dtype == object:
+        are_strings = [isinstance(label, str) for label in labels]
+        if not any(are_strings):
+            labels = np.array(labels.tolist())
+        elif not all(are_strings):
+            raise ValueError("y mixes strings with labels of other types.")
+    assert_all_finite(labels, input_name="y")
+    # Not check_classification_targets: it warns of a regression where there are few
+    # samples a class, and one label a class is how this classifier is meant to be used.
+    kind = type_of_target(labels, input_name="y")
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"Unknown label type: {kind}. y must hold one class label a sample."
+        )
+    return is_labeled, labels
+
+
+def _name_clusters(contingency, assignment):
+    """Choose a class for each cluster.
+
+    Parameters
+    ----------
+    contingency : ndarray of shape (n_classes, n_clusters)
+        How many labelled samples of a class lie in a cluster.
+
+    assignment : {"hungarian", "majority"}
+        The rule, see `ClusterClassifier`.
+
+    Returns
+    -------
+    names : ndarray of shape (n_clusters,)
+        The row of each cluster's class; -1 where nothing speaks for any class.
+    """
+    n_classes, n_clusters = contingency.shape
+    most = contingency.max(axis=0)
+    is_best = contingency == most  # every class, where a cluster has no label at all
+    names = np.where(most > 0, is_best.argmax(axis=0), -1)
+    if assignment == "hungarian":
+        # Among the matchings with the most agreement take one that loses the fewest
+        # votes of the clusters it names. It matters where there are more clusters than
+        # classes: a class that wins nowhere then gets a cluster that nobody needs.
+        worth = contingency * (contingency.sum() + 1) + (contingency - most)
+        classes, clusters = linear_sum_assignment(worth, maximize=True)
+    else:
+        # Open are the clusters where several classes are best. They share out the
+        # classes that have no cluster yet, where there are votes for it before where
+        # there are none (hence the factor: no number of voteless pairs outweighs one).
+        is_open = is_best.sum(axis=0) > 1
+        is_free = ~np.isin(np.arange(n_classes), names[~is_open])
+        may_take = is_free[:, np.newaxis] & is_open & is_best
+        worth = np.where(may_take, contingency * (n_clusters + 1) + 1, 0)
+        classes, clusters = linear_sum_assignment(worth, maximize=True)
+        taken = may_take[classes, clusters]
+        classes, clusters = classes[taken], clusters[taken]
+    names[clusters] = classes
+    return names
+
+
+class ClusterClassifier(ClassifierMixin, BaseEstimator):
+    """Classifier that clusters the samples and names each cluster after a class.
+
+    The encoder turns samples into codes, the clusterer groups the codes, and the
+    labels, which neither of them ever sees, only say which cluster is which class. So
+    a few labels suffice: mark the samples that have none by `unlabeled`, or fit
+    without labels, look at the sample most typical of each cluster
+    (`exemplar_indices_`), and name the clusters by `map_labels`.
+
+    Parameters
+    ----------
+    encoder : transformer, default=None
+        What turns samples into codes, for example a
+        :class:`~skae.AutoEncoderTransformer`. It is cloned, fitted without labels, and
+        gets `X` as it came, images too. One that is fitted already is given as
+        ``FrozenEstimator(encoder)``. None takes the features as they are.
+
+    clusterer : clusterer, default=None
+        What groups the codes: any clusterer of scikit-learn, or a Gaussian mixture;
+        None means ``KMeans(n_init=10)``. One without `predict` is carried on to new
+        samples by the five nearest training samples in code space.
+
+    n_clusters : int, default=None
+        Number of clusters. It is handed to the clusterer, and wins over the
+        clusterer's own; clusterers that find their number themselves, and pipelines,
+        are left alone. None means: as many as there are classes among the labelled
+        samples, unless the clusterer has a number other than its default.
+
+    assignment : {"hungarian", "majority"}, default="hungarian"
+        How clusters get their names from the labelled samples in them.
+
+        - "hungarian": first one cluster for each class, so that the most samples
+          agree (the Hungarian algorithm [1]_); then surplus clusters by majority.
+        - "majority": each cluster by the majority of its own labels. The Hungarian
+          algorithm settles ties, and clusters without any label, in favour of classes
+          that have no cluster yet. Better where labels are few.
+
+        A cluster without any label for which no class is left is named like the
+        nearest cluster.
+
+    unlabeled : object, default=None
+        The value of `y` that marks a sample without a label, such as -1, ``"?"`` or
+        ``np.nan`` (which stands for None and ``pandas.NA`` in `y` too). None means
+        that all samples are labelled.
+
+    random_state : int, RandomState instance or None, default=None
+        Gives their seeds to the encoder and the clusterer, and to the estimators in
+        them, where their own `random_state` is None.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted; the cluster numbers after a `fit` without `y`.
+
+    encoder_ : transformer or None
+        The fitted encoder.
+
+    clusterer_ : clusterer
+        The fitted clusterer. It may number its clusters in its own way.
+
+    labels_ : ndarray of shape (n_samples,)
+        The cluster of each training sample, from 0 to ``n_clusters - 1``.
+
+    cluster_to_class_ : ndarray of shape (n_clusters,)
+        The class of each cluster.
+
+    contingency_matrix_ : ndarray of shape (n_classes, n_clusters)
+        How many labelled samples of each class lie in each cluster.
+
+    exemplar_indices_ : ndarray of shape (n_clusters,)
+        Index into the training `X` of the sample most typical of each cluster, the one
+        nearest to the mean of its cluster: the samples to label first.
+
+    n_features_in_ : int
+        Number of features seen during `fit`, where the encoder counts them.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen during `fit`, where `X` names all of them.
+
+    See Also
+    --------
+    skae.metrics.clustering_accuracy : Accuracy of clusters under their best naming.
+    sklearn.cluster.KMeans : The clusterer used by default.
+    sklearn.semi_supervised.LabelSpreading : Learns from few labels along a graph.
+
+    Notes
+    -----
+    Noise, the negative labels of clusterers such as DBSCAN, is no cluster: such
+    samples join the cluster that is nearest to them, and have no say in where it lies.
+
+    `score` counts all samples that it is given; leave unlabelled ones out.
+
+    References
+    ----------
+    .. [1] H. W. Kuhn, "The Hungarian method for the assignment problem", Naval
+       Research Logistics Quarterly 2, 1955.
+
+    Examples
+    --------
+    Without a single label, find out which ten digits to look at. Ten labels then
+    make a classifier:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae import ClusterClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> classifier = ClusterClassifier(PCA(16), n_clusters=10, random_state=0).fit(X)
+    >>> to_label = classifier.exemplar_indices_
+    >>> to_label.shape
+    (10,)
+    >>> classifier.map_labels(X[to_label], y[to_label]).score(X, y) > 0.7
+    True
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012
+        "encoder": [HasMethods(["fit", "transform"]), None],
+        "clusterer": [HasMethods("fit_predict"), HasMethods(["fit", "predict"]), None],
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "assignment": [StrOptions({"hungarian", "majority"})],
+        "unlabeled": "no_validation",
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        encoder=None,
+        clusterer=None,
+        *,
+        n_clusters=None,
+        assignment="hungarian",
+        unlabeled=None,
+        random_state=None,
+    ):
+        self.encoder = encoder
+        self.clusterer = clusterer
+        self.n_clusters = n_clusters
+        self.assignment = assignment
+        self.unlabeled = unlabeled
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Cluster all samples, then name the clusters from the labelled ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or what the encoder accepts
+            The training samples.
+
+        y : array-like of shape (n_samples,), default=None
+            Their classes, of any type; the value `unlabeled` marks samples without
+            one. Of `y` the clustering sees at most the number of classes. Without `y`
+            the classes are the cluster numbers.
+
+        Returns
+        -------
+        self : ClusterClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If `X` or `y` is not valid, if no sample is labelled, if neither `y` nor a
+            parameter tells the number of clusters, or if all samples are noise.
+        """
+        if self.encoder is None:
+            X = validate_data(self, X, dtype=[np.float64, np.float32])
+        if y is not None:
+            is_labeled, labels = _split_labels(y, self.unlabeled)
+            check_consistent_length(X, is_labeled)
+
+        clusterer = (
+            KMeans(n_init=10) if self.clusterer is None else clone(self.clusterer)
+        )
+        n_clusters = self.n_clusters
+        if n_clusters is None and _number_is_open(clusterer):
+            if y is None:
+                raise ValueError(
+                    "This ClusterClassifier requires y to be passed, but the target y "
+                    "is None. Pass y, or say how many clusters there are, for example "
+                    "n_clusters=10."
+                )
+            n_clusters = len(np.unique(labels))
+        number_parameter = _number_parameter(clusterer)
+        if n_clusters is not None and number_parameter is not None:
+            clusterer.set_params(**{number_parameter: n_clusters})
+
+        random_state = check_random_state(self.random_state)
+        codes = self._fit_encoder(X, random_state)
+        self._fit_clusterer(clusterer, codes, random_state)
+        if y is None:
+            return self._name(self.labels_, self.labels_)
+        return self._name(self.labels_[is_labeled], labels)
+
+    def map_labels(self, X, y):
+        """Name the clusters anew from labelled samples, without clustering again.
+
+        Replaces `classes_`, `contingency_matrix_` and `cluster_to_class_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or what the encoder accepts
+            Samples, those of `fit` or others.
+
+        y : array-like of shape (n_samples,)
+            Their classes, of any type; the value `unlabeled` marks samples without
+            one.
+
+        Returns
+        -------
+        self : ClusterClassifier
+            The classifier with its clusters named.
+
+        Raises
+        ------
+        ValueError
+            If `X` or `y` is not valid, or if no sample is labelled.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        is_labeled, labels = _split_labels(y, self.unlabeled)
+        codes = self._encode(X)
+        check_consistent_length(codes, is_labeled)
+        return self._name(self._assign(codes)[is_labeled], labels)
+
+    def predict(self, X):
+        """Predict the class of each sample: that of the cluster it belongs to.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or what the encoder accepts
+            The samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The classes, the most probable ones of `predict_proba`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Tell how much each sample belongs to each class.
+
+        A cluster counts as a round Gaussian about its mean, as wide as the clusters
+        are on average; the score of a class is that of its best cluster. The class of
+        the cluster that the clusterer chooses always comes first, also where the
+        clusterer sees it differently from the Gaussians.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or what the encoder accepts
+            The samples.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; rows sum to 1. A class that no cluster is named
+            after has 0.
+        """
+        check_is_fitted(self)
+        memberships = self._memberships(self._encode(X))
+        scores = np.empty((len(memberships), len(self.classes_)))
+        for column, label in enumerate(self.classes_):
+            own = memberships[:, self.cluster_to_class_ == label]
+            scores[:, column] = own.max(axis=1, initial=0.0)
+        return scores / scores.sum(axis=1, keepdims=True)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.n_clusters is None and self.clusterer is None
+        if self.encoder is not None:
+            tags.input_tags = get_tags(self.encoder).input_tags
+        return tags
+
+    def _fit_encoder(self, X, random_state):
+        """Fit `encoder_` and return the codes of X."""
+        if self.encoder is None:
+            self.encoder_ = None
+            codes = X
+        else:
+            self.encoder_ = clone(self.encoder)
+            _seed_unset(self.encoder_, random_state)
+            if hasattr(self.encoder_, "fit_transform"):
+                codes = self.encoder_.fit_transform(X)
+            else:  # a FrozenEstimator, whose `fit` does nothing but needs a y
+                codes = self.encoder_.fit(X, None).transform(X)
+            for name in ("n_features_in_", "feature_names_in_"):
+                vars(self).pop(name, None)  # of an earlier fit
+                if hasattr(self.encoder_, name):
+                    setattr(self, name, getattr(self.encoder_, name))
+            codes = check_array(codes, dtype=[np.float64, np.float32])
+        # k-means fitted on one of the two types refuses to predict on the other.
+        self._code_dtype = codes.dtype
+        return codes
+
+    def _encode(self, X):
+        """Return the codes of X, of the type that the clusterer was fitted on."""
+        if self.encoder_ is None:
+            return validate_data(self, X, dtype=self._code_dtype, reset=False)
+        return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
+
+    def _fit_clusterer(self, clusterer, codes, random_state):
+        """Fit `clusterer_` and learn where its clusters lie."""
+        _seed_unset(clusterer, random_state)
+        self.clusterer_ = clusterer
+        if hasattr(clusterer, "fit_predict"):
+            found = np.asarray(clusterer.fit_predict(codes))
+        else:
+            found = np.asarray(clusterer.fit(codes, None).predict(codes))
+        is_core = found >= 0  # the rest is noise
+        if not is_core.any():
+            raise ValueError(
+                f"{clusterer} found no cluster: it takes all {len(codes)} samples for "
+                "noise. Change its parameters."
+            )
+
+        # From here on clusters are numbered 0, 1, ..., whatever the clusterer does.
+        self._found_numbers, core_labels = np.unique(
+            found[is_core], return_inverse=True
+        )
+        n_clusters = len(self._found_numbers)
+        self._means = np.empty((n_clusters, codes.shape[1]))
+        self.exemplar_indices_ = np.empty(n_clusters, dtype=np.intp)
+        core = np.flatnonzero(is_core)
+        scatter = 0.0
+        for cluster in range(n_clusters):
+            members = core[core_labels == cluster]
+            own_codes = codes[members].astype(np.float64)
+            self._means[cluster] = own_codes.mean(axis=0)
+            distances = ((own_codes - self._means[cluster]) ** 2).sum(axis=1)
+            self.exemplar_indices_[cluster] = members[distances.argmin()]
+            scatter += distances.sum()
+        self._variance = scatter / (len(core) * codes.shape[1])
+
+        self._neighbors = None
+        if not hasattr(clusterer, "predict"):
+            self._neighbors = KNeighborsClassifier(
+                n_neighbors=min(5, len(core)), weights="distance"
+            ).fit(codes[core], core_labels)
+        self.labels_ = np.empty(len(codes), dtype=np.intp)
+        self.labels_[is_core] = core_labels
+        if not is_core.all():
+            self.labels_[~is_core] = self._assign(codes[~is_core])
+
+    def _assign(self, codes):
+        """Return the cluster of each code."""
+        if self._neighbors is not None:
+            return self._neighbors.predict(codes)
+        found = np.asarray(self.clusterer_.predict(codes))
+        labels = np.searchsorted(self._found_numbers, found)
+        labels = labels.clip(max=len(self._found_numbers) - 1)
+        # Noise, or a component of a mixture that no training sample belongs to.
+        is_lost = self._found_numbers[labels] != found
+        if is_lost.any():
+            labels[is_lost] = cdist(codes[is_lost], self._means).argmin(axis=1)
+        return labels
+
+    def _memberships(self, codes):
+        """Return p(cluster | code) up to a factor for each code."""
+        distances = cdist(codes, self._means, "sqeuclidean")
+        distances -= distances.min(axis=1, keepdims=True)
+        # Where all samples lie on their means the nearest cluster takes everything.
+        width = max(2 * self._variance, np.finfo(np.float64).tiny)
+        with np.errstate(over="ignore"):  # exp(-inf) is the 0 it should be
+            memberships = np.exp(-distances / width)
+        # The clusterer has the last word, ties included.
+        rows = np.arange(len(codes))
+        best = memberships.max(axis=1)
+        memberships[rows, self._assign(codes)] = best * (1 + 1e-6)
+        return memberships
+
+    def _name(self, clusters, labels):
+        """Name the clusters, given the cluster and the label of some samples."""
+        classes, rows = np.unique(labels, return_inverse=True)
+        contingency = np.zeros((len(classes), len(self._means)), dtype=np.int64)
+        np.add.at(contingency, (rows, clusters), 1)
+        names = _name_clusters(contingency, self.assignment)
+        is_named = names >= 0
+        if not is_named.all():
+            distances = cdist(self._means[~is_named], self._means[is_named])
+            names[~is_named] = names[is_named][distances.argmin(axis=1)]
+        self.classes_ = classes
+        self.contingency_matrix_ = contingency
+        self.cluster_to_class_ = classes[names]
+        return self

@@ -1,0 +1,81 @@
+"""Seeds and generators: an int ``random_state`` alone decides the result."""
+
+import contextlib
+import random
+import threading
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+# The global generators belong to the whole process: whoever borrows them does so alone.
+_borrowing = threading.RLock()
+
+
+def draw_seed(random_state):
+    """Draw one seed, as every scikit-learn estimator draws from its ``random_state``.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        An int gives the same seed each time; None draws from NumPy's generator.
+
+    Returns
+    -------
+    int
+        Between 0 and 2**31 - 2.
+    """
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def make_generator(seed, *stream, device="cpu"):
+    """Make a torch generator that shares its state with nobody.
+
+    Parameters
+    ----------
+    seed : int
+        As :func:`draw_seed` gives it.
+    *stream : int
+        Numbers that tell apart the uses of one seed, such as the epoch.
+    device : torch.device or str, default="cpu"
+        Where the random numbers are drawn.
+
+    Returns
+    -------
+    torch.Generator
+        Independent of the generators of other streams of the same seed.
+    """
+    mixed = np.random.SeedSequence([seed, *stream]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device=device).manual_seed(int(mixed >> np.uint64(1)))
+
+
+@contextlib.contextmanager
+def isolated_generators(seed, device):
+    """Seed the global generators of Python, NumPy and torch, and put them back after.
+
+    Weight initialization and a user's own module can only draw from the global
+    generators. Inside this context they draw from seeded ones, and outside nobody
+    notices. One thread at a time can be inside.
+
+    Parameters
+    ----------
+    seed : int
+        Seed for all of them.
+    device : torch.device
+        The device whose generator is seeded too.
+
+    Yields
+    ------
+    None
+    """
+    devices = [device] if device.type == "cuda" else []
+    with _borrowing, torch.random.fork_rng(devices=devices):
+        python_state, numpy_state = random.getstate(), np.random.get_state()
+        try:
+            random.seed(seed)
+            np.random.seed(seed)
+            torch.manual_seed(seed)
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)

@@ -1,0 +1,18 @@
+"""The one training loop: a skorch net over batches sliced from memory."""
+
+from skae._training.batches import Batches, Rows, spread_rows
+from skae._training.callbacks import KeepBestWeights, ProgressBar
+from skae._training.compute_dtype import resolve_compute_dtype
+from skae._training.net import TrainingNet
+from skae._training.objective import ReconstructionObjective
+
+__all__ = [
+    "Batches",
+    "KeepBestWeights",
+    "ProgressBar",
+    "ReconstructionObjective",
+    "Rows",
+    "TrainingNet",
+    "resolve_compute_dtype",
+    "spread_rows",
+]

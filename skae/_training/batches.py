@@ -1,0 +1,290 @@
+"""Rows of an array as tensors, and mini-batches of them in a new order each epoch.
+
+Nothing here copies the data: a block of rows is gathered, converted and moved to the
+device just before it is used. Memory maps that are larger than a window are read
+through it, so that the data may be larger than memory.
+"""
+
+import numpy as np
+import torch
+
+# A memory map larger than this is read through a window of this many bytes.
+WINDOW_BYTES = 2**28
+# Rows are gathered in blocks of about this many numbers: large enough that the calls
+# do not matter, small enough to stay in the processor's cache.
+BLOCK_SIZE = 2**20
+
+
+def spread_rows(array, n_rows=10_000):
+    """Give at most ``n_rows`` rows, spread evenly over the array.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_samples, n_features)
+        The data.
+    n_rows : int, default=10_000
+        How many rows at most.
+
+    Returns
+    -------
+    ndarray
+        A view, if the array is small enough; the first row is always there.
+    """
+    return array[:: -(-len(array) // n_rows)]
+
+
+def _is_memory_mapped(array):
+    # Validation strips the memmap class from an array but leaves it as the base.
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
+
+
+class _Writeable:
+    """The memory of a read-only array, declared writeable.
+
+    torch has no read-only tensors and warns about such memory; here it is only read.
+    """
+
+    def __init__(self, array):
+        self.array = array  # keeps the memory alive
+        interface = dict(array.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+
+
+def _as_tensor(array):
+    """Share the memory of an array with a tensor, also if it is read-only."""
+    return torch.from_numpy(
+        array if array.flags.writeable else np.asarray(_Writeable(array))
+    )
+
+
+class Rows:
+    """The rows of an array as float tensors ``(x * unit - offset) / scale``.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_samples, n_features), C-contiguous
+        The data, of a type that torch knows; shared, never copied as a whole.
+    device : torch.device
+        Where the tensors are wanted. The data moves there as a whole if it fits.
+    dtype : torch.dtype, default=torch.float32
+        Type of the tensors.
+    unit : float, default=1.0
+        What one in the array means, 1/255 for images of bytes.
+    offset : ndarray of shape (n_features,), default=None
+        What becomes zero; None for zero itself.
+    scale : float, default=1.0
+        What becomes one.
+    """
+
+    def __init__(
+        self, array, device, dtype=torch.float32, unit=1.0, offset=None, scale=1.0
+    ):
+        self.array = array
+        self.device = device
+        self.dtype = dtype
+        self.factor = unit / scale
+        self.shift = None
+        self.tensor = _as_tensor(array)
+        if device.type == "cuda":
+            # A fixed share of what the device has, not of what is free just now.
+            memory = torch.cuda.get_device_properties(device).total_memory
+            if array.nbytes <= memory // 2:
+                self.tensor = self.tensor.to(device)
+        if offset is not None:
+            # Data of float64 is centred in float64, where nothing is lost.
+            kind = torch.float64 if array.dtype == np.float64 else torch.float32
+            self.shift = torch.from_numpy(-offset / scale).to(self.tensor.device, kind)
+
+    def __len__(self):
+        return len(self.array)
+
+    @property
+    def in_window(self):
+        """Whether the data is to be read through a window."""
+        return self.array.nbytes > WINDOW_BYTES and _is_memory_mapped(self.array)
+
+    def window(self, array):
+        """Give other rows of the same meaning.
+
+        Parameters
+        ----------
+        array : ndarray of shape (n_rows, n_features)
+            Rows copied from the data.
+
+        Returns
+        -------
+        Rows
+            Them, converted as these.
+        """
+        rows = object.__new__(Rows)
+        rows.__dict__.update(self.__dict__, array=array, tensor=torch.from_numpy(array))
+        return rows
+
+    def _convert(self, block):
+        if self.shift is not None:
+            block = torch.add(self.shift, block, alpha=self.factor)
+        elif self.factor != 1.0:
+            block = block.to(self.dtype) * self.factor
+        return block.to(self.device, self.dtype)
+
+    def slice(self, start, stop):
+        """Give neighbouring rows.
+
+        Parameters
+        ----------
+        start, stop : int
+            From which row to before which.
+
+        Returns
+        -------
+        torch.Tensor of shape (stop - start, n_features)
+            The rows; they may share the data's memory.
+        """
+        return self._convert(self.tensor[start:stop])
+
+    def take(self, index):
+        """Give rows by number.
+
+        Parameters
+        ----------
+        index : torch.Tensor of shape (n_rows,)
+            Numbers of the rows, on the data's device.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_rows, n_features)
+            The rows.
+        """
+        return self._convert(self.tensor.index_select(0, index))
+
+
+class Batches:
+    """Mini-batches of matching rows.
+
+    Each iteration is one epoch. Data in memory is shuffled row by row. Data read
+    through a window is shuffled twice: runs of ``batch_size`` neighbouring rows are
+    drawn at random from the whole file into the window, and the rows in the window
+    are shuffled.
+
+    Parameters
+    ----------
+    *rows : Rows
+        Inputs, and targets if they differ from them; all of one length.
+    batch_size : int
+        Rows a batch.
+    generator : torch.Generator, default=None
+        Draws the order of the rows. None keeps the order as it is.
+    runs : ndarray of int, default=None
+        Which runs to use, as :meth:`split` gives them; None for all.
+    prepare : callable, default=None
+        Turns the tensors of a batch into input and target, for instance by corrupting
+        the input.
+    """
+
+    def __init__(self, *rows, batch_size, generator=None, runs=None, prepare=None):
+        self.rows = rows
+        self.batch_size = batch_size
+        self.generator = generator
+        self.prepare = prepare
+        n_samples = len(rows[0])
+        self.in_window = any(r.in_window for r in rows)
+        # A run is what stays together on its way from the file into the window.
+        self.run_length = batch_size if self.in_window else 1
+        self.runs = runs
+        self.n_runs = -(-n_samples // self.run_length) if runs is None else len(runs)
+
+    def split(self, split):
+        """Divide the data in two.
+
+        Parameters
+        ----------
+        split : callable
+            Divides an array of numbers in two, for instance scikit-learn's
+            ``train_test_split`` with its parameters bound.
+
+        Returns
+        -------
+        training : Batches
+            Shuffled as these.
+        validation : Batches
+            Without shuffling and without ``prepare``'s randomness in the order.
+        """
+        training, validation = split(np.arange(self.n_runs))
+        return (
+            Batches(
+                *self.rows,
+                batch_size=self.batch_size,
+                generator=self.generator,
+                runs=training,
+                prepare=self.prepare,
+            ),
+            Batches(
+                *self.rows,
+                batch_size=self.batch_size,
+                runs=np.sort(validation),
+                prepare=self.prepare,
+            ),
+        )
+
+    def __len__(self):
+        return -(-self.n_runs * self.run_length // self.batch_size)
+
+    def _shuffled_runs(self):
+        if self.generator is not None:
+            order = torch.randperm(self.n_runs, generator=self.generator)
+        elif self.runs is None:
+            return torch.arange(self.n_runs)
+        else:
+            return torch.from_numpy(self.runs)
+        return order if self.runs is None else torch.from_numpy(self.runs)[order]
+
+    def _windows(self):
+        """Yield rows and the order in which to use them."""
+        runs = self._shuffled_runs()
+        if not self.in_window:
+            yield self.rows, runs
+            return
+        n_samples = len(self.rows[0])
+        row_bytes = sum(r.array.itemsize * r.array.shape[1] for r in self.rows)
+        runs_a_window = max(1, WINDOW_BYTES // (row_bytes * self.run_length))
+        buffers = [
+            np.empty(
+                (runs_a_window * self.run_length, r.array.shape[1]), r.array.dtype
+            )
+            for r in self.rows
+        ]
+        for chosen in runs.split(runs_a_window):
+            filled = 0
+            for run in chosen.tolist():
+                start = run * self.run_length
+                stop = min(start + self.run_length, n_samples)
+                for rows, buffer in zip(self.rows, buffers, strict=True):
+                    buffer[filled : filled + stop - start] = rows.array[start:stop]
+                filled += stop - start
+            if self.generator is None:
+                order = torch.arange(filled)
+            else:
+                order = torch.randperm(filled, generator=self.generator)
+            windows = [
+                r.window(buffer) for r, buffer in zip(self.rows, buffers, strict=True)
+            ]
+            yield windows, order
+
+    def __iter__(self):
+        widest = max(r.array.shape[1] for r in self.rows)
+        batches_a_block = max(1, BLOCK_SIZE // (self.batch_size * widest))
+        block_length = batches_a_block * self.batch_size
+        for rows, order in self._windows():
+            order = order.to(rows[0].tensor.device)
+            for index in order.split(block_length):
+                blocks = [r.take(index).split(self.batch_size) for r in rows]
+                for batch in zip(*blocks, strict=True):
+                    if self.prepare is not None:
+                        yield self.prepare(*batch)
+                    else:
+                        yield batch[0], batch[-1]

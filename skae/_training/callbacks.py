@@ -1,0 +1,53 @@
+"""The engine's own skorch callbacks: early stopping and the progress bar."""
+
+import torch
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+
+class KeepBestWeights(Callback):
+    """Stop when the validation loss no longer falls, and go back to the best weights.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without improvement after which training stops.
+    tol : float
+        By how much the loss must fall to count as an improvement.
+    """
+
+    def __init__(self, patience, tol):
+        self.patience = patience
+        self.tol = tol
+
+    def on_train_begin(self, net, **kwargs):  # noqa: D102
+        self.best_loss_, self.best_state_, self.n_stale_ = float("inf"), None, 0
+
+    def on_epoch_end(self, net, **kwargs):  # noqa: D102
+        loss = net.history[-1, "valid_loss"]
+        self.n_stale_ = 0 if loss < self.best_loss_ - self.tol else self.n_stale_ + 1
+        if loss < self.best_loss_:
+            self.best_loss_ = loss
+            state = net.module_.state_dict()
+            self.best_state_ = {name: t.clone() for name, t in state.items()}
+        net.stop_training_ = self.n_stale_ >= self.patience
+
+    def on_train_end(self, net, **kwargs):  # noqa: D102
+        with torch.no_grad():
+            net.module_.load_state_dict(self.best_state_)
+        self.best_state_ = None
+
+
+class ProgressBar(Callback):
+    """One bar over the epochs, with the losses beside it."""
+
+    def on_train_begin(self, net, **kwargs):  # noqa: D102
+        self.bar_ = tqdm(total=net.n_epochs_planned_, unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):  # noqa: D102
+        keys = [key for key in ("train_loss", "valid_loss") if key in net.history[-1]]
+        self.bar_.set_postfix({key: net.history[-1, key] for key in keys})
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):  # noqa: D102
+        self.bar_.close()

@@ -1,0 +1,259 @@
+"""The skorch net that trains every model of skae."""
+
+import math
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+
+from skae._training.gradient import make_gradient
+from skae._training.schedules import SCHEDULES
+from skae.exceptions import DivergenceError
+
+BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+# A fit that ends this many times above where it began has not learned but diverged.
+DIVERGENCE_FACTOR = 3.0
+# ... where a start below this counts as this, so that noise around zero is no matter.
+SMALLEST_START = 1e-3
+
+
+class TrainingNet(NeuralNet):
+    """A skorch net whose epochs run over :class:`Batches`.
+
+    Between the callbacks' epoch events it is a plain torch loop: no history and no
+    synchronization a batch. Only callbacks that ask for batch events get them, and
+    only then they cost something. Unlike skorch's ``fit``, :meth:`train` lets a
+    ``KeyboardInterrupt`` out.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        What is trained.
+    criterion : callable
+        The objective: gives a scalar for (module, x, target).
+    compute_dtype : torch.dtype, default=torch.float32
+        Type of the matrix products.
+    compile_step : bool, default=False
+        Use ``torch.compile``.
+    **kwargs : dict
+        Parameters of ``skorch.NeuralNet``.
+
+    Attributes
+    ----------
+    first_loss_ : float
+        Loss of the first batch before the first step.
+    stop_training_ : bool
+        A callback sets it to end the training after the epoch.
+    """
+
+    def __init__(
+        self,
+        module,
+        criterion,
+        *,
+        compute_dtype=torch.float32,
+        compile_step=False,
+        **kwargs,
+    ):
+        super().__init__(
+            module, criterion, train_split=None, verbose=0, device=None, **kwargs
+        )
+        self.compute_dtype = compute_dtype
+        self.compile_step = compile_step
+
+    @property
+    def _default_callbacks(self):
+        return []
+
+    def get_all_learnable_params(self):
+        """Give what the optimizer updates.
+
+        Returns
+        -------
+        list of (str, torch.nn.Parameter)
+            The module's parameters, or one vector of which they are views.
+        """
+        return self.gradient_.parameters
+
+    def initialize_optimizer(self, triggered_directly=None):
+        """Make the optimizer of the tensors that the gradient is taken for.
+
+        Parameters
+        ----------
+        triggered_directly : object, default=None
+            Unused, skorch's.
+
+        Returns
+        -------
+        self : TrainingNet
+            This net.
+        """
+        self.gradient_ = make_gradient(
+            self.module_, self.criterion_, self.compute_dtype, self.compile_step
+        )
+        return super().initialize_optimizer(triggered_directly)
+
+    def set_course(self, lr, schedule):
+        """Set the learning rate of the epochs to come.
+
+        Parameters
+        ----------
+        lr : float
+            The rate, or its peak.
+        schedule : {"constant", "cosine", "one_cycle"}
+            Its course over the steps of one call of :meth:`train`.
+        """
+        self.lr = lr
+        self.schedule_ = SCHEDULES[schedule]
+        self._set_rate(lr)
+
+    def _set_rate(self, rate):
+        for group in self.optimizer_.param_groups:
+            group["lr"] = rate
+
+    def _asked_for(self, event):
+        return any(
+            getattr(type(callback), event) is not getattr(Callback, event)
+            for _, callback in self.callbacks_
+        )
+
+    def train(self, training, validation=None, epochs=1):
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        training : Batches
+            What is learned from.
+        validation : Batches, default=None
+            What the loss is measured on after each epoch.
+        epochs : int, default=1
+            How many times over the training data, unless a callback stops it.
+
+        Returns
+        -------
+        self : TrainingNet
+            This net; the losses are in ``history``.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss is not finite or ends far above where it began.
+        """
+        self.stop_training_ = False
+        self.batch_events_ = any(self._asked_for(event) for event in BATCH_EVENTS)
+        self.n_epochs_planned_ = epochs
+        self.step_, self.n_steps_ = 0, epochs * len(training)
+        self.notify("on_train_begin", X=training, y=validation)
+        datasets = {"dataset_train": training, "dataset_valid": validation}
+        for _ in range(epochs):
+            self.notify("on_epoch_begin", **datasets)
+            self.module_.train()
+            self.run_single_epoch(training, True, "train", self.train_step)
+            if validation is not None:
+                self.module_.eval()
+                self.run_single_epoch(validation, False, "valid", self.validation_step)
+            self.notify("on_epoch_end", **datasets)
+            if self.stop_training_:
+                break
+        loss = self.history[-1, "train_loss"]
+        began = max(self.first_loss_, SMALLEST_START)
+        if loss > DIVERGENCE_FACTOR * began:
+            raise self._divergence(f"ended at {loss:.3g} and began at {began:.3g}")
+        self.notify("on_train_end", X=training, y=validation)
+        self.module_.eval()
+        return self
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run over the data once and record the mean loss.
+
+        Parameters
+        ----------
+        iterator : Batches
+            The data.
+        training : bool
+            Whether the weights are updated.
+        prefix : {"train", "valid"}
+            Where the loss goes in the history.
+        step_fn : callable
+            Called on each batch, gives its loss.
+        **fit_params : dict
+            Unused, skorch's.
+        """
+        total, n_rows, first_loss = None, 0, None
+        for batch in iterator:
+            if self.batch_events_:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            loss, length = step_fn(batch), len(batch[0])
+            if total is None:
+                total, first_loss = torch.zeros_like(loss), loss
+            total.add_(loss, alpha=length)
+            n_rows += length
+            if self.batch_events_:
+                self.history.record_batch(f"{prefix}_loss", loss.item())
+                self.history.record_batch(f"{prefix}_batch_size", length)
+                self.notify("on_batch_end", batch=batch, training=training, loss=loss)
+        # The one place where the host waits for the device.
+        mean = total.item() / n_rows
+        if not math.isfinite(mean):
+            raise self._divergence(f"is {mean}")
+        best = self.history[:, f"{prefix}_loss"] if len(self.history) > 1 else []
+        self.history.record(f"{prefix}_loss", mean)
+        self.history.record(f"{prefix}_loss_best", mean < min(best, default=math.inf))
+        if training and not hasattr(self, "first_loss_"):
+            self.first_loss_ = first_loss.item()
+
+    def train_step(self, batch, **fit_params):
+        """Update the weights on a batch.
+
+        Parameters
+        ----------
+        batch : (torch.Tensor, torch.Tensor)
+            Input and target.
+        **fit_params : dict
+            Unused, skorch's.
+
+        Returns
+        -------
+        torch.Tensor
+            The loss before the step.
+        """
+        if self.schedule_ is not None:
+            self._set_rate(self.lr * self.schedule_(self.step_ / self.n_steps_))
+        self.step_ += 1
+
+        def closure():
+            loss = self.gradient_(*batch)
+            if self.batch_events_:
+                self.notify(
+                    "on_grad_computed",
+                    named_parameters=self.get_all_learnable_params(),
+                    batch=batch,
+                    training=True,
+                )
+            return loss
+
+        return self.optimizer_.step(closure)
+
+    @torch.no_grad()
+    def validation_step(self, batch, **fit_params):
+        """Measure the loss on a batch.
+
+        Parameters
+        ----------
+        batch : (torch.Tensor, torch.Tensor)
+            Input and target.
+        **fit_params : dict
+            Unused, skorch's.
+
+        Returns
+        -------
+        torch.Tensor
+            The loss.
+        """
+        return self.gradient_.loss(*batch)
+
+    def _divergence(self, what):
+        return DivergenceError(
+            f"The training loss {what} in epoch {len(self.history)}: the fit diverged. "
+            f"Lower lr (lr={self.lr:g})."
+        )

@@ -1,0 +1,70 @@
+"""What training minimizes, as a function of a module and a batch."""
+
+import torch
+from torch import nn
+
+
+class ReconstructionObjective(nn.Module):
+    """-log p(x|h) a feature and, in training, what regularizes the code.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        p(x|h).
+    l1_penalty : float, default=0.0
+        Weight of the mean over the samples of the code's absolute sum.
+    contractive_penalty : float, default=0.0
+        Weight of the mean over the samples of the squared Frobenius norm of the
+        encoder's Jacobian.
+    generator : torch.Generator, default=None
+        Draws the directions in which the Jacobian is probed.
+    """
+
+    def __init__(
+        self, likelihood, l1_penalty=0.0, contractive_penalty=0.0, generator=None
+    ):
+        super().__init__()
+        self.likelihood = likelihood
+        self.l1_penalty = l1_penalty
+        self.contractive_penalty = contractive_penalty
+        self.generator = generator
+
+    def forward(self, module, x, target):
+        """Evaluate the objective on a batch.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            With ``encode`` and ``decode``.
+        x : torch.Tensor of shape (n_samples, n_features)
+            What is encoded.
+        target : torch.Tensor of shape (n_samples, n_features)
+            What is to come out.
+
+        Returns
+        -------
+        torch.Tensor
+            A differentiable scalar.
+        """
+        contracted = self.contractive_penalty and module.training
+        if contracted:
+            x = x.detach().requires_grad_()
+        code = module.encode(x)
+        loss = self.likelihood.loss(module.decode(code).float(), target)
+        if self.l1_penalty and module.training:
+            loss = loss + self.l1_penalty * code.float().abs().sum() / len(code)
+        if contracted:
+            loss = loss + self.contractive_penalty * self._contraction(code, x)
+        return loss
+
+    def _contraction(self, code, x):
+        """Estimate the squared norm of the Jacobian without bias.
+
+        For signs v drawn at random, E[|v'J|²] = |J|² (Hutchinson), which costs one
+        backward pass instead of one per component of the code.
+        """
+        shape, device = code.shape, code.device
+        signs = torch.randint(2, shape, generator=self.generator, device=device)
+        signs = signs.to(code.dtype) * 2 - 1
+        (grad,) = torch.autograd.grad(code, x, signs, create_graph=True)
+        return grad.float().square().sum() / len(x)

@@ -1,0 +1,309 @@
+"""Likelihoods p(x|h): what the decoder's outputs say about a sample.
+
+The decoder gives one output per feature; a likelihood turns it into a distribution
+of the feature. Features are independent given the code, so that -log p(x|h) is a sum
+over them. Training minimizes it up to what does not depend on the outputs: the mean
+squared error for :class:`Gaussian`, the mean absolute error for :class:`Laplace`, the
+cross-entropy for :class:`Bernoulli`.
+"""
+
+import torch
+import torch.nn.functional as F
+from sklearn.base import BaseEstimator
+from torch import distributions
+
+
+class Likelihood(BaseEstimator):
+    """Base of the likelihoods; a new one overrides what differs.
+
+    Attributes
+    ----------
+    unit_power : int
+        The training loss has the unit of X to this power. Zero says that X lies on an
+        absolute scale; otherwise the engine may centre and scale X as it likes and
+        give the loss back in X's units.
+    """
+
+    unit_power = 0
+
+    def loss(self, output, x):
+        """Mean over samples and features of what training minimizes.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        x : torch.Tensor of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        torch.Tensor
+            A differentiable scalar.
+        """
+        raise NotImplementedError
+
+    def noise(self, loss):
+        """Spread of p(x|h) that is most likely at a mean training loss.
+
+        Parameters
+        ----------
+        loss : float
+            Mean of :meth:`loss` over the training samples, in X's units.
+
+        Returns
+        -------
+        float or None
+            Variance of a feature given the code; None where the outputs alone decide.
+        """
+        return None
+
+    def distribution(self, output, noise):
+        """Distribution of each feature given the decoder's outputs.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        noise : float or None
+            Variance of a feature, as :meth:`noise` gave it.
+
+        Returns
+        -------
+        torch.distributions.Distribution
+            Of batch shape (n_samples, n_features).
+        """
+        raise NotImplementedError
+
+    def mean(self, output):
+        """Expected sample given the decoder's outputs.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_features)
+            E[x|h].
+        """
+        return output
+
+    def log_prob(self, x, output, noise=None):
+        """Log-likelihood of samples.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            The samples.
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        noise : float or None, default=None
+            Variance of a feature given the code.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples,)
+            log p(x|h) in nats, summed over the features.
+        """
+        return self.distribution(output, noise).log_prob(x).sum(dim=1)
+
+    def check(self, X):
+        """Refuse samples that cannot come from this likelihood.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            The samples, in the units that the decoder answers in.
+
+        Raises
+        ------
+        ValueError
+            If X lies outside the support.
+        """
+
+
+class Gaussian(Likelihood):
+    """Normal noise of one variance: training minimizes the mean squared error.
+
+    The variance is learned after the fit, as the mean squared error over the training
+    samples, which is where the likelihood is largest.
+
+    References
+    ----------
+    .. [1] I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016,
+       section 14.4 (stochastic encoders and decoders).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.likelihood import Gaussian
+    >>> output, x = torch.zeros(1, 2), torch.tensor([[0.0, 2.0]])
+    >>> Gaussian().loss(output, x)
+    tensor(2.)
+    >>> Gaussian().log_prob(x, output, noise=1.0)
+    tensor([-3.8379])
+    """
+
+    unit_power = 2
+
+    def loss(self, output, x):  # noqa: D102
+        return F.mse_loss(output, x)
+
+    def loss_grad(self, output, x):
+        """Loss and its derivative with respect to the outputs.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        x : torch.Tensor of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        loss : torch.Tensor
+            As :meth:`loss` gives it.
+        grad : torch.Tensor of shape (n_samples, n_features)
+            Its derivative.
+        """
+        error = output - x
+        flat = error.view(-1)
+        loss = flat.dot(flat).div_(flat.numel())
+        return loss, error.mul_(2.0 / flat.numel())
+
+    def noise(self, loss):  # noqa: D102
+        return loss
+
+    def distribution(self, output, noise):  # noqa: D102
+        return distributions.Normal(output, noise**0.5, validate_args=False)
+
+
+class Laplace(Likelihood):
+    """Double-exponential noise: training minimizes the mean absolute error.
+
+    Heavier tails than the Gaussian's, so that single wild values pull less. The scale
+    b is learned after the fit as the mean absolute error; the variance is 2 b².
+
+    References
+    ----------
+    .. [1] P. J. Huber and E. M. Ronchetti, "Robust Statistics", Wiley 2009.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.likelihood import Laplace
+    >>> Laplace().loss(torch.zeros(1, 2), torch.tensor([[0.0, 2.0]]))
+    tensor(1.)
+    """
+
+    unit_power = 1
+
+    def loss(self, output, x):  # noqa: D102
+        return F.l1_loss(output, x)
+
+    def loss_grad(self, output, x):
+        """Loss and its derivative with respect to the outputs.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        x : torch.Tensor of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        loss : torch.Tensor
+            As :meth:`loss` gives it.
+        grad : torch.Tensor of shape (n_samples, n_features)
+            Its derivative.
+        """
+        error = output - x
+        return error.abs().mean(), error.sign_().div_(error.numel())
+
+    def noise(self, loss):  # noqa: D102
+        return 2.0 * loss**2
+
+    def distribution(self, output, noise):  # noqa: D102
+        return distributions.Laplace(output, (noise / 2.0) ** 0.5, validate_args=False)
+
+
+class Bernoulli(Likelihood):
+    """Probability of a one: training minimizes the cross-entropy.
+
+    The decoder's outputs are log-odds. X must lie in [0, 1]; values between are taken
+    as probabilities of a one, the usual reading of gray pixels, and the log-likelihood
+    is then the negative cross-entropy.
+
+    References
+    ----------
+    .. [1] I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016,
+       section 6.2.2.2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.likelihood import Bernoulli
+    >>> Bernoulli().mean(torch.zeros(1, 2))
+    tensor([[0.5000, 0.5000]])
+    >>> Bernoulli().log_prob(torch.tensor([[0.0, 1.0]]), torch.zeros(1, 2))
+    tensor([-1.3863])
+    """
+
+    def loss(self, output, x):  # noqa: D102
+        return F.binary_cross_entropy_with_logits(output, x)
+
+    def loss_grad(self, output, x):
+        """Loss and its derivative with respect to the outputs.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        x : torch.Tensor of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        loss : torch.Tensor
+            As :meth:`loss` gives it.
+        grad : torch.Tensor of shape (n_samples, n_features)
+            Its derivative.
+        """
+        grad = torch.sigmoid(output).sub_(x).div_(output.numel())
+        return self.loss(output, x), grad
+
+    def distribution(self, output, noise):  # noqa: D102
+        return distributions.Bernoulli(logits=output, validate_args=False)
+
+    def mean(self, output):  # noqa: D102
+        return torch.sigmoid(output)
+
+    def check(self, X):  # noqa: D102
+        low, high = X.min(), X.max()
+        if low < 0 or high > 1:
+            raise ValueError(
+                "likelihood='bernoulli' needs X in [0, 1]; got values from "
+                f"{low:g} to {high:g}. Scale X, or use likelihood='gaussian'."
+            )
+
+
+LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli, "laplace": Laplace}
+
+
+def make_likelihood(likelihood):
+    """Turn the ``likelihood`` parameter into an object.
+
+    Parameters
+    ----------
+    likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood
+        A name is short for the likelihood with its defaults.
+
+    Returns
+    -------
+    Likelihood
+        The object.
+    """
+    return LIKELIHOODS[likelihood]() if isinstance(likelihood, str) else likelihood

@@ -1,0 +1,127 @@
+"""Fully connected encoder and decoder, mirror images of each other."""
+
+import copy
+
+import torch
+from torch import nn
+
+from skae.modules._autoencoder import Autoencoder
+
+# scikit-learn's names of the activations.
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+}
+
+
+class Dense(nn.Sequential):
+    """Affine layers with one activation between them and none after the last.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths from input to output, at least two.
+    activation : {"identity", "logistic", "relu", "tanh"}
+        Activation between the layers.
+    """
+
+    def __init__(self, sizes, activation):
+        layers = []
+        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+            layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]
+        super().__init__(*layers[:-1])
+        self.activation = activation
+        gain = nn.init.calculate_gain("relu") if activation == "relu" else 1.0
+        for linear in self.linears():
+            # Glorot and Bengio (2010); with rectifiers the gain of He et al. (2015)
+            # on the layers that one follows.
+            last = linear is self[-1]
+            nn.init.xavier_uniform_(linear.weight, gain=1.0 if last else gain)
+            nn.init.zeros_(linear.bias)
+
+    def linears(self):
+        """Give the affine layers from input to output.
+
+        Returns
+        -------
+        list of torch.nn.Linear
+            The layers that hold the parameters.
+        """
+        return [layer for layer in self if isinstance(layer, nn.Linear)]
+
+
+class DenseAutoencoder(Autoencoder):
+    """Dense encoder and its mirror image as decoder.
+
+    With hidden layers of widths a, b the encoder is n_features - a - b - n_components
+    and the decoder n_components - b - a - n_features, which makes
+    ``2 * (n_features * a + a * b + b * n_components)`` weights and as many biases as
+    there are units.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of a row.
+    n_components : int
+        Width of a code.
+    hidden_layer_sizes : sequence of int, default=()
+        Widths of the encoder's hidden layers; none makes both maps affine.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the hidden layers. Codes and outputs have none.
+
+    References
+    ----------
+    .. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
+       feedforward neural networks", AISTATS 2010.
+    .. [2] K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", ICCV
+       2015.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import DenseAutoencoder
+    >>> module = DenseAutoencoder(64, 2, hidden_layer_sizes=(32,))
+    >>> sum(p.numel() for p in module.parameters())
+    4354
+    >>> module(torch.zeros(5, 64)).shape
+    torch.Size([5, 64])
+    """
+
+    def __init__(
+        self, n_features, n_components, hidden_layer_sizes=(), activation="relu"
+    ):
+        sizes = [n_features, *hidden_layer_sizes, n_components]
+        super().__init__(Dense(sizes, activation), Dense(sizes[::-1], activation))
+
+    def rescaled(self, offset, scale, dtype):
+        """Copy the module so that it takes and gives rows in other units.
+
+        The copy encodes ``scale * x + offset`` as this module encodes ``x``, and its
+        outputs are moved likewise. The change of units goes into the first and the
+        last affine layer, where it costs nothing per row.
+
+        Parameters
+        ----------
+        offset : torch.Tensor of shape (n_features,)
+            Where zero goes.
+        scale : float
+            What one becomes, positive.
+        dtype : torch.dtype
+            Type of the copy's parameters.
+
+        Returns
+        -------
+        DenseAutoencoder
+            The copy.
+        """
+        module = copy.deepcopy(self).to(dtype)
+        offset = offset.to(module.encoder[0].weight)
+        with torch.no_grad():
+            first, last = module.encoder[0], module.decoder[-1]
+            first.weight /= scale
+            first.bias -= first.weight @ offset
+            last.weight *= scale
+            last.bias.mul_(scale).add_(offset)
+        return module
