@@ -25,6 +25,7 @@ from torch import nn
 from skae._device import available_devices, resolve_device
 from skae._random import draw_seed, isolated_generators, make_generator
 from skae._training import (
+    OPTIMIZERS,
     Batches,
     KeepBestWeights,
     ProgressBar,
@@ -37,11 +38,6 @@ from skae._training import (
 from skae.likelihood import LIKELIHOODS, Likelihood, make_likelihood
 from skae.modules import DenseAutoencoder
 
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
-}
 # Types that torch computes from directly; scikit-learn turns any other into float64.
 DTYPES = [
     *(np.float64, np.float32, np.float16, np.uint8),
@@ -281,9 +277,11 @@ class BaseAutoEncoder(
         n_features = rows.shape[1]
         self.offset_, self.scale_ = np.zeros(n_features), 1.0
         if self.module is None and make_likelihood(self.likelihood).unit_power:
-            some = spread_rows(rows).astype(np.float64) * unit
-            self.offset_ = some.mean(axis=0)
-            self.scale_ = float((some - self.offset_).std()) or 1.0
+            some = spread_rows(rows)
+            self.offset_ = some.mean(axis=0, dtype=np.float64)
+            centred = some - self.offset_
+            scale = unit * np.sqrt(np.vdot(centred, centred) / centred.size)
+            self.offset_, self.scale_ = unit * self.offset_, float(scale) or 1.0
         self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
         self._n_features_out = self.n_components
         with isolated_generators(self._seed, self.device_):
@@ -360,7 +358,6 @@ class BaseAutoEncoder(
             options["optimizer__weight_decay"] = self.weight_decay
         if isinstance(optimizer, str):
             optimizer = OPTIMIZERS[optimizer]
-            options["optimizer__fused"] = True
         return TrainingNet(
             self.module_,
             objective,
@@ -373,7 +370,7 @@ class BaseAutoEncoder(
         ).initialize()
 
     def _learn_noise(self, likelihood, rows, unit):
-        """Learn the variance of p(x|h) from the samples, or 10,000 of them."""
+        """Learn the variance of p(x|h) from the samples, or some thousand of them."""
 
         def loss(module, x):
             # One number a chunk, weighted by its rows in the mean below.

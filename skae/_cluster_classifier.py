@@ -132,6 +132,30 @@ def _name_clusters(contingency, assignment):
     return names
 
 
+def _locate_clusters(codes, labels):
+    """Return the clusters' means, the variance about them, and the typical samples.
+
+    The variance is the mean over samples and dimensions; the typical sample of a
+    cluster is given as its row in `codes`.
+    """
+    n_clusters = labels.max() + 1
+    means = np.empty((n_clusters, codes.shape[1]))
+    typical = np.empty(n_clusters, dtype=np.intp)
+    scatter = 0.0
+    for cluster in range(n_clusters):
+        members = np.flatnonzero(labels == cluster)
+        own = codes[members].astype(np.float64)
+        means[cluster] = own.mean(axis=0)
+        distances = ((own - means[cluster]) ** 2).sum(axis=1)
+        scatter += distances.sum()
+        # Stray members of other classes pull the mean away from where most members
+        # are; the mean of the nearer half is back among them.
+        nearer_half = distances.argsort(kind="stable")[: len(members) // 2 + 1]
+        heart = own[nearer_half].mean(axis=0)
+        typical[cluster] = members[((own - heart) ** 2).sum(axis=1).argmin()]
+    return means, scatter / codes.size, typical
+
+
 class ClusterClassifier(ClassifierMixin, BaseEstimator):
     """Classifier that clusters the samples and names each cluster after a class.
 
@@ -202,8 +226,9 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         How many labelled samples of each class lie in each cluster.
 
     exemplar_indices_ : ndarray of shape (n_clusters,)
-        Index into the training `X` of the sample most typical of each cluster, the one
-        nearest to the mean of its cluster: the samples to label first.
+        Index into the training `X` of the sample most typical of each cluster: the
+        samples to label first. It is the member nearest to the heart of its cluster,
+        which is the mean of the half of the members that are nearest to their mean.
 
     n_features_in_ : int
         Number of features seen during `fit`, where the encoder counts them.
@@ -246,7 +271,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: dict = {
         "encoder": [HasMethods(["fit", "transform"]), None],
         "clusterer": [HasMethods("fit_predict"), HasMethods(["fit", "predict"]), None],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
@@ -453,25 +478,16 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         self._found_numbers, core_labels = np.unique(
             found[is_core], return_inverse=True
         )
-        n_clusters = len(self._found_numbers)
-        self._means = np.empty((n_clusters, codes.shape[1]))
-        self.exemplar_indices_ = np.empty(n_clusters, dtype=np.intp)
-        core = np.flatnonzero(is_core)
-        scatter = 0.0
-        for cluster in range(n_clusters):
-            members = core[core_labels == cluster]
-            own_codes = codes[members].astype(np.float64)
-            self._means[cluster] = own_codes.mean(axis=0)
-            distances = ((own_codes - self._means[cluster]) ** 2).sum(axis=1)
-            self.exemplar_indices_[cluster] = members[distances.argmin()]
-            scatter += distances.sum()
-        self._variance = scatter / (len(core) * codes.shape[1])
+        self._means, self._variance, typical = _locate_clusters(
+            codes[is_core], core_labels
+        )
+        self.exemplar_indices_ = np.flatnonzero(is_core)[typical]
 
         self._neighbors = None
         if not hasattr(clusterer, "predict"):
             self._neighbors = KNeighborsClassifier(
-                n_neighbors=min(5, len(core)), weights="distance"
-            ).fit(codes[core], core_labels)
+                n_neighbors=min(5, is_core.sum()), weights="distance"
+            ).fit(codes[is_core], core_labels)
         self.labels_ = np.empty(len(codes), dtype=np.intp)
         self.labels_[is_core] = core_labels
         if not is_core.all():
@@ -493,6 +509,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     def _memberships(self, codes):
         """Return p(cluster | code) up to a factor for each code."""
         distances = cdist(codes, self._means, "sqeuclidean")
+        distances = distances.clip(max=np.finfo(np.float64).max)  # inf - inf is NaN
         distances -= distances.min(axis=1, keepdims=True)
         # Where all samples lie on their means the nearest cluster takes everything.
         width = max(2 * self._variance, np.finfo(np.float64).tiny)

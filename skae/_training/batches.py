@@ -15,14 +15,14 @@ WINDOW_BYTES = 2**28
 BLOCK_SIZE = 2**20
 
 
-def spread_rows(array, n_rows=10_000):
+def spread_rows(array, n_rows=4096):
     """Give at most ``n_rows`` rows, spread evenly over the array.
 
     Parameters
     ----------
     array : ndarray of shape (n_samples, n_features)
         The data.
-    n_rows : int, default=10_000
+    n_rows : int, default=4096
         How many rows at most.
 
     Returns

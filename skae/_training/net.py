@@ -7,6 +7,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from skae._training.gradient import make_gradient
+from skae._training.optimizers import make_step
 from skae._training.schedules import SCHEDULES
 from skae.exceptions import DivergenceError
 
@@ -91,7 +92,9 @@ class TrainingNet(NeuralNet):
         self.gradient_ = make_gradient(
             self.module_, self.criterion_, self.compute_dtype, self.compile_step
         )
-        return super().initialize_optimizer(triggered_directly)
+        super().initialize_optimizer(triggered_directly)
+        self.take_step_ = make_step(self.optimizer_)
+        return self
 
     def set_course(self, lr, schedule):
         """Set the learning rate of the epochs to come.
@@ -232,7 +235,7 @@ class TrainingNet(NeuralNet):
                 )
             return loss
 
-        return self.optimizer_.step(closure)
+        return self.take_step_(closure)
 
     @torch.no_grad()
     def validation_step(self, batch, **fit_params):

@@ -1,0 +1,51 @@
+# Each target sets up what it needs in .venv; set-up runs again only when pyproject.toml
+# or constraints.txt change. Needs Python 3.11 or newer and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BENCH := benchmarks/.venv
+# Workers of the test run, one thread each: more would fight over the cores.
+WORKERS ?= 2
+DEMO ?=
+TESTS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint docs bench clean
+
+help:  ## Show this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
+
+demo: $(VENV)/.run  ## Self-supervised classification of digits (DEMO="--dataset mnist")
+	$(BIN)/python examples/plot_self_supervised_classifier.py $(DEMO)
+
+test: $(VENV)/.test  ## Run all tests and doctests (TESTS="tests/test_metrics.py -k hungarian")
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+
+lint: $(VENV)/.lint  ## Check style, format and every public docstring
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python tools/check_docstrings.py
+
+docs: $(VENV)/.docs  ## Build the documentation into docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: $(BENCH)/.bench  ## Measure speed beside other packages, in an environment of its own
+	$(BENCH)/bin/python benchmarks/speed.py
+
+clean:  ## Remove environments, caches and what was built
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info docs/_build docs/api/generated
+	rm -rf .pytest_cache .ruff_cache
+	find skae tests examples benchmarks docs tools -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.run: EXTRA :=
+$(VENV)/.test: EXTRA := [test]
+$(VENV)/.lint: EXTRA := [lint]
+$(VENV)/.docs: EXTRA := [docs]
+$(BENCH)/.bench: EXTRA := [bench]
+
+$(VENV)/.run $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(BENCH)/.bench: pyproject.toml constraints.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -q -c constraints.txt -e ".$(EXTRA)"
+	touch $@

@@ -1,0 +1,74 @@
+"""The optimizers by name, and a short way into torch's fused kernels."""
+
+from functools import partial
+
+import torch
+
+OPTIMIZERS = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adamw": partial(torch.optim.AdamW, fused=True),
+    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True, fused=True),
+}
+FUSED_KERNELS = {
+    torch.optim.Adam: getattr(torch, "_fused_adam_", None),
+    torch.optim.AdamW: getattr(torch, "_fused_adamw_", None),
+}
+
+
+def make_step(optimizer):
+    """Give the fastest way to take a step of an optimizer.
+
+    ``Optimizer.step`` prepares its kernel call for 30 µs, which is a sixth of the whole
+    training step of a small network. Once the first step has made the optimizer's
+    state, Adam and AdamW of a single tensor go straight to the same kernel, on the same
+    state and options; everything else takes its own ``step``.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Any optimizer.
+
+    Returns
+    -------
+    callable
+        Takes a closure that fills the gradients and returns the loss, and returns that.
+    """
+    kernel = FUSED_KERNELS.get(type(optimizer))
+    group, *more_groups = optimizer.param_groups
+    parameter, *more_parameters = group["params"]
+    plain = (
+        more_groups
+        or more_parameters
+        or not group.get("fused")
+        or group["amsgrad"]
+        or group["capturable"]
+    )
+    if kernel is None or plain:
+        return optimizer.step
+
+    def step(closure):
+        state = optimizer.state.get(parameter)
+        if not state:
+            return optimizer.step(closure)
+        loss = closure()
+        beta1, beta2 = group["betas"]
+        with torch.no_grad():
+            state["step"].add_(1)
+            kernel(
+                [parameter],
+                [parameter.grad],
+                [state["exp_avg"]],
+                [state["exp_avg_sq"]],
+                [],
+                [state["step"]],
+                lr=group["lr"],
+                beta1=beta1,
+                beta2=beta2,
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=group["maximize"],
+            )
+        return loss
+
+    return step

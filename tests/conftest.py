@@ -1,0 +1,39 @@
+"""Settings and data for all tests."""
+
+import os
+
+# Before anything imports SciPy: without it scikit-learn leaves out the array API check.
+os.environ["SCIPY_ARRAY_API"] = "1"
+os.environ["MPLBACKEND"] = "agg"
+
+import pytest
+
+
+def fetch_or_skip(fetch):
+    """Fetch ``(X_train, y_train, X_test, y_test)`` where the file is at hand."""
+    if not os.environ.get("SKAE_DATA"):
+        pytest.skip("the environment variable SKAE_DATA names no data folder")
+    try:
+        train, test = (
+            fetch(subset=subset, download_if_missing=False, return_X_y=True)
+            for subset in ("train", "test")
+        )
+    except OSError as error:
+        pytest.skip(str(error))
+    return *train, *test
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """MNIST as ``(X_train, y_train, X_test, y_test)``, uint8 rows; or skips."""
+    from skae.datasets import fetch_mnist
+
+    return fetch_or_skip(fetch_mnist)
+
+
+@pytest.fixture(scope="session")
+def cifar10():
+    """CIFAR-10 as ``(X_train, y_train, X_test, y_test)``, uint8 rows; or skips."""
+    from skae.datasets import fetch_cifar10
+
+    return fetch_or_skip(fetch_cifar10)

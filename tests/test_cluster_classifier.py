@@ -1,0 +1,929 @@
+"""Tests of ClusterClassifier."""
+
+import pickle
+import random
+from itertools import permutations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin, clone
+from sklearn.cluster import (
+    DBSCAN,
+    AffinityPropagation,
+    AgglomerativeClustering,
+    Birch,
+    BisectingKMeans,
+    FeatureAgglomeration,
+    KMeans,
+    MeanShift,
+)
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_estimator,
+    check_inplace_ensure_writeable,
+    check_param_validation,
+)
+
+from skae._cluster_classifier import ClusterClassifier, _name_clusters
+from skae.metrics import clustering_accuracy
+
+CENTERS = np.array([[0.0, 0.0, 0.0], [8.0, 0.0, 0.0], [0.0, 8.0, 8.0]])
+
+
+@pytest.fixture
+def blobs():
+    return make_blobs(90, centers=CENTERS, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return train_test_split(X, y, test_size=0.3, random_state=0, stratify=y)
+
+
+class Flatten(TransformerMixin, BaseEstimator):
+    """An encoder of images; it remembers the shape that it was given."""
+
+    def fit(self, X, y=None):
+        assert y is None
+        self.seen_ = X.shape
+        return self
+
+    def transform(self, X):
+        return X.reshape(len(X), -1) / 16
+
+
+class Numbered(ClusterMixin, BaseEstimator):
+    """Cluster by the first feature's place in `numbers`, and report those numbers."""
+
+    def __init__(self, numbers=(7, 3, -1), predicts=None):
+        self.numbers = numbers
+        self.predicts = predicts
+
+    def fit(self, X, y=None):
+        assert y is None
+        self.labels_ = np.array(self.numbers)[X[:, 0].astype(int)]
+        return self
+
+    def predict(self, X):
+        numbers = self.numbers if self.predicts is None else self.predicts
+        return np.array(numbers)[X[:, 0].astype(int)]
+
+
+def assert_consistent(classifier, X):
+    """Probabilities are ones, agree with predict and with the assigned clusters."""
+    probabilities = classifier.predict_proba(X)
+    assert probabilities.shape == (len(X), len(classifier.classes_))
+    assert probabilities.dtype == np.float64
+    assert np.isfinite(probabilities).all()
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    prediction = classifier.predict(X)
+    np.testing.assert_array_equal(
+        classifier.classes_[probabilities.argmax(axis=1)], prediction
+    )
+    clusters = classifier._assign(classifier._encode(X))
+    np.testing.assert_array_equal(classifier.cluster_to_class_[clusters], prediction)
+
+
+# The naming rule
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 5)])
+def test_hungarian_is_the_best_one_to_one_naming(seed, shape):
+    counts = np.random.default_rng(seed).integers(6, size=shape)
+    names = _name_clusters(counts, "hungarian")
+    n_classes, n_clusters = shape
+    if n_classes >= n_clusters:
+        best = max(
+            sum(counts[row, cluster] for cluster, row in enumerate(rows))
+            for rows in permutations(range(n_classes), n_clusters)
+        )
+        assert len(set(names)) == n_clusters
+        assert counts[names, np.arange(n_clusters)].sum() == best
+    else:
+        best = max(
+            sum(counts[row, cluster] for row, cluster in enumerate(clusters))
+            for clusters in permutations(range(n_clusters), n_classes)
+        )
+        assert set(names) == set(range(n_classes))
+        assert any(
+            sum(counts[row, cluster] for row, cluster in enumerate(clusters)) == best
+            and all(names[cluster] == row for row, cluster in enumerate(clusters))
+            and all(
+                counts[names[cluster], cluster] == counts[:, cluster].max()
+                for cluster in set(range(n_clusters)) - set(clusters)
+            )
+            for clusters in permutations(range(n_clusters), n_classes)
+        )
+
+
+@pytest.mark.parametrize(
+    ("counts", "assignment", "names"),
+    [
+        # one to one, against the majority of cluster 1
+        ([[9, 5], [1, 0]], "hungarian", [0, 1]),
+        ([[9, 5], [1, 0]], "majority", [0, 0]),
+        # surplus clusters by majority
+        ([[9, 0, 4], [0, 9, 3]], "hungarian", [0, 1, 0]),
+        # the class without a majority takes the cluster that loses the fewest votes
+        ([[1, 0, 0], [5, 3, 2]], "hungarian", [1, 1, 0]),
+        # ... and the one without any, if there is one
+        ([[1, 0, 0], [5, 3, 0]], "hungarian", [1, 1, 0]),
+        # ties go to the class that has no cluster yet
+        ([[5, 2], [0, 2]], "majority", [0, 1]),
+        ([[5, 2, 0], [0, 2, 4], [0, 1, 0]], "majority", [0, 0, 1]),
+        # two ties, two classes
+        ([[2, 2], [2, 2]], "majority", [0, 1]),
+        # the tie with more votes goes first
+        ([[5, 0, 3, 0], [0, 5, 0, 1], [0, 0, 3, 1]], "majority", [0, 1, 2, 1]),
+        ([[5, 0, 1, 0], [0, 5, 0, 3], [0, 0, 1, 3]], "majority", [0, 1, 0, 2]),
+        # a cluster without labels takes the class that is left ...
+        ([[4, 0], [3, 0]], "majority", [0, 1]),
+        ([[4, 0], [3, 0]], "hungarian", [0, 1]),
+        # ... if votes of another cluster do not need it
+        ([[4, 2, 0], [0, 2, 0]], "majority", [0, 1, -1]),
+        # nothing is left
+        ([[4, 0, 0], [0, 4, 0]], "majority", [0, 1, -1]),
+        ([[4, 0, 0], [0, 4, 0]], "hungarian", [0, 1, -1]),
+        ([[4, 0]], "hungarian", [0, -1]),
+        ([[4, 0]], "majority", [0, -1]),
+        # fewer clusters than classes
+        ([[1], [3], [2]], "hungarian", [1]),
+        ([[1], [3], [2]], "majority", [1]),
+    ],
+)
+def test_naming_rule(counts, assignment, names):
+    counts = np.array(counts)
+    before = counts.copy()
+    np.testing.assert_array_equal(_name_clusters(counts, assignment), names)
+    np.testing.assert_array_equal(counts, before)
+
+
+def test_naming_rule_votes_weigh_more_than_many_ties():
+    # One voted pair for class 1 against many clusters without any label.
+    counts = np.zeros((2, 40), dtype=int)
+    counts[0, 0] = 9
+    counts[:, 39] = 1
+    names = _name_clusters(counts, "majority")
+    assert names[39] == 1
+    assert (names[1:39] == -1).all()
+
+
+# fit, predict, attributes
+
+
+def test_attributes(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(random_state=0)
+    assert classifier.fit(X, y) is classifier
+    np.testing.assert_array_equal(classifier.classes_, [0, 1, 2])
+    assert classifier.encoder_ is None
+    assert isinstance(classifier.clusterer_, KMeans)
+    assert classifier.clusterer_.n_init == 10
+    assert classifier.labels_.shape == (90,)
+    assert set(classifier.labels_) == {0, 1, 2}
+    assert classifier.cluster_to_class_.shape == (3,)
+    assert classifier.n_features_in_ == 3
+    counts = [
+        [np.sum((y == c) & (classifier.labels_ == k)) for k in range(3)]
+        for c in range(3)
+    ]
+    np.testing.assert_array_equal(classifier.contingency_matrix_, counts)
+    assert classifier.score(X, y) == 1.0
+    assert_consistent(classifier, X)
+
+
+def test_training_accuracy_is_clustering_accuracy(digits):
+    X, _, y, _ = digits
+    classifier = ClusterClassifier(random_state=0).fit(X, y)
+    assert classifier.score(X, y) == clustering_accuracy(y, classifier.labels_)
+    majority = clone(classifier).set_params(assignment="majority").fit(X, y)
+    assert majority.score(X, y) >= classifier.score(X, y)
+
+
+@pytest.mark.parametrize("assignment", ["hungarian", "majority"])
+@pytest.mark.parametrize("n_clusters", [1, 2, 5, 12])
+def test_more_or_fewer_clusters_than_classes(blobs, n_clusters, assignment):
+    X, y = blobs
+    classifier = ClusterClassifier(
+        n_clusters=n_clusters, assignment=assignment, random_state=0
+    ).fit(X, y)
+    assert classifier.contingency_matrix_.shape == (3, n_clusters)
+    assert classifier.score(X, y) >= min(n_clusters, 3) / 3
+    assert len(set(classifier.predict(X))) == min(n_clusters, 3)
+    assert_consistent(classifier, X)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.array(["no", "maybe", "yes"]),
+        np.array(["no", "maybe", "yes"], dtype=object),
+        np.array([-1, 1, 5]),
+        np.array([1.0, 2.0, -3.0]),
+        np.array([30, 2, 7], dtype=np.uint8),
+    ],
+)
+def test_labels_of_any_type(blobs, names):
+    X, y = blobs
+    classifier = ClusterClassifier(random_state=0).fit(X, names[y])
+    np.testing.assert_array_equal(classifier.classes_, np.sort(names))
+    assert classifier.classes_.dtype == names.dtype
+    np.testing.assert_array_equal(classifier.predict(X), names[y])
+    from_list = ClusterClassifier(random_state=0).fit(X, names[y].tolist())
+    np.testing.assert_array_equal(from_list.predict(X), names[y])
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_labels_as_series(blobs, kind):
+    frames = pytest.importorskip(kind)
+    X, y = blobs
+    names = np.array(["a", "b", "c"])[y]
+    classifier = ClusterClassifier(random_state=0).fit(X, frames.Series(names.tolist()))
+    np.testing.assert_array_equal(classifier.predict(X), names)
+
+
+def test_one_class(blobs):
+    X, _ = blobs
+    classifier = ClusterClassifier(random_state=0).fit(X, ["a"] * 90)
+    assert set(classifier.predict(X)) == {"a"}
+    np.testing.assert_array_equal(classifier.predict_proba(X), np.ones((90, 1)))
+
+
+def test_without_y_the_classes_are_the_clusters(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(n_clusters=3, random_state=0).fit(X)
+    np.testing.assert_array_equal(classifier.classes_, [0, 1, 2])
+    np.testing.assert_array_equal(classifier.cluster_to_class_, [0, 1, 2])
+    np.testing.assert_array_equal(classifier.predict(X), classifier.labels_)
+    np.testing.assert_array_equal(
+        classifier.contingency_matrix_, np.diag(np.bincount(classifier.labels_))
+    )
+    assert clustering_accuracy(y, classifier.labels_) == 1.0
+
+
+@pytest.mark.parametrize("clusterer", [None, KMeans(), GaussianMixture()])
+def test_without_y_and_number_of_clusters(blobs, clusterer):
+    message = "requires y to be passed, but the target y is None.*n_clusters=10"
+    with pytest.raises(ValueError, match=message):
+        ClusterClassifier(clusterer=clusterer).fit(blobs[0])
+
+
+def test_y_is_required_only_if_it_tells_the_number_of_clusters():
+    assert get_tags(ClusterClassifier()).target_tags.required
+    assert not get_tags(ClusterClassifier(n_clusters=3)).target_tags.required
+    assert not get_tags(ClusterClassifier(clusterer=DBSCAN())).target_tags.required
+
+
+@pytest.mark.parametrize("n_clusters", [None, 5])
+def test_clustering_does_not_look_at_y(digits, n_clusters):
+    X, _, y, _ = digits
+    classifier = ClusterClassifier(PCA(8), n_clusters=n_clusters, random_state=0)
+    plain = clone(classifier).fit(X, y)
+    permuted = clone(classifier).fit(X, np.random.default_rng(0).permutation(y))
+    np.testing.assert_array_equal(plain.labels_, permuted.labels_)
+    np.testing.assert_array_equal(plain.exemplar_indices_, permuted.exemplar_indices_)
+    np.testing.assert_array_equal(
+        plain.clusterer_.cluster_centers_, permuted.clusterer_.cluster_centers_
+    )
+
+
+# Samples without labels, exemplars, map_labels
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+@pytest.mark.parametrize(
+    ("names", "unlabeled"),
+    [
+        (np.array([0, 1, 2]), -1),
+        (np.array([0, 1, 2]), "?"),
+        (np.array([1, -1, 0]), -7),
+        (np.array([0.0, 1.0, 2.0]), np.nan),
+        (np.array(["a", "b", "c"]), "?"),
+        (np.array(["a", "b", "c"]), -1),
+        (np.array(["a", "b", "c"]), np.nan),
+        (np.array(["a", "b", "c"]), ""),
+    ],
+)
+def test_unlabeled(blobs, names, unlabeled, as_list):
+    X, y = blobs
+    y_few = names[y].astype(object)
+    y_few[np.flatnonzero(np.arange(90) % 7)] = unlabeled
+    y_few = y_few.tolist() if as_list else y_few
+    classifier = ClusterClassifier(unlabeled=unlabeled, random_state=0).fit(X, y_few)
+    np.testing.assert_array_equal(classifier.classes_, np.sort(names))
+    assert classifier.contingency_matrix_.sum() == 13
+    assert classifier.labels_.shape == (90,)
+    np.testing.assert_array_equal(classifier.predict(X), names[y])
+
+
+def test_unlabeled_nan_in_a_float_array(blobs):
+    X, y = blobs
+    y_few = np.where(np.arange(90) % 7, np.nan, y)
+    classifier = ClusterClassifier(unlabeled=np.nan, random_state=0).fit(X, y_few)
+    np.testing.assert_array_equal(classifier.predict(X), y)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "string", "category", "object", "str"])
+def test_unlabeled_missing_in_a_series(blobs, dtype):
+    pandas = pytest.importorskip("pandas")
+    X, y = blobs
+    names = np.array([3, 4, 5]) if dtype == "Int64" else np.array(["a", "b", "c"])
+    y_few = pandas.Series(names[y].tolist(), dtype=dtype)
+    y_few[np.arange(90) % 7 > 0] = None
+    assert y_few.isna().sum() == 77
+    classifier = ClusterClassifier(unlabeled=np.nan, random_state=0).fit(X, y_few)
+    np.testing.assert_array_equal(classifier.predict(X), names[y])
+
+
+def test_minus_one_is_a_class_unless_it_is_the_mark(blobs):
+    X, y = blobs
+    X, y = X[y < 2], np.where(y[y < 2] == 0, -1, 1)
+    both = ClusterClassifier(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(both.classes_, [-1, 1])
+    assert both.score(X, y) == 1.0
+    one = ClusterClassifier(unlabeled=-1, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(one.classes_, [1])
+    assert one.contingency_matrix_.sum() == np.sum(y == 1)
+
+
+def test_few_samples_a_class_do_not_warn_of_a_regression():
+    X, y = make_blobs(300, centers=30, cluster_std=0.01, random_state=0)
+    classifier = ClusterClassifier(n_clusters=30, random_state=0).fit(X)
+    exemplars = classifier.exemplar_indices_
+    assert classifier.map_labels(X[exemplars], y[exemplars]).score(X, y) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("y", "unlabeled", "message"),
+    [
+        ([-1, -1, -1], -1, "y labels no sample.*other than unlabeled=-1"),
+        ([np.nan] * 3, np.nan, "y labels no sample.*unlabeled=nan"),
+        ([0, 1], None, r"inconsistent numbers of samples: \[3, 2\]"),
+        ([0, 1, 2, 3], None, r"inconsistent numbers of samples: \[3, 4\]"),
+        ([0.5, 1.5, 2.5], None, "Unknown label type: continuous"),
+        ([0.0, np.nan, 1.0], None, "Input y contains NaN"),
+        ([0.0, np.inf, 1.0], None, "Input y contains infinity"),
+        (np.array(["a", np.nan, "b"], dtype=object), None, "y mixes strings"),
+        ([0, "a", 1], None, "y mixes strings"),
+        ([0, None, 1], None, "Unknown label type"),
+        ([[0, 1], [1, 0], [1, 1]], None, "y should be a 1d array"),
+        ("abc", None, "y should be a 1d array"),
+        ([], None, "y labels no sample"),
+    ],
+)
+def test_bad_y(y, unlabeled, message):
+    X = np.array([[0.0], [1.0], [2.0]])
+    with pytest.raises(ValueError, match=message):
+        ClusterClassifier(unlabeled=unlabeled, random_state=0).fit(X, y)
+    fitted = ClusterClassifier(n_clusters=2, unlabeled=unlabeled, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=message):
+        fitted.map_labels(X, y)
+    np.testing.assert_array_equal(fitted.classes_, [0, 1])
+
+
+def test_exemplars_are_the_members_nearest_to_the_heart(digits):
+    X, _, y, _ = digits
+    classifier = ClusterClassifier(random_state=0).fit(X, y)
+    assert classifier.exemplar_indices_.shape == (10,)
+    for cluster, exemplar in enumerate(classifier.exemplar_indices_):
+        members = np.flatnonzero(classifier.labels_ == cluster)
+        distances = np.linalg.norm(X[members] - X[members].mean(axis=0), axis=1)
+        heart = X[members][distances <= np.median(distances)].mean(axis=0)
+        distances = np.linalg.norm(X[members] - heart, axis=1)
+        assert exemplar in members[distances <= distances.min() * 1.05]
+
+
+def test_exemplars_are_not_led_astray_by_another_class():
+    # One cluster: most of it about 0, a stray quarter about 10, one sample between.
+    X = np.r_[np.linspace(-1, 1, 31), np.linspace(9, 11, 10), 2.4][:, np.newaxis]
+    assert np.abs(X - X.mean()).argmin() == 41
+    classifier = ClusterClassifier(n_clusters=1, random_state=0).fit(X)
+    assert np.abs(X[classifier.exemplar_indices_]) < 0.5
+
+
+def test_exemplar_ties_go_to_the_lowest_index():
+    X = np.array([[9.0], [1.0], [0.0], [1.0], [0.0], [9.0]])
+    classifier = ClusterClassifier(n_clusters=2, random_state=0).fit(X)
+    assert set(classifier.exemplar_indices_) == {0, 1}
+
+
+def test_map_labels(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(n_clusters=3, random_state=0).fit(X)
+    clusters = classifier.labels_.copy()
+    exemplars = classifier.exemplar_indices_.copy()
+    names = np.array(["a", "b", "c"])
+    assert classifier.map_labels(X[exemplars], names[y[exemplars]]) is classifier
+    np.testing.assert_array_equal(classifier.classes_, names)
+    np.testing.assert_array_equal(classifier.contingency_matrix_.sum(axis=0), 1)
+    np.testing.assert_array_equal(classifier.predict(X), names[y])
+    np.testing.assert_array_equal(classifier.labels_, clusters)
+    np.testing.assert_array_equal(classifier.exemplar_indices_, exemplars)
+    assert_consistent(classifier, X)
+    # All labels again, and it is what fit would have made of them.
+    classifier.map_labels(X, y)
+    fitted = ClusterClassifier(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(
+        classifier.contingency_matrix_, fitted.contingency_matrix_
+    )
+    np.testing.assert_array_equal(classifier.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_map_labels_leaves_the_unlabeled_out(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(n_clusters=3, unlabeled=-1, random_state=0).fit(X)
+    y_few = np.full(90, -1)
+    y_few[classifier.exemplar_indices_] = y[classifier.exemplar_indices_]
+    classifier.map_labels(X, y_few)
+    assert classifier.contingency_matrix_.sum() == 3
+    assert classifier.score(X, y) == 1.0
+
+
+def test_map_labels_names_a_cluster_without_labels_like_its_neighbour():
+    X = np.array([[0.0], [0.1], [10.0], [10.1], [13.0], [13.1]])
+    classifier = ClusterClassifier(n_clusters=3, random_state=0).fit(X)
+    classifier.map_labels([[0.0], [10.0]], ["left", "right"])
+    np.testing.assert_array_equal(classifier.predict(X), ["left"] * 2 + ["right"] * 4)
+
+
+def test_map_labels_checks_the_parameters(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(random_state=0).fit(X, y)
+    classifier.set_params(assignment="best")
+    with pytest.raises(ValueError, match="The 'assignment' parameter"):
+        classifier.map_labels(X, y)
+
+
+def test_few_labels_are_nearly_as_good_as_all(digits):
+    X, X_test, y, y_test = digits
+    lost_by_ten, lost_by_hundred = [], []
+    for seed in range(5):
+        classifier = ClusterClassifier(
+            PCA(16),
+            n_clusters=10,
+            assignment="majority",
+            unlabeled=-1,
+            random_state=seed,
+        )
+        everything = clone(classifier).fit(X, y).score(X_test, y_test)
+        exemplars = clone(classifier).fit(X).exemplar_indices_
+        y_few = np.full_like(y, -1)
+        y_few[exemplars] = y[exemplars]
+        few = clone(classifier).fit(X, y_few)
+        np.testing.assert_array_equal(few.exemplar_indices_, exemplars)
+        lost_by_ten.append(everything - few.score(X_test, y_test))
+
+        order = np.random.default_rng(seed).permutation(len(y))
+        drawn = np.concatenate([order[y[order] == digit][:10] for digit in range(10)])
+        y_few = np.full_like(y, -1)
+        y_few[drawn] = y[drawn]
+        few = clone(classifier).fit(X, y_few)
+        lost_by_hundred.append(everything - few.score(X_test, y_test))
+        assert everything > 0.7
+    assert np.mean(lost_by_ten) <= 0.02
+    assert np.mean(lost_by_hundred) <= 0.02
+
+
+# Clusterers
+
+
+@pytest.mark.parametrize(
+    "clusterer",
+    [
+        KMeans(),
+        BisectingKMeans(),
+        Birch(),
+        GaussianMixture(),
+        BayesianGaussianMixture(),
+        AgglomerativeClustering(),
+        AgglomerativeClustering(n_clusters=None, distance_threshold=20),
+        MeanShift(bandwidth=4),
+        MeanShift(bandwidth=2, cluster_all=False),
+        AffinityPropagation(),
+        DBSCAN(eps=1.5),
+        Pipeline([("scale", StandardScaler()), ("kmeans", KMeans(3, n_init=10))]),
+    ],
+    ids=lambda clusterer: type(clusterer).__name__,
+)
+@pytest.mark.parametrize("assignment", ["hungarian", "majority"])
+def test_clusterers(blobs, clusterer, assignment):
+    X, y = blobs
+    before = clone(clusterer)
+    classifier = ClusterClassifier(
+        clusterer=clusterer, assignment=assignment, random_state=0
+    ).fit(X[::2], y[::2])
+    assert classifier.score(X[1::2], y[1::2]) > 0.9
+    n_clusters = len(classifier.cluster_to_class_)
+    np.testing.assert_array_equal(np.unique(classifier.labels_), np.arange(n_clusters))
+    assert classifier.contingency_matrix_.sum() == 45
+    assert_consistent(classifier, X)
+    assert repr(clusterer) == repr(before)  # the user's own is never touched
+    assert not hasattr(clusterer, "labels_")
+
+
+@pytest.mark.parametrize(
+    "clusterer", [BisectingKMeans(10), Birch(n_clusters=10), GaussianMixture(10)]
+)
+def test_the_clusterer_has_the_last_word(digits, clusterer):
+    X, X_test, y, _ = digits
+    classifier = ClusterClassifier(PCA(8), clusterer, random_state=0).fit(X, y)
+    codes = classifier.encoder_.transform(X_test)
+    clusters = classifier.clusterer_.predict(codes)
+    nearest = ((codes[:, np.newaxis] - classifier._means) ** 2).sum(axis=2).argmin(1)
+    assert (clusters != nearest).any()
+    np.testing.assert_array_equal(
+        classifier.predict(X_test), classifier.cluster_to_class_[clusters]
+    )
+    assert_consistent(classifier, X_test)
+
+
+def test_noise_takes_the_nearest_cluster():
+    X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [2.0], [3.9], [100.0]])
+    y = ["a", "a", "a", "b", "b", "b", "a", "b", "b"]
+    classifier = ClusterClassifier(clusterer=DBSCAN(eps=0.5, min_samples=2)).fit(X, y)
+    assert (classifier.clusterer_.labels_ == -1).sum() == 3
+    np.testing.assert_array_equal(classifier.classes_, ["a", "b"])
+    np.testing.assert_array_equal(classifier.labels_, [0, 0, 0, 1, 1, 1, 0, 1, 1])
+    assert set(classifier.exemplar_indices_) <= set(range(6))  # noise is not typical
+    np.testing.assert_array_equal(classifier.predict(X), y)
+    without_y = ClusterClassifier(clusterer=DBSCAN(eps=0.5, min_samples=2)).fit(X)
+    np.testing.assert_array_equal(without_y.classes_, [0, 1])
+
+
+def test_all_noise(blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match=r"DBSCAN.* found no cluster.*all 90 samples"):
+        ClusterClassifier(clusterer=DBSCAN(eps=1e-9)).fit(X, y)
+
+
+def test_clusterers_may_number_as_they_like():
+    X = np.array([[0.0], [0.0], [1.0], [1.0], [2.0]])
+    classifier = ClusterClassifier(clusterer=Numbered()).fit(X, [5, 5, 6, 6, 6])
+    # 7 and 3 become 1 and 0; the noise joins the nearest, which is 0.
+    np.testing.assert_array_equal(classifier.labels_, [1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(classifier.cluster_to_class_, [6, 5])
+    np.testing.assert_array_equal(classifier.predict(X), [5, 5, 6, 6, 6])
+    assert_consistent(classifier, X)
+
+
+@pytest.mark.parametrize("new", [-1, 0, 5, 9])
+def test_a_number_never_seen_in_training_takes_the_nearest_cluster(new):
+    X = np.array([[0.0], [0.0], [1.0], [1.0]])
+    clusterer = Numbered(predicts=(7, 3, new))
+    classifier = ClusterClassifier(clusterer=clusterer).fit(X, [5, 5, 6, 6])
+    np.testing.assert_array_equal(classifier.predict([[2.0], [0.0]]), [6, 5])
+
+
+def test_fewer_neighbours_than_five():
+    X = np.array([[0.0], [1.0], [9.0]])
+    classifier = ClusterClassifier(clusterer=AgglomerativeClustering()).fit(
+        X, [0, 0, 1]
+    )
+    np.testing.assert_array_equal(classifier.predict([[-3.0], [8.0]]), [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("clusterer", "n_clusters", "expected"),
+    [
+        (None, None, 3),
+        (None, 5, 5),
+        (KMeans(), None, 3),
+        (KMeans(n_clusters=4), None, 4),
+        (KMeans(n_clusters=4), 6, 6),
+        (Birch(), None, 3),
+        (AgglomerativeClustering(), None, 3),
+        (AgglomerativeClustering(), 4, 4),
+        (GaussianMixture(), None, 3),
+        (GaussianMixture(n_components=4), None, 4),
+        (GaussianMixture(n_components=4), 5, 5),
+        (DBSCAN(eps=3), 7, 3),
+    ],
+)
+def test_number_of_clusters(blobs, clusterer, n_clusters, expected):
+    X, y = blobs
+    classifier = ClusterClassifier(
+        clusterer=clusterer, n_clusters=n_clusters, random_state=0
+    ).fit(X, y)
+    assert len(classifier.cluster_to_class_) == expected
+
+
+def test_number_of_clusters_is_that_of_the_labelled_classes(blobs):
+    X, y = blobs
+    y = np.where(y == 2, -1, y)
+    classifier = ClusterClassifier(unlabeled=-1, random_state=0).fit(X, y)
+    assert len(classifier.cluster_to_class_) == 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"clusterer": FeatureAgglomeration()}, "The 'clusterer' parameter"),
+        ({"clusterer": "kmeans"}, "The 'clusterer' parameter"),
+        ({"encoder": "pca"}, "The 'encoder' parameter"),
+        ({"encoder": DBSCAN()}, "The 'encoder' parameter"),
+        ({"n_clusters": 0}, "The 'n_clusters' parameter"),
+        ({"assignment": "best"}, "The 'assignment' parameter"),
+        ({"random_state": "x"}, "The 'random_state' parameter"),
+        ({"n_clusters": 91}, "should be >= n_clusters=91"),
+    ],
+)
+def test_bad_parameters(blobs, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        ClusterClassifier(**parameters).fit(*blobs)
+
+
+# predict_proba
+
+
+def test_probabilities_follow_the_distance():
+    X = np.array([[-1.0], [1.0], [9.0], [11.0]])
+    classifier = ClusterClassifier(random_state=0).fit(X, [0, 0, 1, 1])
+    # The means are 0 and 10, the variance within clusters is 1.
+    x = np.array([[4.0], [5.2], [10.0]])
+    ratio = np.exp(-(x.ravel() ** 2 - (x.ravel() - 10) ** 2) / 2)
+    np.testing.assert_allclose(
+        classifier.predict_proba(x)[:, 0], ratio / (1 + ratio), rtol=1e-5
+    )
+
+
+def test_ties():
+    X = np.array([[-1.0], [1.0]])
+    classifier = ClusterClassifier(random_state=0).fit(X, ["b", "a"])
+    assert_consistent(classifier, np.array([[0.0], [-1.0], [1.0]]))
+
+
+def test_a_class_without_a_cluster_has_probability_zero(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(n_clusters=2, random_state=0).fit(X, y)
+    unnamed = ~np.isin(classifier.classes_, classifier.cluster_to_class_)
+    assert unnamed.sum() == 1
+    assert (classifier.predict_proba(X)[:, unnamed] == 0).all()
+
+
+def test_samples_on_their_means_and_samples_far_away():
+    X = np.repeat([[0.0, 0.0], [1.0, 1.0]], 4, axis=0)
+    y = np.repeat(["a", "b"], 4)
+    classifier = ClusterClassifier(random_state=0).fit(X, y)
+    np.testing.assert_allclose(
+        classifier.predict_proba(X), np.repeat(np.eye(2), 4, axis=0)
+    )
+    far = np.array([[1e100, 1e100], [-1e200, -1e200], [0.4, 0.4], [0.5, 0.5]])
+    assert_consistent(classifier, far)
+    one = ClusterClassifier(random_state=0).fit(np.ones((3, 2)), [7, 7, 7])
+    np.testing.assert_array_equal(one.predict_proba(np.zeros((2, 2))), [[1], [1]])
+
+
+@pytest.mark.parametrize("first", [np.float32, np.float64])
+def test_both_types_of_numbers(blobs, first):
+    X, y = blobs
+    classifier = ClusterClassifier(random_state=0).fit(X.astype(first), y)
+    encoded = ClusterClassifier(PCA(2), random_state=0).fit(X.astype(first), y)
+    for dtype in (np.float32, np.float64):
+        assert_consistent(classifier, X.astype(dtype))
+        assert_consistent(encoded, X.astype(dtype))
+        assert encoded.score(X.astype(dtype), y) == 1.0
+
+
+def test_sample_weight_of_score(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(n_clusters=2, random_state=0).fit(X, y)
+    weight = np.arange(90.0)
+    assert classifier.score(X, y, sample_weight=weight) == accuracy_score(
+        y, classifier.predict(X), sample_weight=weight
+    )
+
+
+# Encoders
+
+
+def test_encoder_is_cloned_and_its_features_counted(blobs):
+    pandas = pytest.importorskip("pandas")
+    X, y = blobs
+    X = pandas.DataFrame(X, columns=["u", "v", "w"])
+    encoder = PCA(2)
+    classifier = ClusterClassifier(encoder, random_state=0).fit(X, y)
+    assert not hasattr(encoder, "components_")
+    assert classifier.encoder_.components_.shape == (2, 3)
+    assert classifier.n_features_in_ == 3
+    np.testing.assert_array_equal(classifier.feature_names_in_, ["u", "v", "w"])
+    assert classifier.score(X, y) == 1.0
+    classifier.fit(X.to_numpy()[:, :2], y)
+    assert classifier.n_features_in_ == 2
+    assert not hasattr(classifier, "feature_names_in_")
+    classifier.set_params(encoder=None).fit(X, y)
+    assert classifier.encoder_ is None
+    np.testing.assert_array_equal(classifier.feature_names_in_, ["u", "v", "w"])
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_codes_as_a_frame(blobs, kind):
+    pytest.importorskip(kind)
+    X, y = blobs
+    encoder = PCA(2).set_output(transform=kind)
+    classifier = ClusterClassifier(encoder, random_state=0).fit(X, y)
+    plain = ClusterClassifier(PCA(2), random_state=0).fit(X, y)
+    np.testing.assert_array_equal(classifier.predict_proba(X), plain.predict_proba(X))
+
+
+def test_images_go_to_the_encoder_as_they_came():
+    digits = load_digits()
+    images, y = digits.images[:600], digits.target[:600]
+    classifier = ClusterClassifier(Flatten(), random_state=0).fit(images, y)
+    assert classifier.encoder_.seen_ == (600, 8, 8)
+    assert not hasattr(classifier, "n_features_in_")
+    flat = ClusterClassifier(random_state=0).fit(images.reshape(600, -1) / 16, y)
+    np.testing.assert_array_equal(classifier.labels_, flat.labels_)
+    exemplars = classifier.exemplar_indices_
+    classifier.map_labels(images[exemplars], y[exemplars])
+    assert classifier.score(images, y) > 0.6
+
+
+def test_frozen_encoder():
+    digits = load_digits()
+    images, y = digits.images[:600], digits.target[:600]
+    encoder = make_pipeline(Flatten(), PCA(8, random_state=None)).fit(images)
+    components = encoder[-1].components_.copy()
+    classifier = ClusterClassifier(FrozenEstimator(encoder), random_state=0)
+    classifier.fit(images[:300], y[:300])
+    assert encoder[-1].random_state is None
+    assert encoder[0].seen_ == (600, 8, 8)
+    np.testing.assert_array_equal(encoder[-1].components_, components)
+    assert classifier.score(images[300:], y[300:]) > 0.5
+
+
+def test_frozen_clusterer(blobs):
+    X, y = blobs
+    kmeans = KMeans(5, n_init=1, random_state=0).fit(X)
+    centers = kmeans.cluster_centers_.copy()
+    classifier = ClusterClassifier(clusterer=FrozenEstimator(kmeans), random_state=0)
+    classifier.fit(X[:60], y[:60])
+    np.testing.assert_array_equal(kmeans.cluster_centers_, centers)
+    np.testing.assert_array_equal(classifier.labels_, kmeans.labels_[:60])
+    assert classifier.score(X, y) == 1.0
+
+
+def test_encoder_of_texts():
+    X = ["red apple", "red cherry apple", "blue sea", "blue sea sky"] * 3
+    y = ["fruit", "fruit", "water", "water"] * 3
+    encoder = make_pipeline(TfidfVectorizer(), TruncatedSVD(2))
+    classifier = ClusterClassifier(encoder, random_state=0).fit(X, y)
+    assert classifier.predict(["apple", "sky"]).tolist() == ["fruit", "water"]
+
+
+@pytest.mark.parametrize("container", [sp.csr_array, sp.csr_matrix])
+def test_sparse_is_refused_in_the_words_of_sklearn(blobs, container):
+    X, y = blobs
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        ClusterClassifier().fit(container(X), y)
+
+
+def test_bad_x(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(random_state=0)
+    with pytest.raises(NotFittedError):
+        classifier.predict(X)
+    with pytest.raises(NotFittedError):
+        classifier.map_labels(X, y)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        classifier.fit(np.full_like(X, np.nan), y)
+    with pytest.raises(ValueError, match="expecting 3 features"):
+        classifier.fit(X, y).predict(X[:, :2])
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        classifier.predict(X[0])
+
+
+# Seeds
+
+
+def test_seeds_reach_the_inner_estimators(blobs):
+    X, y = blobs
+    encoder = make_pipeline(PCA(2), PCA(2, random_state=5))
+    clusterer = KMeans(n_init=1)
+    classifier = ClusterClassifier(encoder, clusterer, random_state=0).fit(X, y)
+    assert encoder[0].random_state is None
+    assert clusterer.random_state is None
+    first = classifier.encoder_[0].random_state
+    second = classifier.clusterer_.random_state
+    assert isinstance(first, int)
+    assert isinstance(second, int)
+    assert first != second
+    assert classifier.encoder_[1].random_state == 5
+    again = clone(classifier).fit(X, y)
+    assert again.encoder_[0].random_state == first
+    assert again.clusterer_.random_state == second
+    other = clone(classifier).set_params(random_state=1).fit(X, y)
+    assert other.clusterer_.random_state != second
+
+
+def test_fits_with_one_seed_are_equal(digits):
+    X, X_test, y, _ = digits
+    classifier = ClusterClassifier(
+        PCA(8, svd_solver="randomized"), KMeans(n_init=1), random_state=0
+    )
+    first = clone(classifier).fit(X, y)
+    second = clone(classifier).fit(X, y)
+    np.testing.assert_array_equal(first.labels_, second.labels_)
+    np.testing.assert_array_equal(
+        first.predict_proba(X_test), second.predict_proba(X_test)
+    )
+
+
+def test_global_generators_are_left_alone(blobs):
+    X, y = blobs
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    for encoder in (None, PCA(2)):
+        classifier = ClusterClassifier(encoder, random_state=0).fit(X, y)
+        classifier.map_labels(X, y).predict(X)
+        classifier.score(X, y)
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            classifier.fit(X, y[:3])
+        with pytest.raises(ValueError, match="should be >= n_clusters=100"):
+            clone(classifier).set_params(n_clusters=100).fit(X, y)
+    assert random.getstate() == python_state
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state[1])
+    assert np.random.get_state()[2] == numpy_state[2]
+
+
+# The rest of scikit-learn
+
+
+def test_pickle(blobs):
+    X, y = blobs
+    for clusterer in (None, AgglomerativeClustering()):
+        classifier = ClusterClassifier(PCA(2), clusterer, random_state=0).fit(X, y)
+        again = pickle.loads(pickle.dumps(classifier))
+        np.testing.assert_array_equal(
+            again.predict_proba(X), classifier.predict_proba(X)
+        )
+
+
+def test_nested_parameters():
+    classifier = ClusterClassifier(PCA(2), KMeans())
+    classifier.set_params(encoder__n_components=3, clusterer__n_init=2, n_clusters=4)
+    assert classifier.encoder.n_components == 3
+    assert classifier.clusterer.n_init == 2
+    assert clone(classifier).get_params()["encoder__n_components"] == 3
+
+
+def test_pipeline_and_grid_search_in_two_processes(digits):
+    X, X_test, y, y_test = digits
+    pipe = Pipeline(
+        [("pca", PCA(random_state=0)), ("clf", ClusterClassifier(random_state=0))]
+    )
+    grid = {"pca__n_components": [2, 8], "clf__assignment": ["hungarian", "majority"]}
+    one = GridSearchCV(pipe, grid, cv=2, n_jobs=1).fit(X, y)
+    two = GridSearchCV(pipe, grid, cv=2, n_jobs=2).fit(X, y)
+    np.testing.assert_allclose(
+        one.cv_results_["mean_test_score"], two.cv_results_["mean_test_score"]
+    )
+    assert one.best_params_ == two.best_params_
+    assert one.best_params_["pca__n_components"] == 8
+    assert one.score(X_test, y_test) > 0.7
+
+
+def test_grid_search_over_the_encoder(digits):
+    X, _, y, _ = digits
+    classifier = ClusterClassifier(PCA(), random_state=0)
+    search = GridSearchCV(classifier, {"encoder__n_components": [1, 10]}, cv=2)
+    assert search.fit(X, y).best_params_ == {"encoder__n_components": 10}
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        ClusterClassifier(),
+        ClusterClassifier(n_clusters=5, assignment="majority"),
+        ClusterClassifier(PCA()),
+    ],
+    ids=repr,
+)
+def test_scikit_learn_checks(classifier):
+    results = check_estimator(classifier, on_skip=None)
+    assert {result["status"] for result in results} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_dataframe_column_names_consistency,
+        check_param_validation,
+        check_inplace_ensure_writeable,
+    ],
+)
+def test_checks_that_check_estimator_leaves_out(check):
+    check("ClusterClassifier", ClusterClassifier())
