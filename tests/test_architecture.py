@@ -109,12 +109,13 @@ def find_untested(sources, tests):
     for name, source in sources.items():
         *folders, file = name.split(".")
         test = Path(*folders, f"test_{file.strip('_')}.py")
-        is_package = file == "__init__" or (tests / name.replace(".", "/")).is_dir()
+        is_package = any(other.startswith(f"{name}.") for other in sources)
         only_imports = all(
             isinstance(node, (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr))
             for node in ast.parse(source).body
         )
-        if not (is_package and only_imports) and not (tests / test).exists():
+        is_init = is_package or name == "__init__"
+        if not (is_init and only_imports) and not (tests / test).exists():
             missing.append(Path(*folders, f"{file}.py").as_posix())
     return missing
 

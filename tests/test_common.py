@@ -42,7 +42,7 @@ def _unlisted():
 
 # The checks themselves give arrays to what they fitted on data frames.
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
-@pytest.mark.parametrize(("estimator", "name"), _unlisted())
+@pytest.mark.parametrize(("estimator", "name"), list(_unlisted()))
 def test_unlisted_scikit_learn_check(estimator, name):
     getattr(estimator_checks, name)(type(estimator).__name__, estimator)
 

@@ -1,0 +1,310 @@
+"""How fast skae trains, beside a plain torch loop and other packages.
+
+    python benchmarks/speed.py [--only digits] [--repeats 5] [--json FILE]
+
+Every row is a ratio of times taken in turns in this run, skae's over the peer's, so
+lower is better. MNIST is used where SKAE_DATA has it or it can be downloaded.
+"""
+
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import torch
+from _measure import Report, parser, ratios, take_turns
+from peers import PACKAGES, as_float32, make_network, torch_loop
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from skorch import NeuralNetRegressor
+
+from skae import AutoEncoderTransformer
+from skae._device import has_fast_bfloat16
+from skae.datasets import fetch_mnist
+
+SMALL, BIG = (784, 128, 32), (784, 500, 500, 2000, 10)
+
+
+def skae_fit(X, widths, batch_size, epochs, compute_dtype="float32"):
+    """Train skae's autoencoder with the peers' settings."""
+    return AutoEncoderTransformer(
+        widths[-1],
+        hidden_layer_sizes=widths[1:-1],
+        batch_size=batch_size,
+        max_epochs=epochs,
+        lr_schedule="constant",
+        compute_dtype=compute_dtype,
+        device="cpu",
+    ).fit(X)
+
+
+def measure_digits(report, repeats):
+    """Small network: everything but arithmetic counts."""
+    X, widths = as_float32(load_digits().data), (64, 64, 16)
+    for batch_size, epochs in ((32, 30), (128, 100), (512, 200)):
+        job = (X, widths, batch_size, epochs)
+        times, _ = take_turns(
+            {"skae": lambda j=job: skae_fit(*j), "torch": lambda j=job: torch_loop(*j)},
+            repeats,
+        )
+        report.add(
+            f"fit_digits_{batch_size}",
+            f"fit digits 64-64-16, batch {batch_size} / plain torch loop",
+            ratios(times, "skae", "torch"),
+            1.03,
+        )
+    measure_packages(report, "digits", (X, widths, 128, 50), repeats)
+
+
+def measure_packages(report, name, job, repeats):
+    """Against the packages; the fastest of them counts."""
+    contestants = {"skae": lambda: skae_fit(*job, compute_dtype="auto")}
+    contestants |= {p: lambda fit=fit: fit(*job) for p, fit in PACKAGES.items()}
+    take_turns(contestants, 1)  # imports and first calls
+    times, _ = take_turns(contestants, repeats)
+    for package in PACKAGES:
+        key = package.lower().replace("-", "_")
+        report.add(
+            f"fit_{name}_vs_{key}",
+            f"fit {name} {'-'.join(map(str, job[1]))}, batch {job[2]} / {package}",
+            ratios(times, "skae", package),
+        )
+    fastest = min(PACKAGES, key=lambda p: np.median(times[p]))
+    report.add(
+        f"fit_{name}_vs_fastest_package",
+        f"fit {name} / the fastest package ({fastest})",
+        ratios(times, "skae", fastest),
+        0.45,
+    )
+
+
+def measure_mnist(report, repeats):
+    """Large data: arithmetic counts."""
+    X = as_float32(fetch_mnist().data)
+    for name, widths, epochs in (("small", SMALL, 5), ("big", BIG, 1)):
+        job = (X, widths, 256, epochs)
+        contestants = {
+            "skae": lambda j=job: skae_fit(*j),
+            "torch": lambda j=job: torch_loop(*j),
+            "auto": lambda j=job: skae_fit(*j, compute_dtype="auto"),
+        }
+        times, results = take_turns(contestants, repeats)
+        text = f"fit MNIST {'-'.join(map(str, widths))}, batch 256"
+        report.add(
+            f"fit_mnist_{name}",
+            f"{text} / plain torch loop",
+            ratios(times, "skae", "torch"),
+            1.03,
+        )
+        report.add(
+            f"fit_mnist_{name}_auto",
+            f"{text}, compute_dtype='auto' / plain torch loop",
+            ratios(times, "auto", "torch"),
+            0.40 if name == "big" and has_fast_bfloat16(torch.device("cpu")) else None,
+        )
+        loss = results["auto"].loss_curve_[-1] / results["skae"].loss_curve_[-1]
+        report.add(
+            f"loss_mnist_{name}_auto",
+            f"{text}: final loss, compute_dtype='auto' / 'float32'",
+            loss,
+            1.01,
+        )
+    report.add(
+        "bfloat16_products",
+        "  the matrix products alone, bfloat16 / float32, of the big network",
+        measure_products(),
+    )
+    measure_transform(report, X, repeats)
+    measure_packages(report, "mnist_big", (X[:20_000], BIG, 256, 1), repeats)
+
+
+def measure_products():
+    """What the hardware allows: the step's matrix products in either type."""
+
+    def products(dtype):
+        sizes = [*BIG, *BIG[-2::-1]]
+        layers = [
+            (torch.randn(256, a).to(dtype), torch.randn(b, a).to(dtype))
+            for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+        ]
+
+        def run():
+            for _ in range(20):
+                for x, weight in layers:
+                    grad = x @ weight.t()
+                    grad.t() @ x
+                    grad @ weight
+
+        return run
+
+    contestants = {
+        "bfloat16": products(torch.bfloat16),
+        "float32": products(torch.float32),
+    }
+    return ratios(take_turns(contestants, 5)[0], "bfloat16", "float32")
+
+
+def measure_transform(report, X, repeats):
+    """Batched inference."""
+    autoencoder = skae_fit(X[:2000], SMALL, 256, 1)
+    network = make_network(SMALL)[:3]
+
+    def forward():
+        with torch.inference_mode():
+            tensor = torch.from_numpy(X)
+            return torch.cat([network(x) for x in tensor.split(1024)]).numpy()
+
+    contestants = {"skae": lambda: autoencoder.transform(X), "torch": forward}
+    take_turns(contestants, 2)
+    times, _ = take_turns(contestants, 3 * repeats)
+    report.add(
+        "transform_mnist",
+        "transform 60,000 x 784 / plain forward in batches of 1024",
+        ratios(times, "skae", "torch"),
+        1.05,
+    )
+
+
+class SkorchAutoEncoder(TransformerMixin, BaseEstimator):
+    """What a user would write around skorch for a grid search."""
+
+    def __init__(self, n_components=16, max_epochs=100):
+        self.n_components = n_components
+        self.max_epochs = max_epochs
+
+    def fit(self, X, y=None):
+        """Fit the net."""
+        self.net_ = NeuralNetRegressor(
+            make_network((X.shape[1], 64, self.n_components)),
+            max_epochs=self.max_epochs,
+            lr=1e-3,
+            optimizer=torch.optim.Adam,
+            iterator_train__shuffle=True,
+            train_split=None,
+            verbose=0,
+        ).fit(X, X)
+        return self
+
+    def score(self, X, y=None):
+        """Give minus the error."""
+        return -float(((self.net_.predict(X) - X) ** 2).mean())
+
+
+def measure_grid_search(report, repeats):
+    """A whole search over the latent size."""
+    X = as_float32(load_digits().data)
+    sizes = {"n_components": [2, 4, 6, 8, 12, 16, 24, 32]}
+    ours = AutoEncoderTransformer(
+        hidden_layer_sizes=(64,), max_epochs=100, lr_schedule="constant", device="cpu"
+    )
+    contestants = {
+        "skae": lambda: GridSearchCV(ours, sizes, cv=3).fit(X),
+        "skorch": lambda: GridSearchCV(SkorchAutoEncoder(), sizes, cv=3).fit(X),
+    }
+    times, _ = take_turns(contestants, max(2, repeats // 2))
+    report.add(
+        "grid_search",
+        "GridSearchCV, 8 latent sizes x 3 folds, digits / skorch by hand",
+        ratios(times, "skae", "skorch"),
+        0.40,
+    )
+
+
+def measure_growth(report, repeats):
+    """Time a sample, a hundred times more of them."""
+    X = np.random.default_rng(0).standard_normal((1_000_000, 64), np.float32)
+
+    def fit(X):
+        return lambda: skae_fit(X, (64, 64, 16), 128, 1)
+
+    contestants = {"many": fit(X), "few": fit(X[:10_000])}
+    take_turns({"few": contestants["few"]}, 2)
+    times, _ = take_turns(contestants, repeats)
+    report.add(
+        "growth",
+        "fit 1,000,000 x 64, time a sample / of 10,000 samples",
+        [ratio / 100 for ratio in ratios(times, "many", "few")],
+        1.1,
+    )
+
+
+PEAK = """
+import numpy as np, sys
+from skae import AutoEncoderTransformer
+def status(key):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(l.split()[1]) for l in lines if l.startswith(key)) * 1024
+def fit(X):
+    AutoEncoderTransformer(32, hidden_layer_sizes=(128,), batch_size=256,
+                           max_epochs=1, device="cpu").fit(X)
+X = np.random.default_rng(0).random((60_000, 784), np.float32)
+fit(X[:1000])
+open("/proc/self/clear_refs", "w").write("5")  # forget the peak so far
+before = status("VmRSS")
+fit(X)
+print((status("VmHWM") - before) / X.nbytes)
+"""
+
+
+def measure_memory(report):
+    """Peak of a fit beyond the data itself, where the system tells (Linux)."""
+    if os.path.exists("/proc/self/clear_refs"):
+        run = subprocess.run(
+            [sys.executable, "-c", PEAK], check=True, capture_output=True, text=True
+        )
+        report.add(
+            "peak_memory",
+            "peak memory of fit beyond the data, 60,000 x 784 / the data",
+            float(run.stdout),
+            1.2,
+        )
+
+
+def measure_import(report):
+    """Importing skae, in new processes."""
+
+    def run(modules):
+        return lambda: subprocess.run(
+            [sys.executable, "-c", f"import {modules}"], check=True
+        )
+
+    contestants = {"skae": run("skae"), "parts": run("torch, skorch, sklearn")}
+    take_turns(contestants, 1)
+    times, _ = take_turns(contestants, 7)
+    report.add(
+        "import",
+        "import skae / import torch, skorch, sklearn",
+        ratios(times, "skae", "parts"),
+        1.05,
+    )
+
+
+def main():
+    """Measure what the command line asks for."""
+    parts = ("digits", "mnist", "search", "growth", "memory", "import")
+    arguments = parser(__doc__.splitlines()[0])
+    arguments.add_argument("--only", choices=parts, nargs="+", default=parts)
+    arguments.add_argument("--repeats", type=int, default=5)
+    arguments = arguments.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    report = Report(f"Speed on {torch.get_num_threads()} threads: median, range")
+    if "digits" in arguments.only:
+        measure_digits(report, arguments.repeats)
+    if "mnist" in arguments.only:
+        measure_mnist(report, arguments.repeats)
+    if "search" in arguments.only:
+        measure_grid_search(report, arguments.repeats)
+    if "growth" in arguments.only:
+        measure_growth(report, arguments.repeats)
+    if "memory" in arguments.only:
+        measure_memory(report)
+    if "import" in arguments.only:
+        measure_import(report)
+    report.save(arguments.json)
+
+
+if __name__ == "__main__":
+    main()
