@@ -7,6 +7,7 @@ returns the training loss it ended with, or None where the peer does not tell.
 
 import contextlib
 import io
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ def make_network(widths):
 
     def stack(sizes):
         layers = []
-        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for n_in, n_out in pairwise(sizes):
             layers += [nn.Linear(n_in, n_out), nn.ReLU()]
         return layers[:-1]
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ def skae_fit(X, widths, batch_size, epochs, compute_dtype="float32"):
 
 
 def measure_digits(report, repeats):
-    """Small network: everything but arithmetic counts."""
+    """Time a small network, where everything but arithmetic counts."""
     X, widths = as_float32(load_digits().data), (64, 64, 16)
     for batch_size, epochs in ((32, 30), (128, 100), (512, 200)):
         job = (X, widths, batch_size, epochs)
@@ -60,7 +61,7 @@ def measure_digits(report, repeats):
 
 
 def measure_packages(report, name, job, repeats):
-    """Against the packages; the fastest of them counts."""
+    """Race the packages; the fastest of them counts."""
     contestants = {"skae": lambda: skae_fit(*job, compute_dtype="auto")}
     contestants |= {p: lambda fit=fit: fit(*job) for p, fit in PACKAGES.items()}
     take_turns(contestants, 1)  # imports and first calls
@@ -82,7 +83,7 @@ def measure_packages(report, name, job, repeats):
 
 
 def measure_mnist(report, repeats):
-    """Large data: arithmetic counts."""
+    """Time large data, where arithmetic counts."""
     X = as_float32(fetch_mnist().data)
     for name, widths, epochs in (("small", SMALL, 5), ("big", BIG, 1)):
         job = (X, widths, 256, epochs)
@@ -122,13 +123,13 @@ def measure_mnist(report, repeats):
 
 
 def measure_products():
-    """What the hardware allows: the step's matrix products in either type."""
+    """Time the matrix products of a step in either type: what the hardware allows."""
 
     def products(dtype):
         sizes = [*BIG, *BIG[-2::-1]]
         layers = [
             (torch.randn(256, a).to(dtype), torch.randn(b, a).to(dtype))
-            for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            for a, b in pairwise(sizes)
         ]
 
         def run():
@@ -148,7 +149,7 @@ def measure_products():
 
 
 def measure_transform(report, X, repeats):
-    """Batched inference."""
+    """Time batched inference."""
     autoencoder = skae_fit(X[:2000], SMALL, 256, 1)
     network = make_network(SMALL)[:3]
 
@@ -194,7 +195,7 @@ class SkorchAutoEncoder(TransformerMixin, BaseEstimator):
 
 
 def measure_grid_search(report, repeats):
-    """A whole search over the latent size."""
+    """Time a whole search over the latent size."""
     X = as_float32(load_digits().data)
     sizes = {"n_components": [2, 4, 6, 8, 12, 16, 24, 32]}
     ours = AutoEncoderTransformer(
@@ -214,7 +215,7 @@ def measure_grid_search(report, repeats):
 
 
 def measure_growth(report, repeats):
-    """Time a sample, a hundred times more of them."""
+    """Time a sample where there are a hundred times more of them."""
     X = np.random.default_rng(0).standard_normal((1_000_000, 64), np.float32)
 
     def fit(X):
@@ -250,7 +251,7 @@ print((status("VmHWM") - before) / X.nbytes)
 
 
 def measure_memory(report):
-    """Peak of a fit beyond the data itself, where the system tells (Linux)."""
+    """Measure the peak of a fit beyond the data, where the system tells (Linux)."""
     if os.path.exists("/proc/self/clear_refs"):
         run = subprocess.run(
             [sys.executable, "-c", PEAK], check=True, capture_output=True, text=True
@@ -264,7 +265,7 @@ def measure_memory(report):
 
 
 def measure_import(report):
-    """Importing skae, in new processes."""
+    """Time the import in new processes."""
 
     def run(modules):
         return lambda: subprocess.run(

@@ -9,7 +9,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from skorch.callbacks import EarlyStopping
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -20,6 +19,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
+from skorch.callbacks import EarlyStopping
 from torch import nn
 
 from skae._device import available_devices, resolve_device
@@ -128,7 +128,7 @@ class BaseAutoEncoder(
 ):
     """Base of the autoencoders. Think twice before adding to it."""
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions({"identity", "logistic", "relu", "tanh"})],
@@ -157,7 +157,7 @@ class BaseAutoEncoder(
         "verbose": ["verbose"],
     }
 
-    # -- What an estimator may do in its own way --------------------------------------
+    # -- What an estimator may do in its own way ----------------------------------
 
     def _make_module(self, n_features):
         """Build the torch module; the global generators are seeded around it."""
@@ -183,7 +183,7 @@ class BaseAutoEncoder(
 
         return views
 
-    # -- Fitting ----------------------------------------------------------------------
+    # -- Fitting ------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -382,7 +382,7 @@ class BaseAutoEncoder(
         # A perfect fit must not make the density infinite.
         self.noise_variance_ = max(noise, 1e-12 * self.scale_**2)
 
-    # -- What the samples look like -----------------------------------------------------
+    # -- What the samples look like -----------------------------------------------
 
     def _validate_rows(self, X, *, reset):
         """Check X and flatten images.
@@ -442,7 +442,7 @@ class BaseAutoEncoder(
             return standardized, standardized
         return (x - offset) / self.scale_, standardized
 
-    # -- Inference ------------------------------------------------------------------------
+    # -- Inference ----------------------------------------------------------------
 
     def _module_for(self, dtype):
         """Give a module that takes and gives X's own units in a dtype.
@@ -580,7 +580,7 @@ class BaseAutoEncoder(
         """
         return float(self.score_samples(X).mean(dtype=np.float64))
 
-    # -- Conventions ----------------------------------------------------------------------
+    # -- Conventions --------------------------------------------------------------
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

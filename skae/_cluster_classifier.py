@@ -233,7 +233,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_ : int
         Number of features seen during `fit`, where the encoder counts them.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features seen during `fit`, where `X` names all of them.
 
     See Also

@@ -76,7 +76,7 @@ class Likelihood(BaseEstimator):
         raise NotImplementedError
 
     def mean(self, output):
-        """Expected sample given the decoder's outputs.
+        """Give the expected sample at the decoder's outputs.
 
         Parameters
         ----------

@@ -253,9 +253,7 @@ class Batches:
         row_bytes = sum(r.array.itemsize * r.array.shape[1] for r in self.rows)
         runs_a_window = max(1, WINDOW_BYTES // (row_bytes * self.run_length))
         buffers = [
-            np.empty(
-                (runs_a_window * self.run_length, r.array.shape[1]), r.array.dtype
-            )
+            np.empty((runs_a_window * self.run_length, r.array.shape[1]), r.array.dtype)
             for r in self.rows
         ]
         for chosen in runs.split(runs_a_window):

@@ -20,10 +20,10 @@ class KeepBestWeights(Callback):
         self.patience = patience
         self.tol = tol
 
-    def on_train_begin(self, net, **kwargs):  # noqa: D102
+    def on_train_begin(self, net, **kwargs):
         self.best_loss_, self.best_state_, self.n_stale_ = float("inf"), None, 0
 
-    def on_epoch_end(self, net, **kwargs):  # noqa: D102
+    def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1, "valid_loss"]
         self.n_stale_ = 0 if loss < self.best_loss_ - self.tol else self.n_stale_ + 1
         if loss < self.best_loss_:
@@ -32,7 +32,7 @@ class KeepBestWeights(Callback):
             self.best_state_ = {name: t.clone() for name, t in state.items()}
         net.stop_training_ = self.n_stale_ >= self.patience
 
-    def on_train_end(self, net, **kwargs):  # noqa: D102
+    def on_train_end(self, net, **kwargs):
         with torch.no_grad():
             net.module_.load_state_dict(self.best_state_)
         self.best_state_ = None
@@ -41,13 +41,13 @@ class KeepBestWeights(Callback):
 class ProgressBar(Callback):
     """One bar over the epochs, with the losses beside it."""
 
-    def on_train_begin(self, net, **kwargs):  # noqa: D102
+    def on_train_begin(self, net, **kwargs):
         self.bar_ = tqdm(total=net.n_epochs_planned_, unit="epoch")
 
-    def on_epoch_end(self, net, **kwargs):  # noqa: D102
+    def on_epoch_end(self, net, **kwargs):
         keys = [key for key in ("train_loss", "valid_loss") if key in net.history[-1]]
         self.bar_.set_postfix({key: net.history[-1, key] for key in keys})
         self.bar_.update()
 
-    def on_train_end(self, net, **kwargs):  # noqa: D102
+    def on_train_end(self, net, **kwargs):
         self.bar_.close()

@@ -1,6 +1,7 @@
 """Fully connected encoder and decoder, mirror images of each other."""
 
 import copy
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -29,7 +30,7 @@ class Dense(nn.Sequential):
 
     def __init__(self, sizes, activation):
         layers = []
-        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for n_in, n_out in pairwise(sizes):
             layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]
         super().__init__(*layers[:-1])
         self.activation = activation
