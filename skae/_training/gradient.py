@@ -6,6 +6,8 @@ it trains digits 64-64-16 about twice as fast as a plain torch loop. Everything 
 goes through autograd. Both fill ``.grad`` of ``parameters`` and return the loss.
 """
 
+import math
+
 import torch
 from torch import nn
 
@@ -17,13 +19,13 @@ ACTIVATION_GRADS = {
     "relu": lambda grad, result: torch.ops.aten.threshold_backward(grad, result, 0),
     "tanh": torch.ops.aten.tanh_backward,
     "logistic": torch.ops.aten.sigmoid_backward,
-    "identity": lambda grad, result: grad,
+    "identity": None,
 }
 ACTIVATIONS = {
     "relu": torch.relu_,
     "tanh": torch.tanh_,
     "logistic": torch.sigmoid_,
-    "identity": lambda x: x,
+    "identity": None,
 }
 
 
@@ -79,6 +81,8 @@ class AutogradGradient:
         self.compute_dtype = compute_dtype
         self.objective = objective
         self.parameters = list(module.named_parameters())
+        # Unknown: the weights of a convolution are multiplied many times a sample.
+        self.largest_matrix = math.inf
         if compile_step:
             on_cpu = all(p.device.type == "cpu" for _, p in self.parameters)
             self.objective = torch.compile(
@@ -154,12 +158,13 @@ class DenseGradient:
             "identity" if i in last else activation for i in range(len(linears))
         ]
         self.n_encoder = n_encoder
+        self.largest_matrix = max(layer.weight.numel() for layer in linears)
 
         tensors = [t for layer in linears for t in (layer.weight, layer.bias)]
         self.vector = nn.Parameter(torch.cat([t.detach().flatten() for t in tensors]))
         self.vector.grad = torch.zeros_like(self.vector)
         self.parameters = [("weights", self.vector)]
-        weights = self._views(self.vector.detach(), tensors)
+        weights = self._views(self.vector.data, tensors)
         grads = self._views(self.vector.grad, tensors)
         for tensor, weight, grad in zip(tensors, weights, grads, strict=True):
             tensor.data, tensor.grad = weight, grad
@@ -167,7 +172,7 @@ class DenseGradient:
         # In bfloat16 the products work on copies of the vectors.
         self.low_weights = self.low_grads = None
         if compute_dtype != torch.float32:
-            self.low_weights = self.vector.detach().to(compute_dtype)
+            self.low_weights = self.vector.data.to(compute_dtype)
             self.low_grads = torch.zeros_like(self.low_weights)
             weights = self._views(self.low_weights, tensors)
             grads = self._views(self.low_grads, tensors)
@@ -210,7 +215,6 @@ class DenseGradient:
         """
         return self.autograd.loss(x, target)
 
-    @torch.no_grad()
     def __call__(self, x, target):
         """Evaluate the objective and fill the gradients.
 
@@ -227,12 +231,14 @@ class DenseGradient:
             The loss.
         """
         if self.low_weights is not None:
-            self.low_weights.copy_(self.vector)
+            self.low_weights.copy_(self.vector.data)
             x = x.to(self.compute_dtype)
 
         results = [x]  # input of each layer, and the output
         for _, weight_t, bias, _, _, activation, _ in self.layers:
-            x = activation(torch.addmm(bias, x, weight_t))
+            x = torch.addmm(bias, x, weight_t)
+            if activation is not None:
+                x = activation(x)
             results.append(x)
         loss, grad = self.objective.likelihood.loss_grad(x.float(), target)
 
@@ -244,7 +250,8 @@ class DenseGradient:
                 rate = self.objective.l1_penalty / len(code)
                 loss = loss + rate * code.float().abs().sum()
                 grad = grad + rate * code.sign()
-            grad = activation_grad(grad, results[i + 1])
+            if activation_grad is not None:
+                grad = activation_grad(grad, results[i + 1])
             torch.mm(grad.t(), results[i], out=grad_weight)
             torch.sum(grad, 0, out=grad_bias)
             if i:

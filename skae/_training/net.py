@@ -9,6 +9,7 @@ from skorch.callbacks import Callback
 from skae._training.gradient import make_gradient
 from skae._training.optimizers import make_step
 from skae._training.schedules import SCHEDULES
+from skae._training.threads import worthwhile_threads
 from skae.exceptions import DivergenceError
 
 BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
@@ -147,6 +148,18 @@ class TrainingNet(NeuralNet):
         self.n_epochs_planned_ = epochs
         self.step_, self.n_steps_ = 0, epochs * len(training)
         self.notify("on_train_begin", X=training, y=validation)
+        largest = training.batch_size * self.gradient_.largest_matrix
+        with worthwhile_threads(largest):
+            self._run_epochs(training, validation, epochs)
+        loss = self.history[-1, "train_loss"]
+        began = max(self.first_loss_, SMALLEST_START)
+        if loss > DIVERGENCE_FACTOR * began:
+            raise self._divergence(f"ended at {loss:.3g} and began at {began:.3g}")
+        self.notify("on_train_end", X=training, y=validation)
+        self.module_.eval()
+        return self
+
+    def _run_epochs(self, training, validation, epochs):
         datasets = {"dataset_train": training, "dataset_valid": validation}
         for _ in range(epochs):
             self.notify("on_epoch_begin", **datasets)
@@ -158,13 +171,6 @@ class TrainingNet(NeuralNet):
             self.notify("on_epoch_end", **datasets)
             if self.stop_training_:
                 break
-        loss = self.history[-1, "train_loss"]
-        began = max(self.first_loss_, SMALLEST_START)
-        if loss > DIVERGENCE_FACTOR * began:
-            raise self._divergence(f"ended at {loss:.3g} and began at {began:.3g}")
-        self.notify("on_train_end", X=training, y=validation)
-        self.module_.eval()
-        return self
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run over the data once and record the mean loss.

@@ -51,24 +51,22 @@ def make_step(optimizer):
         if not state:
             return optimizer.step(closure)
         loss = closure()
-        beta1, beta2 = group["betas"]
-        with torch.no_grad():
-            state["step"].add_(1)
-            kernel(
-                [parameter],
-                [parameter.grad],
-                [state["exp_avg"]],
-                [state["exp_avg_sq"]],
-                [],
-                [state["step"]],
-                lr=group["lr"],
-                beta1=beta1,
-                beta2=beta2,
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                amsgrad=False,
-                maximize=group["maximize"],
-            )
+        state["step"].add_(1)
+        kernel(
+            [parameter.data],
+            [parameter.grad],
+            [state["exp_avg"]],
+            [state["exp_avg_sq"]],
+            [],
+            [state["step"]],
+            lr=group["lr"],
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=group["maximize"],
+        )
         return loss
 
     return step

@@ -1,0 +1,234 @@
+"""Tests of rows as tensors and of their mini-batches."""
+
+import tracemalloc
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import train_test_split
+
+from skae._random import make_generator
+from skae._training import Batches, Rows, batches, spread_rows
+
+CPU = torch.device("cpu")
+
+
+def numbered(n_samples, n_features=3, dtype=np.float32):
+    """Rows whose first feature is their number."""
+    table = np.zeros((n_samples, n_features), dtype)
+    table[:, 0] = np.arange(n_samples)
+    return table
+
+
+def on_disk(array, path):
+    np.save(path / "rows.npy", array)
+    return np.load(path / "rows.npy", mmap_mode="r")
+
+
+def numbers(some_batches):
+    """Numbers of the rows of each batch of an epoch, which are input and target."""
+    epoch = []
+    for x, target in some_batches:
+        assert torch.equal(x, target)
+        epoch.append(x[:, 0].int().tolist())
+    return epoch
+
+
+def flat(epoch):
+    return [number for batch in epoch for number in batch]
+
+
+@pytest.fixture(params=["in memory", "through a window", "window of one run"])
+def make_batches(request, tmp_path, monkeypatch):
+    """Batches of 103 numbered rows, 8 a batch, in memory or from a file."""
+    rows = numbered(103)
+    if request.param != "in memory":
+        run = 8 * rows[0].nbytes
+        n_runs = 1 if request.param == "window of one run" else 4
+        monkeypatch.setattr(batches, "WINDOW_BYTES", n_runs * run)
+        rows = on_disk(rows, tmp_path)
+
+    def make(seed=0, **kwargs):
+        generator = None if seed is None else make_generator(seed)
+        found = Batches(Rows(rows, CPU), batch_size=8, generator=generator, **kwargs)
+        assert found.in_window is (request.param != "in memory")
+        return found
+
+    return make
+
+
+def test_every_epoch_is_a_new_permutation(make_batches):
+    shuffled, again = make_batches(), make_batches()
+    epochs = [flat(numbers(shuffled)) for _ in range(3)]
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(103))
+    assert len({tuple(epoch) for epoch in [*epochs, list(range(103))]}) == 4
+    assert [flat(numbers(again)) for _ in range(3)] == epochs
+    assert flat(numbers(make_batches(seed=1))) != epochs[0]
+
+
+def test_without_generator_the_order_stays(make_batches):
+    for _ in range(2):
+        assert flat(numbers(make_batches(seed=None))) == list(range(103))
+
+
+def test_length_is_the_number_of_batches(make_batches):
+    shuffled = make_batches()
+    epoch = numbers(shuffled)
+    assert len(epoch) == len(shuffled) == 13
+    # All of full size but for the last ones of a window and of the epoch.
+    assert sum(len(batch) for batch in epoch) == 103
+    assert max(len(batch) for batch in epoch) == 8
+    assert sum(len(batch) < 8 for batch in epoch) == 1
+
+
+def test_split_is_disjoint_and_complete(make_batches):
+    whole = make_batches()
+    cut = partial(train_test_split, test_size=0.3, random_state=0)
+    training, validation = whole.split(cut)
+    first, second = flat(numbers(training)), flat(numbers(training))
+    held_out = flat(numbers(validation))
+    assert first != second
+    assert sorted(first) == sorted(second)
+    assert held_out == flat(numbers(validation)) == sorted(held_out)
+    assert sorted(first + held_out) == list(range(103))
+    assert 24 <= len(held_out) <= 40
+    assert len(numbers(training)) == len(training)
+    assert len(numbers(validation)) == len(validation)
+    again = make_batches().split(cut)[1]
+    assert flat(numbers(again)) == held_out
+
+
+def test_blocks_do_not_show(make_batches, monkeypatch):
+    epoch = numbers(make_batches())
+    monkeypatch.setattr(batches, "BLOCK_SIZE", 1)
+    assert numbers(make_batches()) == epoch
+
+
+def test_window_mixes_rows_from_far_apart(tmp_path, monkeypatch):
+    rows = numbered(4096)
+    monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes // 16)
+    rows = on_disk(rows, tmp_path)
+    epoch = numbers(Batches(Rows(rows, CPU), batch_size=16, generator=make_generator(0)))
+    # A batch of a shuffled window of 16 runs holds rows from most of them.
+    runs = np.array([len({number // 16 for number in batch}) for batch in epoch])
+    assert runs.mean() > 8
+    assert runs.min() >= 4
+    spans = np.array([max(batch) - min(batch) for batch in epoch])
+    assert np.median(spans) > 0.6 * 4096
+    assert sorted(flat(epoch)) == list(range(4096))
+
+
+def test_window_bounds_the_memory(tmp_path, monkeypatch):
+    rows = on_disk(numbered(20_000, 50), tmp_path)
+    monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes // 20)
+    shuffled = Batches(Rows(rows, CPU), batch_size=32, generator=make_generator(0))
+    tracemalloc.start()
+    try:
+        for _ in shuffled:
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * rows.nbytes // 20
+
+
+def test_only_large_memory_maps_are_read_through_a_window(tmp_path, monkeypatch):
+    rows = numbered(10)
+    mapped = on_disk(rows, tmp_path)
+    assert not Rows(mapped, CPU).in_window
+    monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes - 1)
+    assert not Rows(rows, CPU).in_window
+    assert Rows(mapped, CPU).in_window
+    # Validation takes the class of a memory map away, and views of it are others.
+    assert Rows(np.asarray(mapped), CPU).in_window
+    assert Rows(mapped.reshape(5, 6), CPU).in_window
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_inputs_and_targets_stay_together(mapped, tmp_path, monkeypatch):
+    inputs, targets = numbered(50), numbered(50, 7, np.uint8)
+    if mapped:
+        monkeypatch.setattr(batches, "WINDOW_BYTES", 200)
+        inputs = on_disk(inputs, tmp_path)
+    pairs = Batches(
+        Rows(inputs, CPU), Rows(targets, CPU), batch_size=4, generator=make_generator(0)
+    )
+    assert pairs.in_window is mapped
+    seen = []
+    for x, target in pairs:
+        assert (x.shape[1], target.shape[1]) == (3, 7)
+        assert torch.equal(x[:, 0], target[:, 0])
+        seen += x[:, 0].tolist()
+    assert sorted(seen) == list(range(50))
+
+
+def test_prepare_makes_input_and_target_of_every_batch(make_batches):
+    prepared = make_batches(prepare=lambda x: (x + 0.25, x))
+    for part in (prepared, *prepared.split(partial(train_test_split, random_state=0))):
+        for x, target in part:
+            assert torch.equal(x, target + 0.25)
+
+
+@pytest.mark.parametrize("writeable", [True, False])
+def test_data_is_shared_and_not_copied(writeable):
+    rows = numbered(10)
+    rows.flags.writeable = writeable
+    shared = Rows(rows, CPU)  # and torch does not warn
+    assert shared.tensor.data_ptr() == rows.ctypes.data
+    assert shared.slice(2, 5).data_ptr() == rows[2:].ctypes.data
+    assert torch.equal(shared.take(torch.tensor([7, 0])), torch.tensor(rows[[7, 0]]))
+    assert rows.flags.writeable is writeable
+
+
+def test_bytes_become_floats_by_exact_formulas():
+    bytes_ = np.arange(256, dtype=np.uint8).reshape(64, 4)
+    tensor = torch.from_numpy(bytes_)
+    index = torch.tensor([5, 63, 0])
+    plain = Rows(bytes_, CPU)
+    assert torch.equal(plain.take(index), tensor[index].float())
+    for dtype in (torch.float32, torch.float64):
+        images = Rows(bytes_, CPU, dtype, unit=1 / 255)
+        assert torch.equal(images.take(index), tensor[index].to(dtype) * (1 / 255))
+        assert images.slice(0, 64).max() == 1
+    offset, scale = bytes_.mean(axis=0) / 255, 0.29
+    standard = Rows(bytes_, CPU, unit=1 / 255, offset=offset, scale=scale)
+    expected = (bytes_ / 255 - offset) / scale
+    assert standard.take(index).dtype == torch.float32
+    np.testing.assert_allclose(standard.slice(0, 64), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, np.int32])
+def test_wide_types_are_centred_before_they_are_narrowed(dtype):
+    rng = np.random.RandomState(0)
+    offset = np.array([1e9, -1e9, 12345.0])
+    rows = (offset + rng.randint(-100, 100, (50, 3))).astype(dtype)
+    found = Rows(rows, CPU, offset=offset, scale=60.0).slice(0, 50)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found, (rows - offset) / 60.0, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.float16, np.float32, np.int8, np.int16, np.int32, np.int64, bool]
+)
+def test_every_type_becomes_the_type_that_is_wanted(dtype):
+    rows = np.array([[0, 1], [1, 0], [1, 1]], dtype)
+    for wanted in (torch.float32, torch.float64):
+        for offset in (None, np.array([0.5, 0.25])):
+            found = Rows(rows, CPU, wanted, offset=offset, scale=2.0).slice(0, 3)
+            expected = (rows.astype(float) - (0 if offset is None else offset)) / 2
+            assert found.dtype == wanted
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("n_samples", [1, 99, 100, 101, 1000])
+def test_spread_rows_are_spread_and_not_copied(n_samples):
+    rows = numbered(n_samples)
+    some = spread_rows(rows, n_rows=100)
+    assert len(some) <= 100
+    assert len(some) >= min(50, n_samples)
+    assert np.shares_memory(some, rows)
+    assert some[0, 0] == 0
+    assert some[-1, 0] >= n_samples - n_samples / 50 - 1
+    assert len(set(np.diff(some[:, 0]))) <= 1
