@@ -48,7 +48,9 @@ def test_auto_takes_apples_gpu(no_accelerator, monkeypatch):
 
 @pytest.mark.parametrize("device", ["cuda:2", torch.device("cuda:7"), "mps", "meta"])
 def test_absent_device_is_an_error_that_says_what_is_there(two_gpus, device):
-    with pytest.raises(ValueError, match=r"not available.*: cuda:0, cuda:1, cpu\.") as e:
+    with pytest.raises(
+        ValueError, match=r"not available.*: cuda:0, cuda:1, cpu\."
+    ) as e:
         resolve_device(device)
     assert f"device={device!r}" in str(e.value)
 

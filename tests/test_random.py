@@ -19,7 +19,11 @@ def draw():
 
 
 def states():
-    return random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist()
+    return (
+        random.getstate(),
+        repr(np.random.get_state()),
+        torch.get_rng_state().tolist(),
+    )
 
 
 def test_draw_seed_follows_random_state():

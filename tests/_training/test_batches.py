@@ -110,7 +110,9 @@ def test_window_mixes_rows_from_far_apart(tmp_path, monkeypatch):
     rows = numbered(4096)
     monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes // 16)
     rows = on_disk(rows, tmp_path)
-    epoch = numbers(Batches(Rows(rows, CPU), batch_size=16, generator=make_generator(0)))
+    epoch = numbers(
+        Batches(Rows(rows, CPU), batch_size=16, generator=make_generator(0))
+    )
     # A batch of a shuffled window of 16 runs holds rows from most of them.
     runs = np.array([len({number // 16 for number in batch}) for batch in epoch])
     assert runs.mean() > 8

@@ -45,7 +45,9 @@ def make_pair(hidden, activation, likelihood, l1_penalty, dtype):
 
 
 @pytest.mark.parametrize(("hidden", "activation", "likelihood", "l1_penalty"), CASES)
-def test_written_out_gradient_is_autograds(hidden, activation, likelihood, l1_penalty, x):
+def test_written_out_gradient_is_autograds(
+    hidden, activation, likelihood, l1_penalty, x
+):
     ours, theirs = make_pair(hidden, activation, likelihood, l1_penalty, FLOAT32)
     assert type(ours) is DenseGradient
     target = x.flip(0)
@@ -56,7 +58,11 @@ def test_written_out_gradient_is_autograds(hidden, activation, likelihood, l1_pe
         ours.autograd.parameters, theirs.parameters, strict=True
     ):
         torch.testing.assert_close(
-            tensor.grad, expected.grad, rtol=1e-4, atol=1e-6, msg=lambda m, n=name: n + m
+            tensor.grad,
+            expected.grad,
+            rtol=1e-4,
+            atol=1e-6,
+            msg=lambda m, n=name: n + m,
         )
 
 
@@ -92,7 +98,9 @@ def test_parameters_are_views_of_one_vector(dtype, x):
         ours.vector -= 0.1 * ours.vector.grad
     assert ours(x, x) < before
     # Weights that are loaded, the best ones for instance, arrive in the vector.
-    module.load_state_dict({k: torch.zeros_like(v) for k, v in module.state_dict().items()})
+    module.load_state_dict(
+        {k: torch.zeros_like(v) for k, v in module.state_dict().items()}
+    )
     assert not ours.vector.any()
 
 

@@ -1,0 +1,128 @@
+"""Tests of the engine's own callbacks."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import train_test_split
+from skorch.history import History
+from torch import nn
+
+from skae import AutoEncoderTransformer
+from skae._random import draw_seed
+from skae._training import KeepBestWeights
+
+
+class Net(SimpleNamespace):
+    """What a callback sees of a net, with a validation loss as it is told."""
+
+    def __init__(self):
+        super().__init__(history=History(), module_=nn.Linear(2, 2))
+        self.stop_training_ = False
+
+    def epoch(self, callback, loss):
+        with torch.no_grad():
+            self.module_.weight.fill_(loss)
+        self.history.new_epoch()
+        self.history.record("valid_loss", loss)
+        callback.on_epoch_end(self)
+
+
+@pytest.mark.parametrize(
+    ("patience", "tol", "losses", "n_epochs"),
+    [
+        (2, 0.0, [3, 2, 2.5, 1, 1.5, 1.2, 0.1], 6),
+        (1, 0.0, [3, 2, 2, 1], 3),
+        (3, 0.5, [3, 2.8, 2.6, 2.2, 2.0, 1.9, 1.8, 0], 7),
+        (9, 0.0, [3, 1, 2], 3),
+        (2, 0.0, [1e-3, 2, 3], 3),
+    ],
+)
+def test_stops_when_stale_and_goes_back_to_the_best(patience, tol, losses, n_epochs):
+    net, callback = Net(), KeepBestWeights(patience, tol)
+    callback.on_train_begin(net)
+    seen = []
+    for loss in losses:
+        assert not net.stop_training_
+        seen.append(loss)
+        net.epoch(callback, loss)
+        if net.stop_training_:
+            break
+    assert len(seen) == n_epochs
+    callback.on_train_end(net)
+    assert (net.module_.weight == min(seen)).all()
+    # A second training starts afresh: what was best before no longer counts.
+    callback.on_train_begin(net)
+    net.epoch(callback, 100.0)
+    callback.on_train_end(net)
+    assert (net.module_.weight == 100).all()
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """Pure noise: whatever is learned of it is wrong on other samples."""
+    return np.random.RandomState(0).randn(120, 10).astype(np.float32)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "laplace"])
+@pytest.mark.parametrize("patience", [3, 1000])
+def test_fit_stops_and_gives_back_the_best_weights(noise, likelihood, patience):
+    ae = AutoEncoderTransformer(
+        5,
+        likelihood=likelihood,
+        lr=0.01,
+        batch_size=16,
+        max_epochs=60,
+        early_stopping=True,
+        validation_fraction=0.25,
+        n_iter_no_change=patience,
+        random_state=0,
+    ).fit(noise)
+    curve = ae.validation_loss_curve_
+    best = int(np.argmin(curve))
+    assert ae.n_epochs_ == len(curve) == len(ae.loss_curve_)
+    assert best < ae.n_epochs_ - 1  # the last weights are not the best
+    assert ae.n_epochs_ == (60 if patience == 1000 else best + 1 + patience)
+    held_out = train_test_split(
+        np.arange(len(noise)), test_size=0.25, random_state=draw_seed(0)
+    )[1]
+    error = noise[held_out] - ae.reconstruct(noise[held_out])
+    loss = {"gaussian": error**2, "laplace": abs(error)}[likelihood].mean()
+    assert loss == pytest.approx(curve[best], rel=1e-5)
+    again = AutoEncoderTransformer(**ae.get_params()).fit(noise)
+    assert again.validation_loss_curve_ == curve
+    assert np.array_equal(again.transform(noise), ae.transform(noise))
+
+
+def test_split_follows_the_seed(noise):
+    curves = [
+        AutoEncoderTransformer(
+            2, max_epochs=1, early_stopping=True, lr=1e-9, random_state=seed
+        )
+        .fit(noise)
+        .validation_loss_curve_
+        for seed in (0, 1)
+    ]
+    assert curves[0] != curves[1]
+
+
+def test_verbose_writes_one_bar_and_silence_writes_nothing(noise, capfd):
+    ae = AutoEncoderTransformer(
+        2, max_epochs=3, early_stopping=True, n_iter_no_change=99, random_state=0
+    )
+    ae.fit(noise)
+    ae.transform(noise)
+    assert capfd.readouterr() == ("", "")
+
+    ae.set_params(verbose=1).fit(noise)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    last = err.rstrip("\n").split("\r")[-1]
+    assert "3/3" in last
+    assert "train_loss=" in last
+    assert "valid_loss=" in last
+
+    ae.set_params(verbose=0).fit(noise)
+    assert capfd.readouterr() == ("", "")
