@@ -63,7 +63,7 @@ else:
         max_epochs=30,
     )
 spectral = SpectralClustering(
-    affinity="nearest_neighbors", n_components=10, eigen_solver="lobpcg"
+    affinity="nearest_neighbors", n_neighbors=15, eigen_solver="lobpcg"
 )
 
 
@@ -96,7 +96,7 @@ for seed in range(arguments.seeds):
         scores[name].append([accuracy, nmi(y_test, y_pred), ari(y_test, y_pred)])
 
 print(f"{arguments.dataset}, held out, mean ± std of {arguments.seeds} seeds")
-print(f"{'':40}{'accuracy':>15}{'NMI':>15}{'ARI':>15}")
+print(f"{'':40}{'accuracy':>12}{'NMI':>17}{'ARI':>17}")
 for name, values in scores.items():
     cells = zip(np.mean(values, axis=0), np.std(values, axis=0), strict=True)
     print(f"{name:40}" + "".join(f"{mean:9.3f} ± {std:.3f}" for mean, std in cells))

@@ -96,8 +96,9 @@ class Rows:
             if array.nbytes <= memory // 2:
                 self.tensor = self.tensor.to(device)
         if offset is not None:
-            # Data of float64 is centred in float64, where nothing is lost.
-            kind = torch.float64 if array.dtype == np.float64 else torch.float32
+            # What float32 cannot hold exactly is centred in float64, before it is lost.
+            exact = np.can_cast(array.dtype, np.float32)
+            kind = torch.float32 if exact else torch.float64
             self.shift = torch.from_numpy(-offset / scale).to(self.tensor.device, kind)
 
     def __len__(self):

@@ -29,6 +29,15 @@ ACTIVATIONS = {
 }
 
 
+def _has_own_derivative(likelihood_class):
+    """Whether ``loss_grad`` belongs to ``loss``, and not to one that it overrides."""
+
+    def owner(method):
+        return next((c for c in likelihood_class.__mro__ if method in vars(c)), object)
+
+    return issubclass(owner("loss_grad"), owner("loss"))
+
+
 def make_gradient(module, objective, compute_dtype, compile_step):
     """Choose the way to the gradient.
 
@@ -53,7 +62,7 @@ def make_gradient(module, objective, compute_dtype, compile_step):
         and type(module) is DenseAutoencoder
         and type(objective) is ReconstructionObjective
         and not objective.contractive_penalty
-        and hasattr(objective.likelihood, "loss_grad")
+        and _has_own_derivative(type(objective.likelihood))
     )
     if written_out:
         return DenseGradient(module, objective, compute_dtype)

@@ -155,8 +155,8 @@ class TrainingNet(NeuralNet):
         began = max(self.first_loss_, SMALLEST_START)
         if loss > DIVERGENCE_FACTOR * began:
             raise self._divergence(f"ended at {loss:.3g} and began at {began:.3g}")
-        self.notify("on_train_end", X=training, y=validation)
         self.module_.eval()
+        self.notify("on_train_end", X=training, y=validation)
         return self
 
     def _run_epochs(self, training, validation, epochs):

@@ -36,15 +36,16 @@ def make_step(optimizer):
     kernel = FUSED_KERNELS.get(type(optimizer))
     group, *more_groups = optimizer.param_groups
     parameter, *more_parameters = group["params"]
-    plain = (
-        more_groups
-        or more_parameters
-        or not group.get("fused")
-        or group["amsgrad"]
-        or group["capturable"]
+    options = ("amsgrad", "capturable", "differentiable")
+    short = (
+        kernel is not None
+        and not (more_groups or more_parameters)
+        and group.get("fused")
+        and not any(group.get(option) for option in options)
     )
-    if kernel is None or plain:
-        return optimizer.step
+    if not short:
+        # Looked up at each call: learning rate schedulers wrap it later.
+        return lambda closure: optimizer.step(closure)
 
     def step(closure):
         state = optimizer.state.get(parameter)
