@@ -611,6 +611,7 @@ class BaseAutoEncoder(
             if str(self.device_) not in available_devices():
                 self.device_ = torch.device("cpu")
             # np.array, because what comes out of a memory map is read-only.
+            self.offset_ = np.array(self.offset_)
             self.module_ = _with_tensors(
                 self.module_,
                 [torch.from_numpy(np.array(w)).to(self.device_) for w in weights],

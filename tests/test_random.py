@@ -67,7 +67,7 @@ def test_isolated_generators_are_seeded_inside_and_untouched_outside():
     with isolated_generators(5, CPU):
         assert (draw(), draw()) == (first, second)
     assert len({first, second, other}) == 3
-    with pytest.raises(KeyboardInterrupt), isolated_generators(5, CPU):
+    with pytest.raises(KeyboardInterrupt), isolated_generators(5, CPU):  # noqa: PT012
         draw()
         raise KeyboardInterrupt
     assert states() == before

@@ -24,6 +24,8 @@ class KeepBestWeights(Callback):
         self.best_loss_, self.best_state_, self.n_stale_ = float("inf"), None, 0
 
     def on_epoch_end(self, net, **kwargs):
+        if "valid_loss" not in net.history[-1]:  # nothing is held out this time
+            return
         loss = net.history[-1, "valid_loss"]
         self.n_stale_ = 0 if loss < self.best_loss_ - self.tol else self.n_stale_ + 1
         if loss < self.best_loss_:
@@ -33,8 +35,9 @@ class KeepBestWeights(Callback):
         net.stop_training_ = self.n_stale_ >= self.patience
 
     def on_train_end(self, net, **kwargs):
-        with torch.no_grad():
-            net.module_.load_state_dict(self.best_state_)
+        if self.best_state_ is not None:
+            with torch.no_grad():
+                net.module_.load_state_dict(self.best_state_)
         self.best_state_ = None
 
 

@@ -1,5 +1,7 @@
 """Tests of the fully connected modules."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,7 @@ def test_decoder_mirrors_encoder(hidden):
     widths = [11, *hidden, 3]
     assert sizes(module.encoder) == widths
     assert sizes(module.decoder) == widths[::-1]
-    n_weights = 2 * sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    n_weights = 2 * sum(a * b for a, b in itertools.pairwise(widths))
     n_biases = sum(widths[1:]) + sum(widths[:-1])
     assert sum(p.numel() for p in module.parameters()) == n_weights + n_biases
 
