@@ -25,7 +25,9 @@ def draw_seed(random_state):
     int
         Between 0 and 2**31 - 2.
     """
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    # Not while another thread has seeded NumPy's generator for its own purposes.
+    with _borrowing:
+        return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def make_generator(seed, *stream, device="cpu"):
@@ -36,7 +38,8 @@ def make_generator(seed, *stream, device="cpu"):
     seed : int
         As :func:`draw_seed` gives it.
     *stream : int
-        Numbers that tell apart the uses of one seed, such as the epoch.
+        Numbers that tell apart the uses of one seed, such as the epoch; of one seed
+        always equally many.
     device : torch.device or str, default="cpu"
         Where the random numbers are drawn.
 

@@ -40,8 +40,8 @@ def _unlisted():
             yield pytest.param(estimator, name, id=f"{type(estimator).__name__}-{name}")
 
 
-# The checks themselves give arrays to what they fitted on data frames.
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+# The checks themselves give arrays to what they fitted on data frames, and vice versa.
+@pytest.mark.filterwarnings("ignore:X .*feature names")
 @pytest.mark.parametrize(("estimator", "name"), list(_unlisted()))
 def test_unlisted_scikit_learn_check(estimator, name):
     getattr(estimator_checks, name)(type(estimator).__name__, estimator)

@@ -1,31 +1,59 @@
-"""Small products stay on one thread, of the calling thread only."""
+"""Tests of how many threads a fit is worth."""
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
 
+import numpy as np
 import pytest
 import torch
 
+from skae import AutoEncoderTransformer
 from skae._training.threads import WORTHWHILE_PRODUCTS, worthwhile_threads
 
 
-def test_small_products_are_limited_here_only_and_only_for_a_while():
+@pytest.fixture
+def two_threads():
     before = torch.get_num_threads()
-    with ThreadPoolExecutor(1) as elsewhere:
-        there = elsewhere.submit(torch.get_num_threads).result()
-        with worthwhile_threads(WORTHWHILE_PRODUCTS - 1):
-            assert torch.get_num_threads() == 1
-            assert elsewhere.submit(torch.get_num_threads).result() == there
-    assert torch.get_num_threads() == before
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
-def test_large_products_are_left_alone():
-    before = torch.get_num_threads()
+def test_small_products_stay_on_one_thread(two_threads):
+    with worthwhile_threads(WORTHWHILE_PRODUCTS - 1):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
     with worthwhile_threads(WORTHWHILE_PRODUCTS):
-        assert torch.get_num_threads() == before
-
-
-def test_limit_ends_with_an_error():
-    before = torch.get_num_threads()
+        assert torch.get_num_threads() == 2
     with pytest.raises(KeyboardInterrupt), worthwhile_threads(1):
         raise KeyboardInterrupt
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 2
+
+
+def test_other_threads_are_not_limited():
+    started, over, seen = threading.Event(), threading.Event(), []
+
+    def other():
+        torch.set_num_threads(2)
+        started.set()
+        over.wait(10)
+        seen.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    thread = threading.Thread(target=other)
+    thread.start()
+    started.wait(10)
+    with worthwhile_threads(1):
+        over.set()
+        thread.join()
+    assert seen == [2]
+    torch.set_num_threads(before)
+
+
+def test_users_threads_are_the_same_after_a_fit(two_threads):
+    X = np.random.RandomState(0).randn(30, 4)
+    ae = AutoEncoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+    assert torch.get_num_threads() == 2
+    ae.set_params(lr=1e8, warm_start=True)
+    with pytest.raises(RuntimeError):
+        ae.set_params(max_epochs=5).fit(X)
+    assert torch.get_num_threads() == 2
