@@ -17,14 +17,16 @@ from skae.datasets import fetch_mnist
 
 
 def main():
-    """Measure at 2, 8 and 16 components."""
-    arguments = parser(__doc__.splitlines()[0]).parse_args()
+    """Measure at some numbers of components."""
+    arguments = parser(__doc__.splitlines()[0])
+    arguments.add_argument("--components", type=int, nargs="+", default=(2, 8, 16))
+    arguments = arguments.parse_args()
     report = Report("Test error on MNIST, and the ratio to PCA's")
     train, test = (
         fetch_mnist(subset=subset).data / np.float32(255)
         for subset in ("train", "test")
     )
-    for n_components in (2, 8, 16):
+    for n_components in arguments.components:
         pca = PCA(n_components, random_state=0).fit(train)
         restored = pca.inverse_transform(pca.transform(test))
         pca_error = float(np.square(test - restored).mean())
