@@ -1,207 +1,391 @@
-"""Tests of AutoEncoderTransformer at its work; test_base.py has what all share."""
+"""AutoEncoderTransformer through its public face, and the contracts it keeps."""
 
-import functools
+import copy
 import pickle
-import shutil
+import random
+from concurrent.futures import ThreadPoolExecutor
 
+import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from joblib import parallel_backend
-from sklearn.cluster import KMeans
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from torch.func import jacrev, vmap
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from skorch.callbacks import Callback, EarlyStopping
+from torch import nn
 
-from skae import AutoEncoderTransformer
-from skae.modules import DenseAutoencoder
+from skae import AutoEncoderTransformer, ClusterClassifier
+from skae.exceptions import DivergenceError
+from skae.modules import Autoencoder
 
-compiles = pytest.mark.filterwarnings(
-    "ignore:`torch.jit:DeprecationWarning",  # torch's own, on its way to the compiler
-)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return load_digits().data.astype(np.float32)
+X, y = load_digits(return_X_y=True)
+X, y = X[:400], y[:400]
 
 
-def make(n_components=3, **params):
-    params = {
-        "hidden_layer_sizes": (8,),
-        "lr": 0.01,
-        "batch_size": 32,
-        "max_epochs": 3,
-        "random_state": 0,
-    } | params
-    return AutoEncoderTransformer(n_components, **params)
+def make(**parameters):
+    defaults = {"hidden_layer_sizes": (16,), "max_epochs": 3, "random_state": 0}
+    return AutoEncoderTransformer(4, **(defaults | parameters))
 
 
-def error(estimator, X):
-    reconstruction = estimator.inverse_transform(estimator.transform(X))
-    return np.square(X - reconstruction).mean()
+def states():
+    numpy_state = np.random.get_state()[1].tolist()
+    return random.getstate(), numpy_state, torch.get_rng_state().tolist()
 
 
-@pytest.mark.parametrize("schedule", ["one_cycle", "cosine"])
-@pytest.mark.parametrize("n_components", [2, 8, 16])
-def test_linear_autoencoder_is_as_good_as_pca(digits, n_components, schedule):
-    ae = AutoEncoderTransformer(
-        n_components,
-        hidden_layer_sizes=(),
-        activation="identity",
-        lr=0.01,
-        lr_schedule=schedule,
-        max_epochs=100,
-        random_state=0,
-    ).fit(digits)
-    best = error(PCA(n_components).fit(digits), digits)
-    assert best * 0.9999 < error(ae, digits) < 1.02 * best
-    assert ae.noise_variance_ == pytest.approx(error(ae, digits), rel=1e-3)
+class Dropping(Autoencoder):
+    """A user's module that draws from torch's global generator."""
+
+    def __init__(self, n_features, n_components):
+        encoder = nn.Sequential(
+            nn.Linear(n_features, n_components), nn.BatchNorm1d(n_components)
+        )
+        super().__init__(
+            encoder, nn.Sequential(nn.Dropout(0.5), nn.Linear(n_components, n_features))
+        )
 
 
-def test_hidden_layers_do_better_than_pca(digits):
-    X, others = digits[:1200], digits[1200:]
-    ae = AutoEncoderTransformer(2, max_epochs=40, lr=3e-3, random_state=0).fit(X)
-    assert error(ae, others) < 0.9 * error(PCA(2).fit(X), others)
+class Tied(nn.Module):
+    """A decoder that shares the encoder's weights."""
+
+    def __init__(self, n_features, n_components):
+        super().__init__()
+        self.first = nn.Linear(n_features, n_components, bias=False)
+        self.second = nn.Linear(n_features, n_components, bias=False)
+        self.second.weight = self.first.weight
+
+    def encode(self, x):
+        return self.first(x)
+
+    def decode(self, h):
+        return h @ self.second.weight
 
 
-# -- What regularizes ---------------------------------------------------------------------
+@pytest.mark.parametrize("module", [None, Dropping, Tied])
+def test_random_state_alone_decides(module):
+    first, second = (make(module=module).fit(X).transform(X) for _ in range(2))
+    other = make(module=module, random_state=1).fit(X).transform(X)
+    assert (first == second).all()
+    assert (first != other).any()
 
 
-def weight_norm(ae, X):
-    return sum(p.square().sum().item() for p in ae.module_.parameters())
+@pytest.mark.parametrize("module", [None, Dropping])
+def test_global_generators_stay_as_they_are(module):
+    before = states()
+    autoencoder = make(module=module, early_stopping=True).fit(X)
+    codes = autoencoder.transform(X)
+    autoencoder.inverse_transform(codes)
+    autoencoder.reconstruct(X)
+    autoencoder.score(X)
+    autoencoder.set_params(early_stopping=False).partial_fit(X)
+    with pytest.raises(DivergenceError):
+        make(module=module, lr=1e6).fit(X)
+    with pytest.raises(ValueError, match="NaN"):
+        autoencoder.transform(np.full((2, 64), np.nan))
+    assert states() == before
 
 
-def code_size(ae, X):
-    return np.abs(ae.transform(X)).mean()
+def test_threads_don_t_disturb_each_other():
+    seeds = range(6)
+    alone = [make(random_state=seed).fit(X).transform(X) for seed in seeds]
+    with ThreadPoolExecutor(6) as pool:
+        fits = [pool.submit(make(random_state=seed).fit, X) for seed in seeds]
+        together = [fit.result().transform(X) for fit in fits]
+    for codes, expected in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(codes, expected)
 
 
-def contraction(ae, X):
-    rows = torch.from_numpy((X[:50] - ae.offset_) / ae.scale_).float()
-    module = ae.module_
-    return vmap(jacrev(lambda x: module.encode(x[None])[0]))(rows).square().sum().item()
+def test_eight_threads_get_what_one_gets():
+    autoencoder = make().fit(X)
+    expected = autoencoder.transform(X)
+    with ThreadPoolExecutor(8) as pool:
+        for codes in pool.map(autoencoder.transform, [X] * 64):
+            np.testing.assert_array_equal(codes, expected)
 
 
 @pytest.mark.parametrize(
-    ("penalty", "measure"),
+    ("dtype", "answer"),
     [
-        ({"weight_decay": 0.01}, weight_norm),
-        ({"weight_decay": 1.0, "optimizer": "adamw"}, weight_norm),
-        ({"l1_penalty": 0.05}, code_size),
-        ({"contractive_penalty": 0.05}, contraction),
+        (np.float64, np.float64),
+        (np.float32, np.float32),
+        (np.float16, np.float32),
+        (np.uint8, np.float32),
+        (np.int64, np.float64),
     ],
-    ids=lambda value: value.__name__ if callable(value) else str(value),
 )
-def test_penalties_shrink_what_they_are_for(digits, penalty, measure):
-    X = digits[:400]
-    plain = make(optimizer=penalty.get("optimizer", "adam"), max_epochs=10).fit(X)
-    penalized = make(max_epochs=10, **penalty).fit(X)
-    assert measure(penalized, X) < 0.6 * measure(plain, X)
-    # It still learns.
-    assert error(penalized, X) < 0.9 * np.square(X - X.mean(axis=0)).mean()
+def test_types_of_answers(dtype, answer):
+    given = X.astype(dtype)
+    autoencoder = make().fit(given)
+    codes = autoencoder.transform(given)
+    assert codes.dtype == autoencoder.reconstruct(given).dtype == answer
+    np.testing.assert_allclose(codes, make().fit(X).transform(X), atol=1e-4)
 
 
-# -- In scikit-learn's tools ----------------------------------------------------------------
+def test_float64_does_not_depend_on_the_company():
+    autoencoder = make().fit(X)
+    codes = autoencoder.transform(X)
+    one_by_one = np.concatenate([autoencoder.transform(x[None]) for x in X])
+    np.testing.assert_allclose(codes, one_by_one, rtol=0, atol=1e-12)
 
 
-def test_score_is_the_mean_of_score_samples(digits):
-    X, others = digits[:300], digits[300:500]
-    ae = make().fit(X)
-    assert ae.score(others) == pytest.approx(ae.score_samples(others).mean(), rel=1e-5)
-    assert ae.score(others) > ae.score(others[:, ::-1])  # no digits
+@pytest.mark.parametrize("shape", [(8, 8), (4, 4, 4)])
+def test_images(shape):
+    stack = X.reshape(-1, *shape).astype(np.uint8) * 15
+    autoencoder = make().fit(stack)
+    assert autoencoder.reconstruct(stack).shape == stack.shape
+    codes = autoencoder.transform(stack)
+    assert autoencoder.inverse_transform(codes).shape == stack.shape
+    # Bytes mean 0 to 255, and rows are taken for the images that they are.
+    np.testing.assert_allclose(autoencoder.transform(stack / 255), codes, atol=1e-5)
+    np.testing.assert_array_equal(autoencoder.transform(stack.reshape(-1, 64)), codes)
+    as_rows = make(image_shape=shape).fit(stack.reshape(-1, 64))
+    np.testing.assert_array_equal(as_rows.transform(stack.reshape(-1, 64)), codes)
+    with pytest.raises(ValueError, match=r"images of shape \(2, 32\)"):
+        autoencoder.transform(stack.reshape(-1, 2, 32))
 
 
-def test_grid_search_picks_the_better_fit_in_every_number_of_processes(digits):
-    X = digits[:300]
-    pipe = Pipeline([("ae", make())])
-    grid = {"ae__max_epochs": [20, 1], "ae__n_components": [1, 8]}
-    serial = GridSearchCV(pipe, grid, cv=3).fit(X)
-    assert serial.best_params_ == {"ae__max_epochs": 20, "ae__n_components": 8}
-    scores = serial.cv_results_["mean_test_score"]
-    assert np.isfinite(scores).all()
-    assert scores[:2].min() > scores[2:].max()
+def test_image_shape_must_fit():
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 9\) does not fit"):
+        make(image_shape=(8, 9)).fit(X)
+    with pytest.raises(ValueError, match=r"image_shape=\(8,\) must be"):
+        make(image_shape=(8,)).fit(X)
 
-    parallel = GridSearchCV(pipe, grid, cv=3, n_jobs=2).fit(X)
-    for split in range(3):
-        np.testing.assert_allclose(
-            parallel.cv_results_[f"split{split}_test_score"],
-            serial.cv_results_[f"split{split}_test_score"],
-            rtol=1e-6,
-        )
-    assert parallel.best_params_ == serial.best_params_
-    assert np.array_equal(
-        parallel.best_estimator_.transform(X), serial.best_estimator_.transform(X)
+
+def test_memory_maps_and_odd_memory(tmp_path):
+    expected = make().fit(X).transform(X)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    backwards = np.ascontiguousarray(X[::-1])[::-1]
+    for same in (mapped, np.asfortranarray(X), backwards, X.astype(">f8"), X.tolist()):
+        np.testing.assert_array_equal(make().fit(same).transform(same), expected)
+
+
+def test_memory_map_larger_than_the_window(tmp_path, monkeypatch):
+    monkeypatch.setattr("skae._training.batches.WINDOW_BYTES", 100 * 64 * 4)
+    np.save(tmp_path / "X.npy", X.astype(np.float32))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    seen = []
+
+    def note(x, generator):
+        seen.append(x.clone())
+        return x
+
+    windowed = make(max_epochs=1, batch_size=32, augmentation=note).fit(mapped)
+    rows = torch.cat(seen).numpy()
+    np.testing.assert_array_equal(
+        rows[np.lexsort(rows.T)], mapped[np.lexsort(np.asarray(mapped).T)]
     )
+    assert windowed.transform(mapped).shape == (400, 4)
 
 
-def test_cross_validation_in_threads(digits):
-    X, ae = digits[:300], make()
-    serial = cross_val_score(ae, X, cv=3)
-    with parallel_backend("threading", n_jobs=3):
-        assert np.array_equal(cross_val_score(ae, X, cv=3), serial)
+def test_frames_and_output():
+    frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
+    autoencoder = make().set_output(transform="pandas").fit(frame)
+    codes = autoencoder.transform(frame)
+    names = [f"autoencodertransformer{i}" for i in range(4)]
+    assert list(codes.columns) == list(autoencoder.get_feature_names_out()) == names
+    assert autoencoder.inverse_transform(codes).shape == X.shape
+    polars = make().set_output(transform="polars").fit_transform(X)
+    np.testing.assert_array_equal(polars.to_numpy(), codes.to_numpy())
 
 
-def test_pipeline_with_memory_takes_the_fitted_one(digits, tmp_path, monkeypatch):
-    X = digits[:200]
-    steps = [make(max_epochs=2), KMeans(3, n_init=1, random_state=0)]
-    expected = make_pipeline(*steps).fit(X)
-    first = make_pipeline(*steps, memory=str(tmp_path)).fit(X)
-
-    def train(self, *args):
-        raise AssertionError("trained again")
-
-    monkeypatch.setattr(AutoEncoderTransformer, "_train", train)
-    second = make_pipeline(*steps, memory=str(tmp_path)).fit(X)
-    for pipe in (first, second):
-        assert np.array_equal(pipe[:-1].transform(X), expected[:-1].transform(X))
-        assert np.array_equal(pipe.predict(X), expected.predict(X))
-        assert pipe[0].loss_curve_ == expected[0].loss_curve_
-
-
-# -- torch.compile ---------------------------------------------------------------------------
+def test_linear_autoencoder_is_pca():
+    for n_components in (2, 8, 16):
+        linear = AutoEncoderTransformer(
+            n_components,
+            hidden_layer_sizes=(),
+            activation="identity",
+            lr=1e-2,
+            max_epochs=300,
+            random_state=0,
+        ).fit(X)
+        pca = PCA(n_components).fit(X)
+        error = np.square(X - linear.reconstruct(X)).mean()
+        best = np.square(X - pca.inverse_transform(pca.transform(X))).mean()
+        assert best * 0.9999 < error < best * 1.02
 
 
-def check_compiled(compiled, plain, X):
-    assert compiled.loss_curve_ == pytest.approx(plain.loss_curve_, rel=1e-4)
-    np.testing.assert_allclose(
-        compiled.transform(X), plain.transform(X), rtol=1e-2, atol=1e-2
+def test_scores():
+    autoencoder = make(max_epochs=30).fit(X)
+    error = np.square(X - autoencoder.reconstruct(X))
+    assert autoencoder.noise_variance_ == pytest.approx(error.mean(), rel=1e-5)
+    variance = autoencoder.noise_variance_
+    expected = -0.5 * (error / variance + np.log(2 * np.pi * variance)).sum(axis=1)
+    np.testing.assert_allclose(autoencoder.score_samples(X), expected, rtol=1e-6)
+    assert autoencoder.score(X) == pytest.approx(expected.mean())
+    search = GridSearchCV(make(), {"max_epochs": [1, 60]}, cv=2).fit(X)
+    assert search.best_params_ == {"max_epochs": 60}
+    laplace = make(likelihood="laplace").fit(X)
+    spread = np.abs(X - laplace.reconstruct(X)).mean()
+    assert laplace.noise_variance_ == pytest.approx(2 * spread**2, rel=1e-5)
+    bernoulli = make(likelihood="bernoulli").fit(X / 16)
+    assert not hasattr(bernoulli, "noise_variance_")
+    with pytest.raises(ValueError, match=r"X in \[0, 1\]; got values from 0 to 16"):
+        make(likelihood="bernoulli").fit(X)
+
+
+def test_early_stopping_stops_and_goes_back():
+    autoencoder = make(
+        early_stopping=True, max_epochs=500, n_iter_no_change=3, tol=1e-2, lr=1e-2
+    ).fit(X)
+    curve = autoencoder.validation_loss_curve_
+    assert autoencoder.n_epochs_ == len(curve) == len(autoencoder.loss_curve_) < 500
+    with pytest.raises(ValueError, match="n_samples=1"):
+        make(early_stopping=True).fit(X[:1])
+
+
+def test_partial_fit_and_warm_start():
+    autoencoder = make(lr_schedule="one_cycle")
+    for _ in range(20):
+        autoencoder.partial_fit(X)
+    assert autoencoder.n_epochs_ == 20
+    assert autoencoder.loss_curve_[-1] < 0.7 * autoencoder.loss_curve_[0]
+    assert autoencoder.net_.optimizer_.param_groups[0]["lr"] == autoencoder.lr
+    loaded = pickle.loads(pickle.dumps(autoencoder)).partial_fit(X)
+    assert loaded.n_epochs_ == 21
+    assert loaded.loss_curve_[-1] < 1.05 * autoencoder.loss_curve_[-1]
+    warm = make(warm_start=True).fit(X).fit(X)
+    assert warm.n_epochs_ == 6
+    assert warm.loss_curve_[3] < warm.loss_curve_[0]
+    with pytest.raises(ValueError, match="early_stopping=True"):
+        make(early_stopping=True).partial_fit(X)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"activation": "tanh", "optimizer": "sgd"}])
+def test_divergence(parameters):
+    diverging = make(lr=1e6, max_epochs=5, **parameters)
+    with pytest.raises(DivergenceError, match=r"epoch.*Lower lr"):
+        diverging.fit(X)
+    with pytest.raises(NotFittedError):
+        diverging.transform(X)
+
+
+def test_divergence_with_a_finite_loss():
+    with pytest.raises(DivergenceError, match="ended at"):
+        make(lr=100.0, max_epochs=5, activation="tanh").fit(X)
+
+
+def test_failed_calls_leave_the_weights():
+    autoencoder = make().fit(X)
+    codes = autoencoder.transform(X)
+    with pytest.raises(DivergenceError):
+        autoencoder.set_params(lr=1e6).partial_fit(X)
+    np.testing.assert_array_equal(autoencoder.transform(X), codes)
+
+
+@pytest.mark.parametrize("module", [None, Dropping, Tied])
+def test_copies_answer_the_same(module, tmp_path):
+    autoencoder = make(module=module).fit(X)
+    codes = autoencoder.transform(X)
+    joblib.dump(autoencoder, tmp_path / "ae.joblib")
+    copies = [
+        pickle.loads(pickle.dumps(autoencoder)),
+        copy.deepcopy(autoencoder),
+        joblib.load(tmp_path / "ae.joblib", mmap_mode="r"),
+    ]
+    for same in copies:
+        np.testing.assert_array_equal(same.transform(X), codes)
+        assert not hasattr(same, "net_")
+        if module is None:
+            assert joblib.hash(same) == joblib.hash(autoencoder)
+        same.partial_fit(X)
+    if module is Tied:
+        assert copies[0].module_.first.weight is copies[0].module_.second.weight
+    n_bytes = sum(p.numel() * 4 for p in autoencoder.module_.parameters())
+    assert len(pickle.dumps(autoencoder)) < n_bytes + 12_000 < X.nbytes
+    with pytest.raises(NotFittedError):
+        clone(autoencoder).transform(X)
+
+
+def test_pipeline_memory_and_workers(tmp_path):
+    def pipeline():
+        steps = [("ae", make()), ("clf", ClusterClassifier(random_state=0))]
+        return Pipeline(steps, memory=str(tmp_path))
+
+    first = pipeline().fit(X, y).predict(X)
+    np.testing.assert_array_equal(pipeline().fit(X, y).predict(X), first)
+    sizes = {"ae__n_components": [2, 8]}
+    one, two = (
+        GridSearchCV(pipeline(), sizes, cv=2, n_jobs=n).fit(X, y).cv_results_
+        for n in (1, 2)
     )
-    assert type(compiled.module_) is DenseAutoencoder
-    assert list(compiled.module_.state_dict()) == list(plain.module_.state_dict())
-    pickled = pickle.dumps(compiled)
-    assert b"_orig_mod" not in pickled
-    assert b"dynamo" not in pickled
-    assert len(pickled) < len(pickle.dumps(plain)) + 100
-    loaded = pickle.loads(pickled)
-    assert np.array_equal(loaded.transform(X), compiled.transform(X))
+    np.testing.assert_array_equal(one["mean_test_score"], two["mean_test_score"])
 
 
-@compiles
-def test_compile_leaves_no_trace(digits, monkeypatch):
-    X = digits[:96]
-    eager = functools.partial(torch.compile, backend="eager")
-    calls = []
-    monkeypatch.setattr(torch, "compile", lambda f, mode: calls.append(f) or eager(f))
-    params = {"early_stopping": True, "l1_penalty": 0.01, "validation_fraction": 1 / 3}
-    plain, compiled = make(**params).fit(X), make(compile=True, **params).fit(X)
-    assert len(calls) == 1
-    check_compiled(compiled, plain, X)
+class Interrupting(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        raise KeyboardInterrupt
 
 
-@compiles
-@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
-def test_compile_with_the_compiler(digits):
-    X = digits[:64]
-    check_compiled(
-        make(compile=True, max_epochs=2).fit(X), make(max_epochs=2).fit(X), X
-    )
+def test_interrupts_get_out():
+    with pytest.raises(KeyboardInterrupt):
+        make(callbacks=[Interrupting()]).fit(X)
+    search = GridSearchCV(make(callbacks=[Interrupting()]), {"lr": [1e-3, 1e-2]}, cv=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X)
+    with pytest.raises(ValueError, match="early_stopping=True"):
+        make(callbacks=[EarlyStopping()]).fit(X)
 
 
-@compiles
-def test_compile_refuses_what_cannot_be_compiled(digits):
-    # The penalty's gradient is a second derivative, which torch.compile has not.
-    ae = make(compile=True, contractive_penalty=0.1)
-    with pytest.raises(ValueError, match=r"contractive_penalty.*compile"):
-        ae.fit(digits[:64])
+def test_verbose(capfd):
+    make(verbose=0).fit(X)
+    assert capfd.readouterr() == ("", "")
+    make(verbose=1).fit(X)
+    assert "3/3" in capfd.readouterr().err
+
+
+def test_penalties_do_what_they_say():
+    plain = make(max_epochs=40).fit(X).transform(X)
+    sparse = make(max_epochs=40, l1_penalty=0.5).fit(X).transform(X)
+    assert np.abs(sparse).mean() < 0.6 * np.abs(plain).mean()
+    flat = make(max_epochs=40, contractive_penalty=1.0).fit(X).transform(X)
+    assert flat.std() < 0.7 * plain.std()
+    weights = [
+        make(optimizer="adamw", weight_decay=decay, max_epochs=40).fit(X).module_
+        for decay in (0.0, 1.0)
+    ]
+    free, decayed = (sum(p.square().sum() for p in m.parameters()) for m in weights)
+    assert decayed < free
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", torch.optim.Adagrad])
+def test_optimizers(optimizer):
+    loss = make(optimizer=optimizer, lr=1e-2, max_epochs=5).fit(X).loss_curve_
+    assert loss[-1] < loss[0]
+
+
+def test_bad_modules_and_devices():
+    def narrow(n_features, n_components):
+        return Autoencoder(nn.Linear(n_features, 1), nn.Linear(1, n_features))
+
+    with pytest.raises(ValueError, match=r"\(2, 1\); it must be \(2, 4\)"):
+        make(module=narrow).fit(X)
+    with pytest.raises(ValueError, match="without the method 'encode'"):
+        make(module=lambda n_features, n_components: nn.Identity()).fit(X)
+    with pytest.raises(ValueError, match="device='cuda:7' is not available"):
+        make(device="cuda:7").fit(X)
+    with pytest.raises(ValueError, match=r"'max_epochs' parameter.*Got 0"):
+        make(max_epochs=0).fit(X)
+
+
+def test_compute_dtypes_agree():
+    exact = make(compute_dtype="float32", max_epochs=30).fit(X)
+    rough = make(compute_dtype="bfloat16", max_epochs=30).fit(X)
+    assert rough.compute_dtype_ == torch.bfloat16
+    assert rough.loss_curve_[-1] == pytest.approx(exact.loss_curve_[-1], rel=0.02)
+    assert all(p.dtype == torch.float32 for p in rough.module_.parameters())
+
+
+def test_default_beats_pca_on_mnist(mnist):
+    X_train, _, X_test, _ = mnist
+    X_train, X_test = X_train[:6000] / np.float32(255), X_test / np.float32(255)
+    for n_components in (2, 8):
+        pca = PCA(n_components, random_state=0).fit(X_train)
+        best = np.square(X_test - pca.inverse_transform(pca.transform(X_test))).mean()
+        ours = AutoEncoderTransformer(n_components, max_epochs=15, random_state=0)
+        error = np.square(X_test - ours.fit(X_train).reconstruct(X_test)).mean()
+        assert error < best

@@ -202,7 +202,7 @@ class Scripted(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.likelihood, self.value = Gaussian(), None
+        self.value = None
 
     def forward(self, module, x, target):
         return 0.0 * module.encoder[0].weight.sum() + self.value
@@ -242,7 +242,7 @@ def test_loss_that_comes_down_is_fine(values):
     [
         ([1.0, np.nan, 1.0], "loss is nan in epoch 2"),
         ([np.inf, 1.0], "loss is inf in epoch 1"),
-        ([1.0, 2.0, 50.0], "loss ended at 50 and began at 1.* in epoch 3"),
+        ([1.0, 2.0, 50.0], "loss ended at 50 and began at 1 in epoch 3"),
     ],
 )
 def test_divergence_is_an_error_that_says_what_to_lower(values, message):
