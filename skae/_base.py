@@ -263,6 +263,7 @@ class BaseAutoEncoder(
             self.__dict__.pop("net_", None)
             if continues:
                 self.module_.load_state_dict(before)
+                self.module_.eval()
             else:
                 self.__dict__.pop("module_", None)
             raise
@@ -270,8 +271,8 @@ class BaseAutoEncoder(
 
     def _start(self, rows, unit):
         """Make everything that training then goes on from."""
-        self.__dict__.pop("module_", None)
-        self.__dict__.pop("net_", None)
+        for learned in ("module_", "net_", "noise_variance_"):
+            self.__dict__.pop(learned, None)
         self.device_ = resolve_device(self.device)
         self._seed = draw_seed(self.random_state)
         n_features = rows.shape[1]

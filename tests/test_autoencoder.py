@@ -274,6 +274,7 @@ def test_failed_calls_leave_the_weights():
     codes = autoencoder.transform(X)
     with pytest.raises(DivergenceError):
         autoencoder.set_params(lr=1e6).partial_fit(X)
+    assert not autoencoder.module_.training
     np.testing.assert_array_equal(autoencoder.transform(X), codes)
 
 
