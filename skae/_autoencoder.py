@@ -1,6 +1,6 @@
 """The autoencoder as a transformer."""
 
-from skae._base import BaseAutoEncoder
+from skae._base_autoencoder import BaseAutoEncoder
 
 
 class AutoEncoderTransformer(BaseAutoEncoder):
@@ -14,9 +14,13 @@ class AutoEncoderTransformer(BaseAutoEncoder):
     ----------
     n_components : int, default=16
         Width of a code.
-    hidden_layer_sizes : array-like of int, default=(256, 64)
-        Widths of the encoder's hidden layers; the decoder's are the same in reverse.
-        Empty for an affine encoder and decoder.
+    architecture : {"dense", "conv"}, default="dense"
+        "conv" for convolutions, which need images.
+    hidden_layer_sizes : array-like of int, default=None
+        Widths of the encoder's hidden layers, with "conv" the channels of its stages,
+        each of which halves height and width; the decoder's are the same in reverse.
+        None for (256, 64), with "conv" (32, 64). Empty, with "dense", for an affine
+        encoder and decoder.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation of the hidden layers. Codes and outputs have none.
     likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
@@ -24,10 +28,10 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         the mean squared error, "laplace" the mean absolute error, "bernoulli", for X in
         [0, 1], the cross-entropy.
     module : callable, default=None
-        A torch module of your own in the place of the dense one: a class or a function
-        that is called as ``module(n_features=..., n_components=...)`` and gives a
-        :class:`torch.nn.Module` with the methods ``encode`` (rows to codes) and
-        ``decode`` (codes to rows). It gets X as it is, images as flat rows.
+        A torch module of your own in the place of ``architecture``: a class or a
+        function that is called as ``module(n_features=..., n_components=...)`` and
+        gives a :class:`torch.nn.Module` with the methods ``encode`` (rows to codes)
+        and ``decode`` (codes to rows). It gets X as it is, images as flat rows.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, n_channels): reads the rows of a table as
         images. Images of uint8 mean 0 to 255 and are scaled to [0, 1], in a table
@@ -69,7 +73,8 @@ class AutoEncoderTransformer(BaseAutoEncoder):
     warm_start : bool, default=False
         Let ``fit`` go on from the weights of the last fit.
     callbacks : list, default=None
-        Callbacks of skorch; they see the training as ``net_``.
+        Callbacks of skorch. A fit works on copies of them, found in
+        ``net_.callbacks_``.
     device : str or torch.device, default="auto"
         "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
@@ -158,7 +163,8 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         self,
         n_components=16,
         *,
-        hidden_layer_sizes=(256, 64),
+        architecture="dense",
+        hidden_layer_sizes=None,
         activation="relu",
         likelihood="gaussian",
         module=None,
@@ -185,6 +191,7 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         verbose=0,
     ):
         self.n_components = n_components
+        self.architecture = architecture
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.likelihood = likelihood

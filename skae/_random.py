@@ -71,14 +71,23 @@ def isolated_generators(seed, device):
     ------
     None
     """
-    devices = [device] if device.type == "cuda" else []
-    with _borrowing, torch.random.fork_rng(devices=devices):
+    # Not torch.manual_seed, which seeds the generators of all other devices too.
+    torch_generators = [torch.default_generator]
+    if device.type == "cuda":
+        torch_generators.append(torch.cuda.default_generators[device.index])
+    elif device.type == "mps":
+        torch_generators.append(torch.mps._get_default_mps_generator())
+    with _borrowing:
         python_state, numpy_state = random.getstate(), np.random.get_state()
+        torch_states = [generator.get_state() for generator in torch_generators]
         try:
             random.seed(seed)
             np.random.seed(seed)
-            torch.manual_seed(seed)
+            for generator in torch_generators:
+                generator.manual_seed(seed)
             yield
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)
+            for generator, state in zip(torch_generators, torch_states, strict=True):
+                generator.set_state(state)

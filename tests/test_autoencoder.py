@@ -363,14 +363,91 @@ def test_bad_modules_and_devices():
     def narrow(n_features, n_components):
         return Autoencoder(nn.Linear(n_features, 1), nn.Linear(1, n_features))
 
-    with pytest.raises(ValueError, match=r"\(2, 1\); it must be \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"gives \(2, 1\); it must .* into \(2, 4\)"):
         make(module=narrow).fit(X)
     with pytest.raises(ValueError, match="without the method 'encode'"):
         make(module=lambda n_features, n_components: nn.Identity()).fit(X)
+    with pytest.raises(ValueError, match="built Linear; give a class"):
+        make(module=nn.Linear(64, 4)).fit(X)
+
+    def fixed(n_features, n_components):
+        return Autoencoder(nn.Linear(32, 4), nn.Linear(4, 32))
+
+    with pytest.raises(ValueError, match=r"'encode' fails.*\(2, 64\) into \(2, 4\)"):
+        make(module=fixed).fit(X)
     with pytest.raises(ValueError, match="device='cuda:7' is not available"):
         make(device="cuda:7").fit(X)
     with pytest.raises(ValueError, match=r"'max_epochs' parameter.*Got 0"):
         make(max_epochs=0).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes=\(8, 0\) must hold"),
+        ({"hidden_layer_sizes": (2.5,)}, "positive integers only"),
+        ({"hidden_layer_sizes": "a"}, "hidden_layer_sizes"),
+        ({"optimizer": dict}, "optimizer=<class 'dict'> must be"),
+        ({"optimizer": torch.optim.LBFGS, "weight_decay": 0.1}, "weight_decay=0.1"),
+        ({"callbacks": [5]}, "callbacks holds 5"),
+        ({"compile": True, "contractive_penalty": 0.1}, "contractive_penalty=0.1"),
+        ({"architecture": "conv"}, "architecture='conv' needs images"),
+    ],
+)
+def test_bad_parameters(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        make(**parameters).fit(X)
+
+
+def test_a_failed_refit_changes_nothing():
+    autoencoder = make(likelihood="bernoulli", max_epochs=2).fit(X / 16)
+    before = dict(vars(autoencoder))
+    codes = autoencoder.transform(X / 16)
+    for bad in (X[:, :8], np.full((4, 3), np.nan), X[:, :30].reshape(-1, 5, 6)):
+        with pytest.raises(ValueError, match=r"\[0, 1\]|NaN"):
+            autoencoder.fit(bad)
+    with pytest.raises(DivergenceError):
+        clone(autoencoder).set_params(lr=1e9, activation="identity").fit(X / 16)
+    assert dict(vars(autoencoder)) == before
+    np.testing.assert_array_equal(autoencoder.transform(X / 16), codes)
+
+
+def test_weight_decay_zero_is_none():
+    by_name, by_class = (
+        make(optimizer=optimizer, lr=1e-2, max_epochs=20).fit(X).module_
+        for optimizer in ("adam", torch.optim.AdamW)
+    )
+    for ours, torchs in zip(by_name.parameters(), by_class.parameters(), strict=True):
+        torch.testing.assert_close(ours, torchs, rtol=1e-3, atol=1e-4)
+
+
+def test_a_fit_works_on_copies_of_callbacks():
+    class Counting(Callback):
+        n_epochs = 0
+
+        def on_epoch_end(self, net, **kwargs):
+            self.n_epochs += 1
+
+    counting = Counting()
+    autoencoder = make(callbacks=[counting]).fit(X)
+    assert counting.n_epochs == 0
+    assert autoencoder.net_.callbacks_[0][1].n_epochs == 3
+
+
+def test_numbers_too_large_to_square():
+    with pytest.raises(ValueError, match=r"X has values up to 1.6e\+161.*scale X"):
+        make(max_epochs=1).fit(X * 1e160)
+
+
+def test_codes_and_samples_that_are_not_numbers():
+    autoencoder = make().fit(X)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        autoencoder.inverse_transform(np.full((2, 4), np.nan))
+    spoiled = X.copy()
+    spoiled[-1, -1] = np.inf
+    for method in (autoencoder.transform, autoencoder.score_samples):
+        with pytest.raises(ValueError, match="Input X contains infinity"):
+            method(spoiled)
 
 
 def test_compute_dtypes_agree():

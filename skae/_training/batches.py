@@ -93,7 +93,7 @@ class Rows:
         if device.type == "cuda":
             # A fixed share of what the device has, not of what is free just now.
             memory = torch.cuda.get_device_properties(device).total_memory
-            if array.nbytes <= memory // 2:
+            if array.nbytes <= memory // 2 and not self.in_window:
                 self.tensor = self.tensor.to(device)
         if offset is not None:
             # What float32 cannot hold exactly is centred in float64, before it is lost.

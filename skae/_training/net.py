@@ -148,16 +148,30 @@ class TrainingNet(NeuralNet):
         self.n_epochs_planned_ = epochs
         self.step_, self.n_steps_ = 0, epochs * len(training)
         self.notify("on_train_begin", X=training, y=validation)
+        start = {name: t.clone() for name, t in self.module_.state_dict().items()}
         largest = training.batch_size * self.gradient_.largest_matrix
         with worthwhile_threads(largest):
             self._run_epochs(training, validation, epochs)
-        loss = self.history[-1, "train_loss"]
-        began = max(self.first_loss_, SMALLEST_START)
-        if loss > DIVERGENCE_FACTOR * began:
-            raise self._divergence(f"ended at {loss:.3g} and began at {began:.3g}")
+        self._check_end(training, start)
         self.module_.eval()
         self.notify("on_train_end", X=training, y=validation)
         return self
+
+    def _check_end(self, training, start):
+        """Refuse a loss far above where it began."""
+        loss = self.history[-1, "train_loss"]
+        limit = loss / DIVERGENCE_FACTOR
+        if limit <= max(self.first_loss_, SMALLEST_START):
+            return
+        # The first batch may only have been an easy one: ask all of them.
+        end = {name: t.clone() for name, t in self.module_.state_dict().items()}
+        self.module_.load_state_dict(start)
+        self.module_.train()
+        losses = [self.gradient_.loss(*batch).item() for batch in training]
+        self.module_.load_state_dict(end)
+        began = sum(losses) / len(losses)
+        if limit > began:
+            raise self._divergence(f"ended at {loss:.3g} and began at {began:.3g}")
 
     def _run_epochs(self, training, validation, epochs):
         datasets = {"dataset_train": training, "dataset_valid": validation}
@@ -194,7 +208,8 @@ class TrainingNet(NeuralNet):
                 self.notify("on_batch_begin", batch=batch, training=training)
             loss, length = step_fn(batch), len(batch[0])
             if total is None:
-                total, first_loss = torch.zeros_like(loss), loss
+                # Cloned: a compiled step on a GPU gives its losses in one place.
+                total, first_loss = torch.zeros_like(loss), loss.clone()
             total.add_(loss, alpha=length)
             n_rows += length
             if self.batch_events_:

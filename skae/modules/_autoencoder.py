@@ -1,5 +1,8 @@
 """What every autoencoder module is: an encoder and a decoder."""
 
+import copy
+
+import torch
 from torch import nn
 
 
@@ -73,3 +76,46 @@ class Autoencoder(nn.Module):
             Outputs g(f(x)).
         """
         return self.decode(self.encode(x))
+
+    def rescaled(self, units, output_units, dtype):
+        """Copy the module so that it takes and gives rows in other units.
+
+        The copy encodes ``scale * x + offset`` as this module encodes ``x``, and its
+        outputs are moved likewise.
+
+        Parameters
+        ----------
+        units : (ndarray of shape (n_features,), float)
+            Offset and scale of the rows: where zero goes, and what one becomes.
+        output_units : (ndarray of shape (n_outputs,), float)
+            The same of the outputs.
+        dtype : torch.dtype
+            Type of the copy's parameters.
+
+        Returns
+        -------
+        Autoencoder
+            The copy; of a dtype that the module has it shares the parameters.
+        """
+        module = self
+        if dtype != next(self.parameters()).dtype:
+            module = copy.deepcopy(self).to(dtype)
+        return _Rescaled(module, units, output_units, dtype)
+
+
+class _Rescaled(nn.Module):
+    """A module between two changes of units."""
+
+    def __init__(self, module, units, output_units, dtype):
+        super().__init__()
+        self.module = module
+        device = next(module.parameters()).device
+        (offset, self.scale), (out_offset, self.out_scale) = units, output_units
+        self.offset = torch.from_numpy(offset).to(device, dtype)
+        self.out_offset = torch.from_numpy(out_offset).to(device, dtype)
+
+    def encode(self, x):
+        return self.module.encode((x - self.offset) / self.scale)
+
+    def decode(self, h):
+        return self.module.decode(h) * self.out_scale + self.out_offset

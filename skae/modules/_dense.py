@@ -71,6 +71,8 @@ class DenseAutoencoder(Autoencoder):
         Widths of the encoder's hidden layers; none makes both maps affine.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation of the hidden layers. Codes and outputs have none.
+    n_outputs : int, default=None
+        Width of what is decoded; None for that of a row.
 
     References
     ----------
@@ -91,38 +93,30 @@ class DenseAutoencoder(Autoencoder):
     """
 
     def __init__(
-        self, n_features, n_components, hidden_layer_sizes=(), activation="relu"
+        self,
+        n_features,
+        n_components,
+        hidden_layer_sizes=(),
+        activation="relu",
+        n_outputs=None,
     ):
-        sizes = [n_features, *hidden_layer_sizes, n_components]
-        super().__init__(Dense(sizes, activation), Dense(sizes[::-1], activation))
+        hidden = [*hidden_layer_sizes]
+        sizes = [n_components, *hidden[::-1], n_outputs or n_features]
+        super().__init__(
+            Dense([n_features, *hidden, n_components], activation),
+            Dense(sizes, activation),
+        )
 
-    def rescaled(self, offset, scale, dtype):
-        """Copy the module so that it takes and gives rows in other units.
-
-        The copy encodes ``scale * x + offset`` as this module encodes ``x``, and its
-        outputs are moved likewise. The change of units goes into the first and the
-        last affine layer, where it costs nothing per row.
-
-        Parameters
-        ----------
-        offset : torch.Tensor of shape (n_features,)
-            Where zero goes.
-        scale : float
-            What one becomes, positive.
-        dtype : torch.dtype
-            Type of the copy's parameters.
-
-        Returns
-        -------
-        DenseAutoencoder
-            The copy.
-        """
+    def rescaled(self, units, output_units, dtype):
+        # The change of units goes into the first and the last affine layer, where it
+        # costs nothing per row.
         module = copy.deepcopy(self).to(dtype)
-        offset = offset.to(module.encoder[0].weight)
+        first, last = module.encoder[0], module.decoder[-1]
         with torch.no_grad():
-            first, last = module.encoder[0], module.decoder[-1]
+            offset, scale = units
             first.weight /= scale
-            first.bias -= first.weight @ offset
+            first.bias -= first.weight @ torch.from_numpy(offset).to(first.weight)
+            offset, scale = output_units
             last.weight *= scale
-            last.bias.mul_(scale).add_(offset)
+            last.bias.mul_(scale).add_(torch.from_numpy(offset).to(last.bias))
         return module

@@ -70,7 +70,8 @@ def test_rescaled_is_explicit_standardization(hidden, dtype, tolerance, size, sc
     x = offset + scale * torch.randn(50, 10, generator=generator, dtype=torch.float64)
     module = DenseAutoencoder(10, 3, hidden)
     before = {name: t.clone() for name, t in module.state_dict().items()}
-    rescaled = module.rescaled(offset, scale, dtype)
+    units = (offset.numpy(), scale)
+    rescaled = module.rescaled(units, units, dtype)
 
     exact = DenseAutoencoder(10, 3, hidden).double()
     exact.load_state_dict(module.state_dict())
