@@ -2,7 +2,18 @@
 
 from skae._autoencoder import AutoEncoderTransformer
 from skae._cluster_classifier import ClusterClassifier
+from skae._colorization import ColorizationAutoEncoder, rgb_to_gray
+from skae._denoising import DenoisingAutoEncoder
+from skae._reconstructor import Reconstructor
 
 __version__ = "0.1.0"
 
-__all__ = ["AutoEncoderTransformer", "ClusterClassifier", "__version__"]
+__all__ = [
+    "AutoEncoderTransformer",
+    "ClusterClassifier",
+    "ColorizationAutoEncoder",
+    "DenoisingAutoEncoder",
+    "Reconstructor",
+    "__version__",
+    "rgb_to_gray",
+]

@@ -17,7 +17,7 @@ from torch import nn
 from skae._base import NOISE, BaseTorchEstimator, find_units
 from skae._training import ReconstructionObjective, spread_rows
 from skae.likelihood import LIKELIHOODS, Likelihood, make_likelihood
-from skae.modules import DenseAutoencoder
+from skae.modules import ConvAutoencoder, DenseAutoencoder
 
 # Widths of the hidden layers, or channels of the stages, where the user gives none.
 HIDDEN_LAYER_SIZES = {"dense": (256, 64), "conv": (32, 64)}
@@ -131,8 +131,6 @@ class BaseAutoEncoder(
                 "architecture='conv' needs images: give X the shape (n_samples, "
                 "height, width[, n_channels]), or set image_shape."
             )
-        from skae.modules import ConvAutoencoder  # TEMP
-
         return ConvAutoencoder(
             self.image_shape_, self.n_components, sizes, self.activation
         )

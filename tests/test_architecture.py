@@ -39,6 +39,7 @@ FLOORS = {
 # Files whose tests stand elsewhere, and why.
 TESTED_ELSEWHERE = {
     "_base.py": "an abstract class; tests/test_autoencoder.py runs all of it",
+    "_base_autoencoder.py": "an abstract class; tests/test_autoencoder.py runs it too",
     "exceptions.py": "a class without code; tests/_training/test_net.py raises it",
 }
 

@@ -7,9 +7,22 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skae import AutoEncoderTransformer, ClusterClassifier
+from skae import (
+    AutoEncoderTransformer,
+    ClusterClassifier,
+    ColorizationAutoEncoder,
+    DenoisingAutoEncoder,
+    Reconstructor,
+)
 
-ESTIMATORS = [AutoEncoderTransformer(), ClusterClassifier()]
+ESTIMATORS = [
+    AutoEncoderTransformer(),
+    ClusterClassifier(),
+    ColorizationAutoEncoder(),
+    DenoisingAutoEncoder(),
+    # The one that needs to be told what it wraps.
+    Reconstructor(DenoisingAutoEncoder(max_epochs=5, random_state=0)),
+]
 # Checks of scikit-learn that check_estimator does not yield.
 UNLISTED = [
     "check_dataframe_column_names_consistency",

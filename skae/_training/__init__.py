@@ -4,13 +4,14 @@ from skae._training.batches import Batches, Rows, spread_rows
 from skae._training.callbacks import KeepBestWeights, ProgressBar
 from skae._training.compute_dtype import resolve_compute_dtype
 from skae._training.net import TrainingNet
-from skae._training.objective import ReconstructionObjective
+from skae._training.objective import PredictionObjective, ReconstructionObjective
 from skae._training.optimizers import OPTIMIZERS
 
 __all__ = [
     "OPTIMIZERS",
     "Batches",
     "KeepBestWeights",
+    "PredictionObjective",
     "ProgressBar",
     "ReconstructionObjective",
     "Rows",

@@ -68,3 +68,36 @@ class ReconstructionObjective(nn.Module):
         signs = signs.to(code.dtype) * 2 - 1
         (grad,) = torch.autograd.grad(code, x, signs, create_graph=True)
         return grad.float().square().sum() / len(x)
+
+
+class PredictionObjective(nn.Module):
+    """Loss of a module's outputs.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        p(target|output).
+    """
+
+    def __init__(self, likelihood):
+        super().__init__()
+        self.likelihood = likelihood
+
+    def forward(self, module, x, target):
+        """Evaluate the objective on a batch.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            What is trained.
+        x : torch.Tensor of shape (n_samples, n_features)
+            Inputs.
+        target : torch.Tensor of shape (n_samples, n_outputs)
+            What is to come out.
+
+        Returns
+        -------
+        torch.Tensor
+            A differentiable scalar.
+        """
+        return self.likelihood.loss(module(x).float(), target)

@@ -1,6 +1,15 @@
 """The torch modules of skae, usable without the estimators."""
 
 from skae.modules._autoencoder import Autoencoder
+from skae.modules._colorizer import ConvColorizer
+from skae.modules._conv import ConvAutoencoder, ConvDecoder, ConvEncoder
 from skae.modules._dense import DenseAutoencoder
 
-__all__ = ["Autoencoder", "DenseAutoencoder"]
+__all__ = [
+    "Autoencoder",
+    "ConvAutoencoder",
+    "ConvColorizer",
+    "ConvDecoder",
+    "ConvEncoder",
+    "DenseAutoencoder",
+]

@@ -97,10 +97,31 @@ class Autoencoder(nn.Module):
         Autoencoder
             The copy; of a dtype that the module has it shares the parameters.
         """
-        module = self
-        if dtype != next(self.parameters()).dtype:
-            module = copy.deepcopy(self).to(dtype)
-        return _Rescaled(module, units, output_units, dtype)
+        return rescale(self, units, output_units, dtype)
+
+
+def rescale(module, units, output_units, dtype):
+    """Put a module between two changes of units.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    units : (ndarray of shape (n_features,), float)
+        Offset and scale of the rows: where zero goes, and what one becomes.
+    output_units : (ndarray of shape (n_outputs,), float)
+        The same of the outputs.
+    dtype : torch.dtype
+        Type of the result's parameters.
+
+    Returns
+    -------
+    torch.nn.Module
+        The module in other units; of a dtype that it has it shares the parameters.
+    """
+    if dtype != next(module.parameters()).dtype:
+        module = copy.deepcopy(module).to(dtype)
+    return _Rescaled(module, units, output_units, dtype)
 
 
 class _Rescaled(nn.Module):
@@ -119,3 +140,7 @@ class _Rescaled(nn.Module):
 
     def decode(self, h):
         return self.module.decode(h) * self.out_scale + self.out_offset
+
+    def forward(self, x):
+        x = (x - self.offset) / self.scale
+        return self.module(x) * self.out_scale + self.out_offset

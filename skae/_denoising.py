@@ -1,0 +1,396 @@
+"""The denoising autoencoder."""
+
+import numpy as np
+from sklearn.base import _fit_context, clone
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from skae._base import DTYPES, find_units
+from skae._base_autoencoder import BaseAutoEncoder
+from skae._random import draw_seed
+from skae.corruption import GaussianNoise
+
+# `score` corrupts every estimator's samples by the same draws.
+SCORE_SEED = 0
+
+
+class DenoisingAutoEncoder(BaseAutoEncoder):
+    """Autoencoder that learns to give clean samples back from corrupted ones.
+
+    In each epoch every sample x is corrupted anew, x̃ ~ C(x̃|x), and encoder f and
+    decoder g learn to undo it by minimizing -log p(x|h) at the code h = f(x̃). What they
+    learn is where clean samples lie; so the codes are also more robust than those of
+    an autoencoder that may copy its input [1]_.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Width of a code.
+    corruption : callable, default=None
+        The corruption process C(x̃|x): an object of :mod:`skae.corruption`, whose
+        parameters can be searched as ``corruption__std``, or a callable of the same
+        form, ``corruption(x, generator)``, on the samples of a batch, images as
+        (n_samples, height, width) or (n_samples, height, width, n_channels). None means
+        Gaussian noise of half the standard deviation of X.
+    architecture : {"dense", "conv"}, default="dense"
+        "conv" for convolutions, which need images.
+    hidden_layer_sizes : array-like of int, default=None
+        Widths of the encoder's hidden layers, with "conv" the channels of its stages,
+        each of which halves height and width; the decoder's are the same in reverse.
+        None for (256, 64), with "conv" (32, 64). Empty, with "dense", for an affine
+        encoder and decoder.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the hidden layers. Codes and outputs have none.
+    likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
+        p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" minimizes
+        the mean squared error, "laplace" the mean absolute error, "bernoulli", for X in
+        [0, 1], the cross-entropy.
+    module : callable, default=None
+        A torch module of your own in the place of ``architecture``: a class or a
+        function that is called as ``module(n_features=..., n_components=...)`` and
+        gives a :class:`torch.nn.Module` with the methods ``encode`` (rows to codes)
+        and ``decode`` (codes to rows). It gets X as it is, images as flat rows.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels): reads the rows of a table as
+        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1] before anything
+        corrupts them; in a table without ``image_shape`` uint8 are numbers like any
+        other.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    l1_penalty : float, default=0.0
+        Weight of the code's absolute sum in the loss, for sparse codes.
+    contractive_penalty : float, default=0.0
+        Weight of the squared Frobenius norm of the encoder's Jacobian in the loss, for
+        codes that change little with the sample.
+    augmentation : callable, default=None
+        Called as ``augmentation(x, generator)`` with the samples of a batch before they
+        are corrupted. What it returns is the target.
+    optimizer : {"adam", "adamw", "sgd"} or type, default="adam"
+        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
+        momentum 0.9.
+    lr : float, default=1e-3
+        Learning rate, or its peak.
+    lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
+        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
+        to zero; "one_cycle" first rises to it over 30 % of the steps.
+    batch_size : int, default=128
+        Samples a step.
+    max_epochs : int, default=50
+        Passes over the samples.
+    early_stopping : bool, default=False
+        Hold out some samples and stop when their loss no longer falls. The weights
+        are then those of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the samples that is held out, between 0 and 1.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which ``early_stopping`` stops.
+    tol : float, default=1e-4
+        By how much the validation loss must fall to count as an improvement, as a
+        share of the variance of X for the Gaussian likelihood.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the weights of the last fit.
+    callbacks : list, default=None
+        Callbacks of skorch. A fit works on copies of them, found in
+        ``net_.callbacks_``.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+    compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
+        Type of the matrix products in training. "auto" takes bfloat16 where the
+        hardware is faster with it and the layers are large enough to gain. Weights,
+        loss and everything after the fit are not affected.
+    compile : bool, default=False
+        Run the training step through :func:`torch.compile`, which needs a C++ compiler
+        and takes some seconds before it pays.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the weights, the corruption, the order of the samples and all else that
+        is drawn.
+    verbose : bool or int, default=0
+        Show a progress bar over the epochs.
+
+    Attributes
+    ----------
+    corruption_ : callable or None
+        The corruption process; None after a fit on recorded pairs.
+    module_ : torch.nn.Module
+        The trained module. It works in units of its own: it encodes
+        ``(x - offset_) / scale_`` and its outputs are in the same units.
+    offset_ : ndarray of shape (n_features,)
+        Mean of the samples; zero for a module of your own and for "bernoulli".
+    scale_ : float
+        Standard deviation over all features together; one where ``offset_`` is zero.
+    net_ : TrainingNet
+        The skorch net of the last fit, with its history. Not in a pickle.
+    loss_curve_ : list of float
+        Training loss of each epoch: the mean over samples and features, in X's units,
+        with the penalties.
+    validation_loss_curve_ : list of float
+        Loss of the held-out samples after each epoch, corrupted as those that it
+        trains on; empty without early stopping.
+    n_epochs_ : int
+        Epochs trained.
+    noise_variance_ : float
+        Variance of a feature of x given the code of x̃, learned after the fit from at
+        most 4096 samples; not there for "bernoulli".
+    device_ : torch.device
+        Where the module is.
+    compute_dtype_ : torch.dtype
+        Type of the matrix products in the last fit.
+    image_shape_ : tuple of int or None
+        Shape of an image, if the samples are images.
+    n_features_in_ : int
+        Number of features, of an image's numbers too.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has them.
+
+    See Also
+    --------
+    Reconstructor : Makes a cleaning step of a pipeline of it.
+    AutoEncoderTransformer : The same without corruption.
+    skae.corruption : Corruption processes.
+
+    Notes
+    -----
+    ``score`` is comparable between estimators with the same corruption only: it is
+    easier to undo less noise. To search over the noise, score what is done with the
+    samples afterwards: put the denoiser as a :class:`Reconstructor` before a classifier
+    and search for the best classification.
+
+    References
+    ----------
+    .. [1] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, "Stacked
+       denoising autoencoders", Journal of Machine Learning Research 11, 2010.
+    .. [2] I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016,
+       section 14.5.
+
+    Examples
+    --------
+    A third of every digit's pixels is lost, and comes back:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenoisingAutoEncoder
+    >>> from skae.corruption import Masking
+    >>> X = load_digits().data / 16
+    >>> denoiser = DenoisingAutoEncoder(32, corruption=Masking(0.33), random_state=0)
+    >>> X_corrupted = denoiser.fit(X).corrupt(X, random_state=1)
+    >>> corrupted = ((X_corrupted - X) ** 2).mean()
+    >>> cleaned = ((denoiser.reconstruct(X_corrupted) - X) ** 2).mean()
+    >>> bool(cleaned < corrupted / 3)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoEncoder._parameter_constraints,
+        "corruption": [callable, None],
+    }
+
+    def __init__(
+        self,
+        n_components=16,
+        *,
+        corruption=None,
+        architecture="dense",
+        hidden_layer_sizes=None,
+        activation="relu",
+        likelihood="gaussian",
+        module=None,
+        image_shape=None,
+        weight_decay=0.0,
+        l1_penalty=0.0,
+        contractive_penalty=0.0,
+        augmentation=None,
+        optimizer="adam",
+        lr=1e-3,
+        lr_schedule="one_cycle",
+        batch_size=128,
+        max_epochs=50,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        compute_dtype="auto",
+        compile=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.corruption = corruption
+        self.architecture = architecture
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.likelihood = likelihood
+        self.module = module
+        self.image_shape = image_shape
+        self.weight_decay = weight_decay
+        self.l1_penalty = l1_penalty
+        self.contractive_penalty = contractive_penalty
+        self.augmentation = augmentation
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.compute_dtype = compute_dtype
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _corruption(self):
+        return self.corruption_
+
+    def _own_code(self):
+        return [*super()._own_code(), self.corruption]
+
+    def _start(self, inputs, targets):
+        self.__dict__.pop("corruption_", None)
+        super()._start(inputs, targets)
+
+    def _train(self, inputs, targets, epochs, schedule, keep_net):
+        if targets is not None:
+            self.corruption_ = None
+        elif self.corruption is not None:
+            self.corruption_ = clone(self.corruption, safe=False)
+        elif getattr(self, "corruption_", None) is None:
+            _, scale = find_units(inputs)
+            self.corruption_ = GaussianNoise(std=scale / 2)
+        super()._train(inputs, targets, epochs, schedule, keep_net)
+
+    def _validate_training(self, X, X_corrupted=None, *, reset):
+        samples, _ = super()._validate_training(X, reset=reset)
+        if X_corrupted is None:
+            return samples, None
+        return self._validate_corrupted(X_corrupted, samples), samples
+
+    def _validate_corrupted(self, X_corrupted, samples):
+        X_corrupted = check_array(
+            X_corrupted, dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
+        )
+        n_features = np.prod(X_corrupted.shape[1:])
+        if (len(X_corrupted), n_features) != samples.rows.shape:
+            raise ValueError(
+                f"X_corrupted has the shape {X_corrupted.shape}; it must hold one "
+                f"sample for each of X's {samples.rows.shape[0]}, of its "
+                f"{samples.rows.shape[1]} features."
+            )
+        return self._validate_samples(X_corrupted, reset=False)
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, X_corrupted=None):
+        """Learn to undo a corruption.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Clean training samples. Images have shape (n_samples, height, width) or
+            (n_samples, height, width, n_channels); of uint8 they mean 0 to 255 and
+            are scaled to [0, 1].
+        y : None
+            Ignored.
+        X_corrupted : array-like of the shape of X, default=None
+            Recorded corrupted samples, one for each of X; the process ``corruption``
+            is then not used.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, X_corrupted or a parameter is not as it must be. Whatever stops a
+            fit, the estimator is then what it was before.
+        DivergenceError
+            If the loss is not finite or ends far above where it began.
+        """
+        return self._fit(
+            lambda reset: self._validate_training(X, X_corrupted, reset=reset),
+            self.max_epochs,
+            self.lr_schedule,
+            continues=self.warm_start and hasattr(self, "module_"),
+        )
+
+    def _process(self, seed):
+        """Give the corruption of rows, drawn from a seed."""
+        generator = self._make_generator(seed)
+        return lambda x: self._on_images(self.corruption_, generator, x)
+
+    def corrupt(self, X, random_state=None):
+        """Corrupt samples as in training.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Clean samples.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the corruption.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
+            One draw of C(x̃|x) for each. Images of uint8 become numbers in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If the estimator was fitted on recorded pairs.
+        """
+        check_is_fitted(self)
+        if self.corruption_ is None:
+            raise ValueError(
+                "corrupt needs a process, but fit got recorded samples as X_corrupted."
+            )
+        process = self._process(draw_seed(random_state))
+        out = self._infer(X, lambda m, x: process(x), (self.n_features_in_,))
+        return out.reshape(-1, *self._sample_shape)
+
+    def score(self, X, y=None, X_corrupted=None):
+        """Mean log-likelihood of clean samples given the codes of corrupted ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Clean samples.
+        y : None
+            Ignored.
+        X_corrupted : array-like of the shape of X, default=None
+            Recorded corrupted samples. None draws them from the estimator's own
+            process, always in the same way.
+
+        Returns
+        -------
+        float
+            Mean of log p(x|f(x̃)) in nats, higher is better. It compares estimators of
+            the same corruption only.
+
+        Raises
+        ------
+        ValueError
+            If neither fit nor this call knows how to corrupt X.
+        """
+        check_is_fitted(self)
+        log_prob = self._log_prob()
+        samples = [self._validate_samples(X, reset=False)]
+        if X_corrupted is not None:
+            samples.append(self._validate_corrupted(X_corrupted, *samples))
+        elif self.corruption_ is None:
+            raise ValueError(
+                "score needs X_corrupted, since fit got recorded samples, too."
+            )
+        process = self._process(SCORE_SEED)
+
+        def function(module, x, *corrupted):
+            (x_corrupted,) = corrupted or [process(x)]
+            return log_prob(x, module.decode(module.encode(x_corrupted)))
+
+        rows = [self._make_rows(*some) for some in samples]
+        return float(self._forward(function, (), *rows).mean(dtype=np.float64))

@@ -1,0 +1,127 @@
+"""An autoencoder's reconstruction as a step of a pipeline."""
+
+from sklearn.base import (
+    BaseEstimator,
+    MetaEstimatorMixin,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted
+
+
+class Reconstructor(
+    OneToOneFeatureMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+):
+    """Transformer that gives an autoencoder's reconstructions: a cleaning step.
+
+    An autoencoder's ``transform`` gives codes. Where the next step of a pipeline wants
+    samples, without the noise that the autoencoder leaves out, put it in here.
+
+    Parameters
+    ----------
+    estimator : estimator with ``fit`` and ``reconstruct``
+        The autoencoder, for example a :class:`DenoisingAutoEncoder`. It is cloned, and
+        its parameters can be searched as ``estimator__corruption__std``. One that is
+        fitted already is given as ``FrozenEstimator(estimator)``.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted autoencoder.
+    n_features_in_ : int
+        Number of features of the samples.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has them.
+
+    See Also
+    --------
+    DenoisingAutoEncoder : Learns to undo a corruption.
+
+    References
+    ----------
+    .. [1] I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016,
+       section 14.5.
+
+    Examples
+    --------
+    A classifier that has seen clean digits only, and noisy ones:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skae import DenoisingAutoEncoder, Reconstructor
+    >>> from skae.corruption import GaussianNoise
+    >>> X, y = load_digits(return_X_y=True)
+    >>> noise = GaussianNoise(std=8.0)
+    >>> denoiser = DenoisingAutoEncoder(32, corruption=noise, random_state=0)
+    >>> cleaner = make_pipeline(Reconstructor(denoiser), KNeighborsClassifier())
+    >>> X_noisy = denoiser.fit(X).corrupt(X, random_state=1)
+    >>> plain = KNeighborsClassifier().fit(X, y).score(X_noisy, y)
+    >>> cleaner.fit(X, y).score(X_noisy, y) > plain
+    True
+    """
+
+    _parameter_constraints: dict = {"estimator": [HasMethods(["fit", "reconstruct"])]}
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **fit_params):
+        """Fit the autoencoder.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Training samples.
+        y : None
+            Ignored.
+        **fit_params : dict
+            Handed to the autoencoder's ``fit``, for instance ``X_corrupted``.
+
+        Returns
+        -------
+        self : Reconstructor
+            The fitted transformer.
+        """
+        self.estimator_ = clone(self.estimator).fit(X, **fit_params)
+        return self
+
+    def transform(self, X):
+        """Encode and decode samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
+            Their reconstructions.
+        """
+        check_is_fitted(self)
+        return self.estimator_.reconstruct(X)
+
+    @property
+    def n_features_in_(self):
+        """Number of features of the samples."""
+        check_is_fitted(self)
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features, where X has them."""
+        check_is_fitted(self)
+        return self.estimator_.feature_names_in_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags, tags.array_api_support = inner.input_tags, False
+        tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype
+        return tags

@@ -1,0 +1,324 @@
+"""Convolutional encoder and decoder, mirror images of each other.
+
+Images come and go as flat rows in (height, width, channels) order. Seen as
+(n_samples, n_channels, height, width) such rows are what torch calls channels last,
+which its convolutions compute in without copying anything.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from skae.modules._autoencoder import Autoencoder
+from skae.modules._dense import ACTIVATIONS
+
+KERNEL, STRIDE, PADDING = 3, 2, 1
+
+
+def _stage_shapes(image_shape, n_stages):
+    """Height and width of the image and after each stage, which halves them."""
+    height, width = image_shape[:2]
+    shapes = [(height, width)]
+    for _ in range(n_stages):
+        shapes.append(tuple(-(-side // STRIDE) for side in shapes[-1]))
+    return shapes
+
+
+def _check_channels(channels):
+    if not len(channels):
+        raise ValueError(f"channels={channels!r} must hold one number or more.")
+    return tuple(channels)
+
+
+def _n_channels(image_shape):
+    return image_shape[2] if len(image_shape) == 3 else 1
+
+
+def _as_maps(rows, height, width):
+    """See flat rows as feature maps."""
+    return rows.view(len(rows), height, width, -1).permute(0, 3, 1, 2)
+
+
+def _as_rows(maps):
+    """See feature maps as flat rows."""
+    return maps.permute(0, 2, 3, 1).flatten(1)
+
+
+def _initialize(layer, n_inputs, activation):
+    """Start a layer so that its outputs vary as much as its inputs.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        With weight and bias.
+    n_inputs : int
+        How many numbers an output is the weighted sum of.
+    activation : str
+        What its inputs have been through; a rectifier halves their square.
+    """
+    gain = nn.init.calculate_gain("relu") if activation == "relu" else 1.0
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(n_inputs))
+    nn.init.zeros_(layer.bias)
+
+
+class ConvEncoder(nn.Module):
+    """Convolutions that halve the image, then an affine map to the code.
+
+    Each stage is a convolution of kernel size 3 and stride 2 and an activation. It
+    halves height and width, rounded up; a side of one pixel stays as it is.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (height, width) or (height, width, n_channels).
+    n_components : int
+        Width of a code.
+    channels : sequence of int, default=(32, 64)
+        Channels after each stage.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation after each stage. Codes have none.
+
+    Attributes
+    ----------
+    map_channels : tuple of int
+        Channels of the feature maps: of the image, then after each stage.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import ConvEncoder
+    >>> encoder = ConvEncoder((9, 7, 3), 2, channels=(8, 16))
+    >>> rows = torch.zeros(5, 9 * 7 * 3)
+    >>> encoder(rows).shape
+    torch.Size([5, 2])
+    >>> [tuple(maps.shape) for maps in encoder.feature_maps(rows)]
+    [(5, 3, 9, 7), (5, 8, 5, 4), (5, 16, 3, 2)]
+    """
+
+    def __init__(self, image_shape, n_components, channels=(32, 64), activation="relu"):
+        super().__init__()
+        self.height, self.width = image_shape[:2]
+        self.map_channels = (_n_channels(image_shape), *_check_channels(channels))
+        self.stages = nn.ModuleList()
+        before = "identity"
+        for n_in, n_out in pairwise(self.map_channels):
+            conv = nn.Conv2d(n_in, n_out, KERNEL, STRIDE, PADDING)
+            _initialize(conv, n_in * KERNEL**2, before)
+            self.stages.append(nn.Sequential(conv, ACTIVATIONS[activation]()))
+            before = activation
+        height, width = _stage_shapes(image_shape, len(self.stages))[-1]
+        n_features = height * width * self.map_channels[-1]
+        self.code = nn.Linear(n_features, n_components)
+        _initialize(self.code, n_features, before)
+
+    def feature_maps(self, x):
+        """Give the image and what each stage makes of it.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, height * width * n_channels)
+            Rows.
+
+        Returns
+        -------
+        list of torch.Tensor of shape (n_samples, n_channels, height, width)
+            From the finest, the image, to the coarsest.
+        """
+        maps = [_as_maps(x, self.height, self.width)]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        return maps
+
+    def code_of(self, maps):
+        """Give the codes of the coarsest feature maps.
+
+        Parameters
+        ----------
+        maps : torch.Tensor of shape (n_samples, n_channels, height, width)
+            The last of :meth:`feature_maps`.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_components)
+            Codes.
+        """
+        return self.code(_as_rows(maps))
+
+    def forward(self, x):
+        """Encode.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, height * width * n_channels)
+            Rows.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_components)
+            Codes.
+        """
+        return self.code_of(self.feature_maps(x)[-1])
+
+
+class ConvDecoder(nn.Module):
+    """The mirror image of :class:`ConvEncoder`.
+
+    An affine map makes the coarsest feature maps of the code. Each stage is a
+    transposed convolution of kernel size 3 and stride 2, which doubles height and
+    width back to the encoder's, and an activation. A convolution of stride 1 makes the
+    image.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (height, width) or (height, width, n_channels) of what is decoded.
+    n_components : int
+        Width of a code.
+    channels : sequence of int, default=(32, 64)
+        Channels of the stages, in the encoder's order.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the stages. Outputs have none.
+    skip_channels : sequence of int, default=None
+        For a U-Net [1]_: channels of the feature maps of an encoder, its
+        ``map_channels``, that are joined to the decoder's of the same size.
+
+    References
+    ----------
+    .. [1] O. Ronneberger, P. Fischer and T. Brox, "U-Net: convolutional networks for
+       biomedical image segmentation", MICCAI 2015.
+
+    Examples
+    --------
+    Two channels of an image are made of a gray one, which is seen at every size:
+
+    >>> import torch
+    >>> from skae.modules import ConvDecoder, ConvEncoder
+    >>> encoder = ConvEncoder((9, 7), 4, channels=(8, 16))
+    >>> decoder = ConvDecoder(
+    ...     (9, 7, 2), 4, channels=(8, 16), skip_channels=encoder.map_channels
+    ... )
+    >>> rows = torch.zeros(5, 9 * 7)
+    >>> decoder(encoder(rows), encoder.feature_maps(rows)).shape
+    torch.Size([5, 126])
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        n_components,
+        channels=(32, 64),
+        activation="relu",
+        skip_channels=None,
+    ):
+        super().__init__()
+        channels = _check_channels(channels)
+        shapes = _stage_shapes(image_shape, len(channels))
+        self.height, self.width = shapes[-1]
+        self.maps = nn.Sequential(
+            nn.Linear(n_components, self.height * self.width * channels[-1]),
+            ACTIVATIONS[activation](),
+        )
+        _initialize(self.maps[0], n_components, "identity")
+
+        # Everything from the coarsest to the finest. The last stage keeps the channels
+        # for the convolution that makes the image.
+        widths = [*channels[::-1], channels[0]]
+        first_skip, *skips = [*(skip_channels or [0] * len(widths))][::-1]
+        n_in = widths[0] + first_skip
+        self.stages = nn.ModuleList()
+        for n_out, skip, shape in zip(widths[1:], skips, shapes[-2::-1], strict=True):
+            conv = nn.ConvTranspose2d(
+                n_in,
+                n_out,
+                KERNEL,
+                STRIDE,
+                PADDING,
+                # Two sizes have the same half: the odd one and the even one above it.
+                output_padding=tuple((side + 1) % 2 for side in shape),
+            )
+            # A pixel is reached by every fourth weight.
+            _initialize(conv, n_in * KERNEL**2 / STRIDE**2, activation)
+            self.stages.append(nn.Sequential(conv, ACTIVATIONS[activation]()))
+            n_in = n_out + skip
+        self.image = nn.Conv2d(n_in, _n_channels(image_shape), KERNEL, padding=PADDING)
+        _initialize(self.image, n_in * KERNEL**2, activation)
+
+    def forward(self, h, feature_maps=None):
+        """Decode.
+
+        Parameters
+        ----------
+        h : torch.Tensor of shape (n_samples, n_components)
+            Codes.
+        feature_maps : list of torch.Tensor, default=None
+            The encoder's, if there are ``skip_channels``.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, height * width * n_channels)
+            Outputs.
+        """
+        maps = _as_maps(self.maps(h), self.height, self.width)
+        layers = [*self.stages, self.image]
+        skips = [None] * len(layers) if feature_maps is None else feature_maps[::-1]
+        for layer, skip in zip(layers, skips, strict=True):
+            maps = layer(maps if skip is None else torch.cat([maps, skip], dim=1))
+        return _as_rows(maps)
+
+
+class ConvAutoencoder(Autoencoder):
+    """Convolutional encoder and its mirror image as decoder.
+
+    With stages of a and b channels, images of c channels and m pixels left after the
+    stages, the encoder has ``9 * (c * a + a * b) + m * b * n_components`` weights and
+    the decoder ``n_components * m * b + 9 * (b * a + a * a + a * c)``. To these come
+    the biases, one a channel of a convolution, one a number that an affine map gives:
+
+    ============ ============== ============ ==========
+    image_shape  channels       n_components parameters
+    ============ ============== ============ ==========
+    (28, 28)     (16, 32, 64)              2     53,971
+    (28, 28)     (16, 32, 64)             16     82,657
+    (28, 28)     (32, 64)                 16    150,321
+    (32, 32, 3)  (32, 64, 128)           256  1,246,499
+    ============ ============== ============ ==========
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (height, width) or (height, width, n_channels): how the rows are read.
+    n_components : int
+        Width of a code.
+    channels : sequence of int, default=(32, 64)
+        Channels of the encoder's stages, each of which halves height and width.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the hidden layers. Codes and outputs have none.
+
+    See Also
+    --------
+    ConvEncoder : The encoder.
+    ConvDecoder : The decoder.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", ICCV
+       2015, for the size of the first weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import ConvAutoencoder
+    >>> module = ConvAutoencoder((28, 28), 2, channels=(16, 32, 64))
+    >>> sum(p.numel() for p in module.parameters())
+    53971
+    >>> module(torch.zeros(5, 784)).shape
+    torch.Size([5, 784])
+    """
+
+    def __init__(self, image_shape, n_components, channels=(32, 64), activation="relu"):
+        super().__init__(
+            ConvEncoder(image_shape, n_components, channels, activation),
+            ConvDecoder(image_shape, n_components, channels, activation),
+        )
