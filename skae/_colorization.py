@@ -142,7 +142,8 @@ class ColorizationAutoEncoder(
         How colourful predictions are: the root mean square of their chroma as a share
         of that of the true colours, 1 for as colourful as those. None for whatever
         makes the squared error smallest, which is duller than the truth, the more so
-        the less gray tells. Images only; see the notes.
+        the less gray tells. It may be changed after the fit. Images only; see the
+        notes.
     skip_connections : bool, default=True
         Join the encoder's feature maps to the decoder's of the same size, as a U-Net
         does [1]_. Images only.
@@ -204,9 +205,10 @@ class ColorizationAutoEncoder(
 
     Attributes
     ----------
-    saturation_gain_ : float
-        What the network's chroma is multiplied with to reach ``saturation``, learned
-        after the fit from at most 4096 samples; 1 where that is None. Images only.
+    saturation_ : float
+        How colourful the network's answers are by themselves, in the sense of
+        ``saturation``: measured after the fit on at most 4096 samples. Predictions have
+        its chroma times ``saturation / saturation_``. Images only.
     module_ : torch.nn.Module
         The trained module. It works in units of its own: it maps
         ``(x - offset_) / scale_`` to colours, for images in the same units.
@@ -248,9 +250,8 @@ class ColorizationAutoEncoder(
     of red and blue is dull [2]_. Of all predictions with a given mean square of the
     chroma, those of the smallest squared error are the mean colours with their chroma
     multiplied by one number, which follows from setting the derivative of
-    ``E|c - p|² - λ E|p|²`` by p to zero. ``saturation`` asks for this number. With 1 the
-    error is about that of two colours drawn at random less what is known of both; it
-    is below that of answering gray as long as the gain is below 2.
+    ``E|c - p|² - λ E|p|²`` by p to zero. ``saturation`` asks for this number. The error
+    stays below that of answering gray while the number is below 2.
 
     A colour that would leave [0, 1] is pulled back towards its gray, which keeps gray
     and hue.
@@ -394,14 +395,12 @@ class ColorizationAutoEncoder(
 
     def _train(self, inputs, targets, epochs, schedule, keep_net):
         super()._train(inputs, targets, epochs, schedule, keep_net)
-        self.__dict__.pop("saturation_gain_", None)
+        self.__dict__.pop("saturation_", None)
         if self.image_shape_ is not None:
-            self.saturation_gain_ = self._learn_gain(inputs, targets)
+            self.saturation_ = self._measure_saturation(inputs, targets)
 
-    def _learn_gain(self, inputs, targets):
-        """Find by how much the chroma falls short of ``saturation``."""
-        if self.saturation is None:
-            return 1.0
+    def _measure_saturation(self, inputs, targets):
+        """Root mean square of the answers' chroma as a share of that of the targets."""
 
         def powers(module, x, target):
             gray = x.unsqueeze(2)
@@ -413,8 +412,8 @@ class ColorizationAutoEncoder(
             for rows, unit in (inputs, targets)
         ]
         true, predicted = self._forward(powers, (2,), *some).mean(axis=0)
-        # Where the network sees no chroma there is nothing to multiply.
-        return self.saturation * float(np.sqrt(true / predicted)) if predicted else 1.0
+        # Gray targets: nothing is missing.
+        return float(np.sqrt(predicted / true)) if true else 1.0
 
     def _validate_gray(self, X, *, reset, lazy=False):
         """Check X, and that images are gray and in [0, 1]."""
@@ -549,6 +548,11 @@ class ColorizationAutoEncoder(
     # -- Inference ----------------------------------------------------------------
 
     def _predict_rows(self, X):
+        check_is_fitted(self)
+        self._validate_params()  # saturation may have changed
+        gain = 1.0
+        if self.saturation is not None and self.saturation_ > 0:
+            gain = self.saturation / self.saturation_
         inputs = self._validate_gray(X, reset=False, lazy=True)
 
         def predict(module, x):
@@ -556,7 +560,7 @@ class ColorizationAutoEncoder(
                 return module(x)
             gray = x.unsqueeze(2)
             chroma = module(x).view(len(x), -1, 3) - gray
-            return _into_gamut(gray, gray + self.saturation_gain_ * chroma).flatten(1)
+            return _into_gamut(gray, gray + gain * chroma).flatten(1)
 
         return self._forward(predict, (self.n_outputs_,), self._make_rows(*inputs))
 
@@ -574,7 +578,6 @@ class ColorizationAutoEncoder(
             Colour images in [0, 1], or outputs; in float64 for X of float64 or
             integers, else in float32.
         """
-        check_is_fitted(self)
         return self._predict_rows(X).reshape(-1, *self._target_shape)
 
     def transform(self, X):
@@ -612,7 +615,6 @@ class ColorizationAutoEncoder(
         float
             At most 1, higher is better; 0 for answering the mean image.
         """
-        check_is_fitted(self)
         predicted = self._predict_rows(X)
         check_consistent_length(predicted, y)
         targets, _ = self._validate_targets(y, len(predicted))

@@ -1,11 +1,11 @@
-"""Scores that compare a clustering with classes."""
+"""Scores of clusterings and of colours."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-__all__ = ["clustering_accuracy"]
+__all__ = ["clustering_accuracy", "colorfulness"]
 
 
 def clustering_accuracy(labels_true, labels_pred):
@@ -64,3 +64,55 @@ def clustering_accuracy(labels_true, labels_pred):
     counts = contingency_matrix(labels_true, labels_pred, dtype=np.int64)
     matched = counts[linear_sum_assignment(counts, maximize=True)].sum()
     return float(matched / len(labels_true))
+
+
+def colorfulness(X_color):
+    """How colourful images look.
+
+    The measure of Hasler and Süsstrunk [1]_: spread and distance from gray of the
+    differences red - green and (red + green) / 2 - blue, weighted as their observers
+    judged photographs. 0 is gray, 33 moderately and 82 highly colourful.
+
+    Parameters
+    ----------
+    X_color : array-like of shape (n_samples, height, width, 3)
+        Red, green and blue last: of uint8 from 0 to 255, else in [0, 1].
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        The colourfulness of each image, on the scale of bytes.
+
+    Raises
+    ------
+    ValueError
+        If X_color has another shape, or values that are not finite.
+
+    References
+    ----------
+    .. [1] D. Hasler and S. Süsstrunk, "Measuring colourfulness in natural images",
+       Human Vision and Electronic Imaging VIII, 2003.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.metrics import colorfulness
+    >>> red, gray = np.zeros((2, 4, 4, 3))
+    >>> red[..., 0] = 1.0
+    >>> print(colorfulness([red, gray]).round(1))
+    [85.5  0. ]
+    """
+    X_color = check_array(X_color, allow_nd=True, input_name="X_color")
+    if X_color.ndim != 4 or X_color.shape[3] != 3:
+        raise ValueError(
+            f"X_color has the shape {X_color.shape}; it must be colour images of shape "
+            "(n_samples, height, width, 3)."
+        )
+    unit = 1.0 if X_color.dtype == np.uint8 else 255.0
+    pixels = unit * X_color.reshape(len(X_color), -1, 3)
+    red, green, blue = np.moveaxis(pixels, 2, 0)
+    opponents = np.stack([red - green, (red + green) / 2 - blue])
+    # Each a length in the plane of the two differences.
+    spread = np.sqrt(opponents.var(axis=2).sum(axis=0))
+    distance = np.sqrt(np.square(opponents.mean(axis=2)).sum(axis=0))
+    return spread + 0.3 * distance

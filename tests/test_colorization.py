@@ -73,7 +73,7 @@ def test_gray_of_bytes_is_rounded_bytes():
 def test_gray_needs_three_channels():
     with pytest.raises(ValueError, match=r"shape \(4, 5\); its last axis must be red"):
         rgb_to_gray(np.zeros((4, 5)))
-    with pytest.raises(ValueError, match="'gray' parameter .*Got 'max'"):
+    with pytest.raises(ValueError, match=r"'gray' parameter .*Got 'max'"):
         rgb_to_gray(np.zeros((4, 3)), gray="max")
 
 
@@ -115,15 +115,30 @@ def test_gamut_keeps_hue():
 
 
 def test_saturation_is_the_share_of_the_true_chroma(colorizer):
-    assert colorizer.saturation_gain_ == 1.0
-    true = chroma_power(COLOR)
-    assert chroma_power(colorizer.predict(GRAY)) < 0.9 * true
+    def share(estimator):
+        return np.sqrt(chroma_power(estimator.predict(GRAY)) / chroma_power(COLOR))
+
+    # Some colours find no room in [0, 1].
+    own = colorizer.saturation_
+    assert own < 0.95
+    assert 0.9 * own < share(colorizer) <= 1.001 * own
     for saturation in (0.5, 1.0):
         vivid = make(max_epochs=15, saturation=saturation).fit(GRAY, COLOR)
-        share = np.sqrt(chroma_power(vivid.predict(GRAY)) / true)
-        # Some colours find no room in [0, 1].
-        assert 0.9 * saturation < share <= 1.001 * saturation
-        assert vivid.loss_curve_ == colorizer.loss_curve_
+        assert vivid.saturation_ == own
+        assert 0.9 * saturation < share(vivid) <= 1.001 * saturation
+        # It may be changed afterwards, and is still checked.
+        same = clone(vivid).set_params(saturation=None).fit(GRAY, COLOR)
+        same.set_params(saturation=saturation)
+        np.testing.assert_array_equal(same.predict(GRAY), vivid.predict(GRAY))
+        with pytest.raises(ValueError, match=r"'saturation' parameter .*Got -1"):
+            same.set_params(saturation=-1).predict(GRAY)
+
+
+def test_gray_targets_have_nothing_to_saturate():
+    gray_color = np.repeat(GRAY[..., None], 3, axis=-1)
+    colorizer = make(saturation=1.0).fit(GRAY, gray_color)
+    assert colorizer.saturation_ == 1.0
+    assert np.isfinite(colorizer.predict(GRAY)).all()
 
 
 def test_no_network_with_the_same_saturation_is_nearer():
@@ -273,7 +288,7 @@ def test_table_is_a_regression_with_several_outputs():
     regressor = ColorizationAutoEncoder(8, batch_size=32, random_state=0)
     score = cross_val_score(regressor, X, y, cv=3).mean()
     assert score > 0.95
-    assert not hasattr(regressor.fit(X, y), "saturation_gain_")
+    assert not hasattr(regressor.fit(X, y), "saturation_")
 
 
 def test_outputs_keep_their_shape():
@@ -315,7 +330,7 @@ def test_bad_input_is_named(X, y, message):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"gray": "max"}, "'gray' parameter .*Got 'max'"),
+        ({"gray": "max"}, r"'gray' parameter .*Got 'max'"),
         ({"saturation": 0.0}, "'saturation' parameter .*Got 0.0"),
         ({"skip_connections": "yes"}, "'skip_connections' parameter .*Got 'yes'"),
         ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes=\(8, 0\) must hold pos"),
@@ -330,9 +345,9 @@ def test_bad_parameters_are_named(parameters, message):
 
 def test_what_only_images_have_is_refused_for_tables():
     X, y = load_linnerud(return_X_y=True)
-    with pytest.raises(ValueError, match="saturation=1.0 must be None for a table"):
+    with pytest.raises(ValueError, match=r"saturation=1\.0 must be None for a table"):
         make(saturation=1.0).fit(X, y)
-    with pytest.raises(ValueError, match="augmentation=.* must be None for a table"):
+    with pytest.raises(ValueError, match=r"augmentation=.* must be None for a table"):
         make(augmentation=RandomAffine()).fit(X, y)
 
 

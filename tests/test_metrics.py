@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from skae.metrics import clustering_accuracy
+from skae.metrics import clustering_accuracy, colorfulness
 
 
 def test_names_do_not_matter():
@@ -67,3 +67,24 @@ def test_arguments_are_left_alone():
 def test_bad_input(labels_true, labels_pred, message):
     with pytest.raises(ValueError, match=message):
         clustering_accuracy(labels_true, labels_pred)
+
+
+def test_colorfulness_is_that_of_hasler_and_suesstrunk():
+    bytes_ = np.random.default_rng(0).integers(256, size=(3, 5, 7, 3), dtype=np.uint8)
+    expected = []
+    for red, green, blue in np.moveaxis(bytes_.astype(float), -1, 1):
+        rg, yb = red - green, 0.5 * (red + green) - blue
+        spread = np.sqrt(rg.std() ** 2 + yb.std() ** 2)
+        expected.append(spread + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2))
+    np.testing.assert_allclose(colorfulness(bytes_), expected)
+    np.testing.assert_allclose(colorfulness(bytes_ / 255), expected)
+    gray = np.repeat(bytes_[..., :1], 3, axis=-1)
+    np.testing.assert_array_equal(colorfulness(gray), 0.0)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4), (2, 4, 4, 1), (2, 48)])
+def test_colorfulness_needs_colour_images(shape):
+    with pytest.raises(ValueError, match="must be colour images of shape"):
+        colorfulness(np.zeros(shape))
+    with pytest.raises(ValueError, match="Input X_color contains NaN"):
+        colorfulness(np.full((1, 2, 2, 3), np.nan))

@@ -1,0 +1,243 @@
+"""What the Displays share: colours, new axes, and images as tiles of one picture."""
+
+from numbers import Integral
+
+import numpy as np
+
+# Ten colours that stay apart under every kind of colour blindness, and in lightness:
+# M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270.
+COLORS = (
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+)
+
+
+def new_axes(width, height):
+    """Make a figure of pyplot with one Axes.
+
+    Parameters
+    ----------
+    width, height : float
+        Size of the figure in inches.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes.
+    """
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def _known_image_shape(estimator):
+    """Give the ``image_shape_`` of an estimator or of a pipeline's first step."""
+    for _, step in getattr(estimator, "steps", ()):
+        if step not in (None, "passthrough"):
+            estimator = step
+            break
+    return getattr(estimator, "image_shape_", None)
+
+
+def _check_image_shape(shape):
+    """Give a shape as a tuple, and refuse what is no shape of an image."""
+    if (
+        not isinstance(shape, (tuple, list))
+        or len(shape) not in (2, 3)
+        or not all(isinstance(side, Integral) and side > 0 for side in shape)
+        or tuple(shape[2:]) not in ((), (1,), (3,))
+    ):
+        raise ValueError(
+            f"image_shape={shape!r} must be (height, width) or (height, width, "
+            "n_channels), positive integers, with one channel or three."
+        )
+    return tuple(shape)
+
+
+def find_image_shape(image_shape, X, estimator):
+    """Find out what the images of samples look like.
+
+    Parameters
+    ----------
+    image_shape : tuple of int or None
+        What the user says.
+    X : array-like
+        The samples; images in more than two dimensions say it themselves.
+    estimator : object
+        Fitted estimator; it may know by its ``image_shape_``, or its first step's.
+
+    Returns
+    -------
+    tuple of int
+        Shape of one image.
+
+    Raises
+    ------
+    ValueError
+        If nobody knows, or if it is no shape of an image.
+    """
+    if image_shape is None:
+        image_shape = (
+            np.shape(X)[1:] if np.ndim(X) > 2 else _known_image_shape(estimator)
+        )
+    if image_shape is None:
+        raise ValueError(
+            f"image_shape=None, and {type(estimator).__name__} knows its samples as "
+            "rows of a table, which make no picture. Give image_shape=(height, width) "
+            "or (height, width, 3) where the rows are images."
+        )
+    return _check_image_shape(image_shape)
+
+
+def as_images(rows, image_shape=None):
+    """Give samples the shape of images.
+
+    Parameters
+    ----------
+    rows : array-like of shape (n_samples, n_features) or images
+        The samples.
+    image_shape : tuple of int, default=None
+        Shape of one image; None takes the one that ``rows`` has.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3)
+        Gray or colour images, not copied where that is possible.
+
+    Raises
+    ------
+    ValueError
+        If the samples are no images of that shape.
+    """
+    rows = np.asarray(rows)
+    shape = _check_image_shape(rows.shape[1:] if image_shape is None else image_shape)
+    if np.prod(shape) != np.prod(rows.shape[1:]):
+        raise ValueError(
+            f"image_shape={shape!r} does not fit samples of shape {rows.shape[1:]}."
+        )
+    return rows.reshape(len(rows), *(shape[:2] if shape[2:] == (1,) else shape))
+
+
+def takes_images(estimator, X):
+    """Tell whether an estimator reads samples as images or as rows of a table.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted estimator.
+    X : array-like
+        Samples as the estimator takes them.
+
+    Returns
+    -------
+    bool
+        True for images.
+    """
+    return np.ndim(X) > 2 or _known_image_shape(estimator) is not None
+
+
+def as_floats(X, *, are_images=True):
+    """Give samples as numbers to calculate with, in the units that autoencoders use.
+
+    Parameters
+    ----------
+    X : array-like
+        Samples.
+    are_images : bool, default=True
+        Whether bytes (uint8) mean 0 to 255, which become [0, 1]. In a table they are
+        numbers like any other.
+
+    Returns
+    -------
+    ndarray
+        Floating-point numbers, X itself where it holds such.
+    """
+    X = np.asarray(X)
+    if X.dtype == np.uint8 and are_images:
+        return X / np.float32(255)
+    return X.astype(np.result_type(X.dtype, np.float32), copy=False)
+
+
+def value_range(images):
+    """Find the values that are shown as black and white, or as no and full colour.
+
+    Parameters
+    ----------
+    images : ndarray
+        Images.
+
+    Returns
+    -------
+    low, high : float
+        0 and 1 for images in [0, 1], else their smallest and largest value.
+    """
+    low, high = float(np.nanmin(images)), float(np.nanmax(images))
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def mosaic(images, limits, cmap):
+    """Put images side by side into one picture.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_rows, n_columns, height, width) or \
+            (n_rows, n_columns, height, width, 3)
+        Gray or colour images, in rows from the top. NaN stays blank.
+    limits : tuple of float
+        The values shown as darkest and brightest; what lies beyond is clipped.
+    cmap : str or Colormap
+        Colours of gray images.
+
+    Returns
+    -------
+    ndarray of shape (n_rows * (height + 1) - 1, n_columns * (width + 1) - 1, 4)
+        Red, green, blue and opacity in [0, 1]; one blank pixel between two images.
+    """
+    from matplotlib import colormaps
+
+    low, high = limits
+    images = ((images - low) / (high - low or 1.0)).clip(0, 1)
+    if images.ndim == 4:
+        tiles = colormaps.get_cmap(cmap)(np.ma.masked_invalid(images))
+    else:
+        opacity = np.isfinite(images).all(axis=-1, keepdims=True)
+        tiles = np.concatenate([np.nan_to_num(images), opacity], axis=-1)
+    tiles = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1), (0, 0)))
+    n_rows, n_columns, height, width, _ = tiles.shape
+    picture = tiles.swapaxes(1, 2).reshape(n_rows * height, n_columns * width, 4)
+    return picture[:-1, :-1]
+
+
+def draw_tiles(ax, images, limits, cmap, top=-0.5):
+    """Draw images in rows and columns; column j is one wide and has its middle at j.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where to draw; its second axis then grows downwards.
+    images : ndarray of shape (n_rows, n_columns, height, width) or \
+            (n_rows, n_columns, height, width, 3)
+        As for :func:`mosaic`.
+    limits : tuple of float
+        As for :func:`mosaic`.
+    cmap : str or Colormap
+        As for :func:`mosaic`.
+    top : float, default=-0.5
+        Where the first row begins.
+
+    Returns
+    -------
+    image : matplotlib AxesImage
+        All images as one picture.
+    middles : ndarray of shape (n_rows,)
+        Middles of the rows.
+    """
+    n_rows, n_columns, height, width = images.shape[:4]
+    pixel = 1 / (width + 1)
+    row_height = (height + 1) * pixel
+    bottom = top + n_rows * row_height
+    # Each field has half of the blank pixel on every side.
+    extent = np.array([-0.5, n_columns - 0.5, bottom, top])
+    extent += np.array([1, -1, -1, 1]) * pixel / 2
+    image = ax.imshow(mosaic(images, limits, cmap), extent=extent, aspect="equal")
+    return image, top + (np.arange(n_rows) + 0.5) * row_height

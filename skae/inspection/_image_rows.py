@@ -1,0 +1,92 @@
+"""Base of the Displays that show rows of images below each other."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from skae.inspection._drawing import (
+    as_floats,
+    as_images,
+    draw_tiles,
+    new_axes,
+    value_range,
+)
+
+
+class ImageRowsDisplay:
+    """Rows of images, the first of them the truth, with the error of the others."""
+
+    def __init__(self, rows, *, image_shape=None):
+        self.rows = rows
+        self.image_shape = image_shape
+
+    def plot(self, ax=None, *, n_images=10, cmap="gray"):
+        """Draw the first images of each row.
+
+        All rows are drawn on one scale: that of the first row's values, or [0, 1]
+        where they lie in it. What lies beyond is clipped.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        n_images : int, default=10
+            Number of columns.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of gray images. Not used where a row has colour of its own.
+
+        Returns
+        -------
+        self : object
+            The Display.
+
+        Raises
+        ------
+        ValueError
+            If the rows are no images, or not equally many of one shape.
+        """
+        check_scalar(n_images, "n_images", Integral, min_val=1)
+        rows = {
+            name: as_floats(as_images(row, self.image_shape))
+            for name, row in self.rows.items()
+        }
+        if any(row.ndim == 4 for row in rows.values()):
+            # Gray images among colour images are colour images without colour.
+            for name, row in rows.items():
+                if row.ndim == 3:
+                    rows[name] = np.broadcast_to(row[..., np.newaxis], (*row.shape, 3))
+        shapes = {name: row.shape for name, row in rows.items()}
+        if len(set(shapes.values())) != 1:
+            raise ValueError(
+                "rows must hold one or more arrays of equally many images of one "
+                f"shape; got {shapes}."
+            )
+        truth_name, truth = next(iter(rows.items()))
+        self.mse_ = {
+            name: float(np.mean((row - truth) ** 2, dtype=np.float64))
+            for name, row in rows.items()
+            if name != truth_name
+        }
+
+        shown = np.stack([row[:n_images] for row in rows.values()])
+        n_rows, n_columns, height, width = shown.shape[:4]
+        if ax is None:
+            ax = new_axes(n_columns + 1.2, (n_rows + 0.4) * height / width)
+        self.image_, middles = draw_tiles(ax, shown, value_range(truth), cmap)
+        errors = [
+            f"{name}\nMSE {error:,.0f}" if error >= 1000 else f"{name}\nMSE {error:.3g}"
+            for name, error in self.mse_.items()
+        ]
+        ax.set_yticks(middles, [truth_name, *errors])
+        ax.set_xticks([])
+        ax.set_title(
+            f"First {n_columns} of {len(truth):,} images, MSE over all"
+            if n_columns < len(truth)
+            else f"{n_columns} images"
+        )
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self

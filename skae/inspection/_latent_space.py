@@ -1,0 +1,266 @@
+"""Codes as points of a plane."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from skae.inspection._drawing import COLORS, new_axes
+
+# The labels of the classes stand in fields of a grid with so many fields a side.
+N_FIELDS = 24
+
+
+def _place_labels(points, members, labels):
+    """Find for each class the place where it is densest and purest.
+
+    Places keep some distance from each other, so that the labels stay legible.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, 2)
+        The points.
+    members : ndarray of shape (n_samples,)
+        The class of each, as its position in ``labels``.
+    labels : list of str
+        The labels of the classes.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, 2)
+        Where the labels have their middles.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    # The fields are squares, as both axes have one scale.
+    side = (high - low).max() / N_FIELDS or 1e-9
+    corner = (low + high - N_FIELDS * side) / 2
+    fields = ((points - corner) / side).astype(int).clip(0, N_FIELDS - 1)
+    counts = np.zeros((len(labels), N_FIELDS, N_FIELDS))
+    np.add.at(counts, (members, *fields.T), 1)
+    density = gaussian_filter(counts, sigma=(0, 1, 1))
+    worth = density**2 / density.sum(axis=0).clip(min=1e-9)
+
+    x, y = np.indices((N_FIELDS, N_FIELDS))
+    placed = []
+    for own, label in zip(worth, labels, strict=True):
+        width = 0.7 + 0.6 * len(label)  # in fields, for Axes of some 4 inches
+        is_inside = abs(x + 0.5 - N_FIELDS / 2) <= (N_FIELDS - width) / 2
+        free = own * is_inside
+        for other_x, other_y, other_width in placed:
+            is_beside = abs(x - other_x) >= (width + other_width) / 2
+            free[~is_beside & (abs(y - other_y) < 2)] = 0
+        best = np.argmax(free if free.any() else own)
+        placed.append((x.flat[best], y.flat[best], width))
+    return corner + (np.array(placed)[:, :2] + 0.5) * side
+
+
+class LatentSpaceDisplay:
+    """Codes of samples as points of a plane, coloured and labelled by class.
+
+    Each class has a colour, and its label stands where the class is densest and
+    purest. The colours of up to ten classes are safe for colour-blind readers [1]_;
+    with more classes they repeat, and the labels tell which is which.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_components)
+        The codes.
+    y : array-like of shape (n_samples,), default=None
+        The classes, numbers or names. Without them all points have one colour.
+    components : tuple of int, default=None
+        The two components of the code that are drawn; None where it has just two.
+
+    Attributes
+    ----------
+    scatter_ : matplotlib PathCollection
+        The points, rasterized also in vector graphics.
+    texts_ : list of matplotlib Text
+        The labels of the classes; empty without ``y``.
+    legend_ : matplotlib Legend or None
+        The classes by colour; None without ``y``.
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure of ``ax_``.
+
+    See Also
+    --------
+    ManifoldDisplay : The images that lie behind the plane.
+
+    References
+    ----------
+    .. [1] M. A. Petroff, "Accessible color sequences for data visualization",
+       arXiv:2107.02270, 2021.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.inspection import LatentSpaceDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> pca = PCA(n_components=2).fit(X)
+    >>> ax = Figure().subplots()  # or None, for a figure of pyplot
+    >>> display = LatentSpaceDisplay.from_estimator(pca, X, y, ax=ax)
+    >>> [text.get_text() for text in display.texts_]
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
+    """
+
+    def __init__(self, *, codes, y=None, components=None):
+        self.codes = codes
+        self.y = y
+        self.components = components
+
+    def plot(self, ax=None, *, scatter_kwargs=None):
+        """Draw the codes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        scatter_kwargs : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.scatter`, such as ``s`` and
+            ``alpha``.
+
+        Returns
+        -------
+        self : LatentSpaceDisplay
+            The Display.
+
+        Raises
+        ------
+        ValueError
+            If it is not clear which two components to draw, or if ``y`` does not hold
+            one class a sample.
+        """
+        codes = check_array(self.codes, input_name="codes")
+        components = self._check_components(codes.shape[1])
+        points = codes[:, list(components)]
+        colors = np.full(len(points), COLORS[0])
+        classes = []
+        if self.y is not None:
+            y = column_or_1d(self.y)
+            check_consistent_length(points, y)
+            check_classification_targets(y)
+            classes, members = np.unique(y, return_inverse=True)
+            colors = np.take(COLORS, members, mode="wrap")
+
+        from matplotlib.cbook import normalize_kwargs
+        from matplotlib.collections import PathCollection
+        from matplotlib.lines import Line2D
+
+        if ax is None:
+            ax = new_axes(7, 6)
+        # In random order, so that no class covers the others.
+        order = np.random.default_rng(0).permutation(len(points))
+        style = {
+            "c": colors[order],
+            "s": np.clip(2e4 / len(points), 3, 25),
+            "linewidth": 0,
+            "rasterized": True,
+        }
+        style |= normalize_kwargs(scatter_kwargs, PathCollection)
+        self.scatter_ = ax.scatter(*points[order].T, **style)
+        self.texts_, self.legend_ = [], None
+        if len(classes):
+            labels = [str(label) for label in classes]
+            places = _place_labels(points, members, labels)
+            colors = np.take(COLORS, range(len(classes)), mode="wrap")
+            box = {"boxstyle": "round", "facecolor": "white", "linewidth": 2}
+            self.texts_ = [
+                ax.text(
+                    *place,
+                    label,
+                    weight="bold",
+                    ha="center",
+                    va="center",
+                    bbox=box | {"edgecolor": color},
+                )
+                for label, place, color in zip(labels, places, colors, strict=True)
+            ]
+            keys = [
+                Line2D([], [], color=color, marker="o", linestyle="", label=label)
+                for label, color in zip(labels, colors, strict=True)
+            ]
+            self.legend_ = ax.legend(
+                handles=keys,
+                title="class",
+                loc="upper left",
+                bbox_to_anchor=(1, 1),
+                ncols=-(-len(keys) // 20),
+            )
+        ax.set(
+            title=f"Codes of {len(points):,} samples",
+            xlabel=f"component {components[0]}",
+            ylabel=f"component {components[1]}",
+        )
+        ax.set_aspect("equal", adjustable="datalim")
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+    def _check_components(self, n_components):
+        """Decide which two of the components to draw."""
+        components = self.components
+        if n_components < 2:
+            raise ValueError(
+                "codes have 1 component, but a plane needs 2 or more of them."
+            )
+        if components is None:
+            if n_components == 2:
+                return 0, 1
+            raise ValueError(
+                f"components=None, and the codes have {n_components} of them. A plane "
+                "shows two: give components=(0, 1), for example."
+            )
+        if (
+            not isinstance(components, (tuple, list))
+            or len(components) != 2
+            or not all(
+                isinstance(c, Integral) and 0 <= c < n_components for c in components
+            )
+            or components[0] == components[1]
+        ):
+            raise ValueError(
+                f"components={components!r} must be two different integers from 0 to "
+                f"{n_components - 1}, as the codes have {n_components} components."
+            )
+        return components
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y=None, *, components=None, scatter_kwargs=None, ax=None
+    ):
+        """Encode samples and draw their codes.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted estimator with ``transform``.
+        X : array-like of shape (n_samples, n_features) or images
+            Samples.
+        y : array-like of shape (n_samples,), default=None
+            Their classes. Without them all points have one colour.
+        components : tuple of int, default=None
+            The two components of the code that are drawn; None where it has just two.
+        scatter_kwargs : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.scatter`, such as ``s`` and
+            ``alpha``.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : LatentSpaceDisplay
+            The Display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If it is not clear which two components to draw, or if ``y`` does not hold
+            one class a sample.
+        """
+        display = cls(codes=estimator.transform(X), y=y, components=components)
+        return display.plot(ax, scatter_kwargs=scatter_kwargs)

@@ -1,0 +1,136 @@
+"""Loss by epoch."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skae.inspection._drawing import COLORS, new_axes
+
+
+class LossCurveDisplay:
+    """Training and validation loss by epoch, of one estimator or of several.
+
+    Hand the ``ax_`` of one Display to the next to compare estimators.
+
+    Parameters
+    ----------
+    loss_curve : array-like of shape (n_epochs,)
+        Training loss of each epoch.
+    validation_loss_curve : array-like of shape (n_epochs,), default=None
+        Loss of held-out samples after each epoch; None or empty where none were held
+        out.
+    name : str, default=None
+        What the legend calls the estimator.
+
+    Attributes
+    ----------
+    line_ : matplotlib Line2D
+        The training loss.
+    validation_line_ : matplotlib Line2D or None
+        The validation loss, dashed, in the same colour.
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure of ``ax_``.
+
+    See Also
+    --------
+    sklearn.model_selection.LearningCurveDisplay : Score by number of samples.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoEncoderTransformer
+    >>> from skae.inspection import LossCurveDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> ax = Figure().subplots()  # or None, for a figure of pyplot
+    >>> for n_components in (2, 16):
+    ...     autoencoder = AutoEncoderTransformer(n_components, max_epochs=5).fit(X)
+    ...     display = LossCurveDisplay.from_estimator(
+    ...         autoencoder, name=f"{n_components} components", ax=ax
+    ...     )
+    >>> [line.get_label() for line in display.ax_.lines]
+    ['2 components, training', '16 components, training']
+    """
+
+    def __init__(self, *, loss_curve, validation_loss_curve=None, name=None):
+        self.loss_curve = loss_curve
+        self.validation_loss_curve = validation_loss_curve
+        self.name = name
+
+    def plot(self, ax=None, *, line_kwargs=None):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        line_kwargs : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.plot`, for both curves.
+
+        Returns
+        -------
+        self : LossCurveDisplay
+            The Display.
+        """
+        from matplotlib.cbook import normalize_kwargs
+        from matplotlib.lines import Line2D
+        from matplotlib.ticker import MaxNLocator
+
+        if ax is None:
+            ax = new_axes(7, 4.5)
+            ax.set_prop_cycle(color=COLORS)
+        of_name = "" if self.name is None else f"{self.name}, "
+        epochs = np.arange(1, len(self.loss_curve) + 1)
+        style = {
+            "label": f"{of_name}training",
+            "marker": "o" if len(epochs) == 1 else "",  # a single point makes no line
+        }
+        style |= normalize_kwargs(line_kwargs, Line2D)
+        (self.line_,) = ax.plot(epochs, self.loss_curve, **style)
+        self.validation_line_ = None
+        if self.validation_loss_curve is not None and len(self.validation_loss_curve):
+            style |= {
+                "color": self.line_.get_color(),
+                "linestyle": "--",
+                "markerfacecolor": "none",
+                "label": f"{of_name}validation",
+            }
+            (self.validation_line_,) = ax.plot(
+                epochs, self.validation_loss_curve, **style
+            )
+        ax.set(xlabel="epoch", ylabel="loss")
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+        ax.legend()
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None, line_kwargs=None, ax=None):
+        """Draw the loss of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted estimator with ``loss_curve_``, and ``validation_loss_curve_`` where
+            samples were held out.
+        name : str, default=None
+            What the legend calls the estimator; None takes the name of its class.
+        line_kwargs : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.plot`, for both curves.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+            The Display, drawn.
+        """
+        check_is_fitted(estimator)
+        display = cls(
+            loss_curve=estimator.loss_curve_,
+            validation_loss_curve=getattr(estimator, "validation_loss_curve_", None),
+            name=type(estimator).__name__ if name is None else name,
+        )
+        return display.plot(ax, line_kwargs=line_kwargs)

@@ -1,0 +1,173 @@
+"""Images decoded over a plane of codes."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_array, check_scalar
+
+from skae.inspection._drawing import (
+    as_floats,
+    as_images,
+    draw_tiles,
+    find_image_shape,
+    new_axes,
+    takes_images,
+    value_range,
+)
+
+
+def _write_values(values):
+    """Write numbers with as many decimals as their range asks for: three digits."""
+    span = np.ptp(values)
+    decimals = max(0, 2 - int(np.floor(np.log10(span)))) if span else 2
+    return [f"{value:.{decimals}f}" for value in values]
+
+
+class ManifoldDisplay:
+    """Images decoded over a grid of the 2-dim code: the manifold that was learned.
+
+    The grid follows the codes of the samples. Along each axis it goes in equal steps
+    of their quantiles, so that its lines are close where there are many codes. A field
+    of the grid in which no code lies stays blank: the decoder was never asked there.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_steps, n_steps, height, width) or \
+            (n_steps, n_steps, height, width, 3)
+        The decoded images; ``images[i, j]`` belongs to the code
+        ``(values[0, i], values[1, j])``. NaN where it stays blank.
+    values : ndarray of shape (2, n_steps)
+        The values of the two components along the axes.
+    limits : tuple of float, default=None
+        The values shown as darkest and brightest; None takes [0, 1] for images that
+        lie in it, else their smallest and largest value.
+
+    Attributes
+    ----------
+    image_ : matplotlib AxesImage
+        All images as one picture.
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure of ``ax_``.
+
+    See Also
+    --------
+    LatentSpaceDisplay : Where the samples lie in the plane.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.inspection import ManifoldDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> pca = PCA(n_components=2).fit(X)
+    >>> ax = Figure().subplots()  # or None, for a figure of pyplot
+    >>> display = ManifoldDisplay.from_estimator(
+    ...     pca, X, n_steps=5, image_shape=(8, 8), ax=ax
+    ... )
+    >>> display.images.shape
+    (5, 5, 8, 8)
+    >>> display.values[0]  # denser in the middle
+    array([-17.9..., -7.5..., -0.4..., 6.4..., 19.0...])
+    """
+
+    def __init__(self, *, images, values, limits=None):
+        self.images = images
+        self.values = values
+        self.limits = limits
+
+    def plot(self, ax=None, *, cmap="gray"):
+        """Draw the images.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of gray images.
+
+        Returns
+        -------
+        self : ManifoldDisplay
+            The Display.
+        """
+        from matplotlib.ticker import Formatter
+
+        images = np.asarray(self.images)
+        n_steps, _, height, width = images.shape[:4]
+        if ax is None:
+            ax = new_axes(7, 0.8 + 6.4 * height / width)
+        # Component 1 grows upwards, as in a plot.
+        from_top = images.swapaxes(0, 1)[::-1]
+        limits = value_range(images) if self.limits is None else self.limits
+        self.image_, middles = draw_tiles(ax, from_top, limits, cmap)
+        labelled = np.arange(0, n_steps, -(-n_steps // 8))
+        labels = [
+            [Formatter.fix_minus(text) for text in _write_values(axis[labelled])]
+            for axis in np.asarray(self.values)
+        ]
+        ax.set_xticks(labelled, labels[0])
+        ax.set_yticks(middles[::-1][labelled], labels[1])
+        title = "Images decoded over quantiles of the codes"
+        if np.isnan(images).any():
+            title += "\n(blank where no code lies)"
+        ax.set(title=title, xlabel="component 0", ylabel="component 1")
+        ax.spines[:].set_visible(False)
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, *, n_steps=15, image_shape=None, cmap="gray", ax=None
+    ):
+        """Decode images over the codes of samples and draw them.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted estimator with ``transform`` to two components, and
+            ``inverse_transform``.
+        X : array-like of shape (n_samples, n_features) or images
+            Samples whose codes lay out the grid, such as the training samples.
+        n_steps : int, default=15
+            Number of images along each axis.
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, n_channels); None takes X's, or the
+            estimator's ``image_shape_``.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of gray images.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : ManifoldDisplay
+            The Display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the codes have not two components, or if the shape of the images is not
+            known or does not fit.
+        """
+        check_scalar(n_steps, "n_steps", Integral, min_val=1)
+        image_shape = find_image_shape(image_shape, X, estimator)
+        codes = check_array(estimator.transform(X), input_name="codes")
+        if codes.shape[1] != 2:
+            raise ValueError(
+                f"The codes of {type(estimator).__name__} have {codes.shape[1]} "
+                "components; a plane of images needs 2."
+            )
+        edges = np.quantile(codes, np.linspace(0, 1, n_steps + 1), axis=0).T
+        values = np.quantile(codes, (np.arange(n_steps) + 0.5) / n_steps, axis=0).T
+        n_codes, _, _ = np.histogram2d(*codes.T, bins=edges)
+        grid = np.stack(np.meshgrid(*values, indexing="ij"), axis=-1)
+        decoded = estimator.inverse_transform(grid.reshape(-1, 2))
+        images = as_floats(as_images(decoded, image_shape)).copy()
+        images = images.reshape(n_steps, n_steps, *images.shape[1:])
+        images[n_codes == 0] = np.nan
+        limits = value_range(as_floats(X, are_images=takes_images(estimator, X)))
+        return cls(images=images, values=values, limits=limits).plot(ax, cmap=cmap)
