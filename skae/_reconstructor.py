@@ -48,20 +48,21 @@ class Reconstructor(
 
     Examples
     --------
-    A classifier that has seen clean digits only, and noisy ones:
+    A quarter of each digit is torn out, which a classifier has never seen:
 
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.neighbors import KNeighborsClassifier
     >>> from sklearn.pipeline import make_pipeline
     >>> from skae import DenoisingAutoEncoder, Reconstructor
-    >>> from skae.corruption import GaussianNoise
+    >>> from skae.corruption import RandomErasing
     >>> X, y = load_digits(return_X_y=True)
-    >>> noise = GaussianNoise(std=8.0)
-    >>> denoiser = DenoisingAutoEncoder(32, corruption=noise, random_state=0)
-    >>> cleaner = make_pipeline(Reconstructor(denoiser), KNeighborsClassifier())
-    >>> X_noisy = denoiser.fit(X).corrupt(X, random_state=1)
-    >>> plain = KNeighborsClassifier().fit(X, y).score(X_noisy, y)
-    >>> cleaner.fit(X, y).score(X_noisy, y) > plain
+    >>> denoiser = DenoisingAutoEncoder(
+    ...     32, corruption=RandomErasing(0.25), image_shape=(8, 8), random_state=0
+    ... )
+    >>> mender = make_pipeline(Reconstructor(denoiser), KNeighborsClassifier())
+    >>> X_torn = denoiser.fit(X).corrupt(X, random_state=1)
+    >>> score = KNeighborsClassifier().fit(X, y).score(X_torn, y)
+    >>> mender.fit(X, y).score(X_torn, y) > score + 0.1
     True
     """
 
@@ -78,8 +79,8 @@ class Reconstructor(
         ----------
         X : array-like of shape (n_samples, n_features) or images
             Training samples.
-        y : None
-            Ignored.
+        y : array-like, default=None
+            Handed to the autoencoder's ``fit``, which ignores it.
         **fit_params : dict
             Handed to the autoencoder's ``fit``, for instance ``X_corrupted``.
 
@@ -88,7 +89,7 @@ class Reconstructor(
         self : Reconstructor
             The fitted transformer.
         """
-        self.estimator_ = clone(self.estimator).fit(X, **fit_params)
+        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         return self
 
     def transform(self, X):

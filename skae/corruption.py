@@ -507,6 +507,45 @@ class RandomAffine(_ImageCorruption):
         return out.permute(0, 2, 3, 1).reshape(x.shape).contiguous()
 
 
+class RandomFlip(_ImageCorruption):
+    """Mirror images left to right, each with some probability.
+
+    A random view rather than a loss: for ``augmentation``, where a mirror image is as
+    good as the image, as of photographs.
+
+    Parameters
+    ----------
+    probability : float, default=0.5
+        Probability that an image is mirrored, between 0 and 1.
+
+    References
+    ----------
+    .. [1] A. Krizhevsky, I. Sutskever and G. E. Hinton, "ImageNet classification with
+       deep convolutional neural networks", NIPS 2012.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.corruption import RandomFlip
+    >>> image = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    >>> RandomFlip(probability=1.0)(image, torch.Generator())
+    tensor([[[2., 1.],
+             [4., 3.]]])
+    """
+
+    _parameter_constraints: dict = {"probability": [SHARE]}
+
+    def __init__(self, probability=0.5):
+        self.probability = probability
+
+    def _corrupt(self, x, generator):
+        is_flipped = _draw(torch.rand, (len(x),), generator, x.device).lt(
+            self.probability
+        )
+        flipped = is_flipped.view(-1, *[1] * (x.ndim - 1))
+        return torch.where(flipped, x.flip(2), x)
+
+
 class Chain(Corruption, _BaseComposition):
     """Apply corruptions one after the other.
 

@@ -22,6 +22,7 @@ from skae.corruption import (
     Masking,
     RandomAffine,
     RandomErasing,
+    RandomFlip,
     SaltAndPepper,
 )
 
@@ -36,6 +37,7 @@ OF_IMAGES = [
     RandomAffine(rotation=30.0, shift=0.2, scale=(0.5, 2.0), shear=20.0),
     Grayscale(),
     Grayscale("luma"),
+    RandomFlip(0.3),
     Chain([("affine", RandomAffine()), ("torn", RandomErasing())]),
 ]
 ALL = [*OF_ROWS, *OF_IMAGES]
@@ -269,6 +271,7 @@ def test_own_corruption_overrides_one_method():
         (RandomAffine(shift=2), r"'shift' .* \[0.0, 1.0\]. Got 2"),
         (RandomAffine(scale=1.0), r"'scale' .* \(0.0, inf\). Got 1.0"),
         (RandomAffine(scale=(0, 1)), r"'scale' .* Got \(0, 1\)"),
+        (RandomFlip(1.5), r"'probability' .* \[0.0, 1.0\]. Got 1.5"),
         (RandomAffine(shear=90), r"'shear' .* \[0.0, 90.0\) .*\(-90.0, 90.0\). Got 90"),
         (RandomAffine(shear=(-90, 0)), r"'shear' .* Got \(-90, 0\)"),
         (Chain([]), r"'steps' parameter of Chain must be a list .* Got \[\]"),
@@ -567,6 +570,20 @@ def test_outside_of_the_image_is_zero():
     torch.testing.assert_close(out, expected)
     moved = RandomAffine(shift=1.0)(torch.ones(100, 8, 12), seeded())
     assert (moved.min(), moved.max()) == (0, pytest.approx(1))
+
+
+# -- Mirror images ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(1000, 3, 4), (1000, 3, 4, 2)])
+def test_some_images_are_mirrored(shape):
+    x = rand(*shape)
+    out = RandomFlip(0.3)(x, seeded())
+    is_kept = (out == x).flatten(1).all(dim=1)
+    assert torch.equal(out[~is_kept], x[~is_kept].flip(2))
+    assert is_kept.double().mean() == pytest.approx(0.7, abs=0.05)
+    assert torch.equal(RandomFlip(0.0)(x, seeded()), x)
+    assert torch.equal(RandomFlip(1.0)(x, seeded()), x.flip(2))
 
 
 # -- One after the other ----------------------------------------------------------

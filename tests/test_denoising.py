@@ -33,7 +33,9 @@ def states():
 )
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli", "laplace"])
 def test_it_gives_back_cleaner_samples(corruption, likelihood):
-    denoiser = make(corruption=corruption, likelihood=likelihood, max_epochs=40).fit(X)
+    denoiser = make(
+        corruption=corruption, likelihood=likelihood, lr=3e-3, max_epochs=50
+    ).fit(X)
     corrupted = denoiser.corrupt(X, random_state=1)
     before = np.square(corrupted - X).mean()
     after = np.square(denoiser.reconstruct(corrupted) - X).mean()
@@ -106,7 +108,7 @@ def test_corrupt_keeps_shapes_and_types(dtype):
 def test_recorded_pairs():
     rng = np.random.default_rng(0)
     recorded = X * 0.5 + rng.normal(0.2, 0.1, X.shape)
-    denoiser = make(max_epochs=60).fit(X[:1200], X_corrupted=recorded[:1200])
+    denoiser = make(lr=3e-3, max_epochs=80).fit(X[:1200], X_corrupted=recorded[:1200])
     assert denoiser.corruption_ is None
     before = np.square(recorded[1200:] - X[1200:]).mean()
     after = np.square(denoiser.reconstruct(recorded[1200:]) - X[1200:]).mean()
@@ -189,7 +191,7 @@ def test_score_is_the_likelihood_of_clean_samples_given_corrupted_ones():
     expected = -0.5 * (error / variance + 64 * np.log(2 * np.pi * variance)).mean()
     assert denoiser.score(X, X_corrupted=corrupted) == pytest.approx(expected)
     # Other draws of the same process: the same up to chance, and always the same.
-    assert denoiser.score(X) == pytest.approx(expected, rel=0.03)
+    assert denoiser.score(X) == pytest.approx(expected, abs=1.5)
     assert denoiser.score(X) == denoiser.score(X)
     # A sample by itself is scored as it comes.
     error = np.square(denoiser.reconstruct(X) - X).sum(axis=1)

@@ -53,7 +53,7 @@ def test_a_fitted_autoencoder_is_taken_as_it_is():
 def test_recorded_pairs_and_a_search_over_the_noise():
     recorded = X + np.random.default_rng(0).normal(0, 0.3, X.shape)
     denoiser = DenoisingAutoEncoder(
-        16, corruption=GaussianNoise(), max_epochs=20, random_state=0
+        16, corruption=GaussianNoise(), lr=3e-3, max_epochs=40, random_state=0
     )
     cleaner = Reconstructor(denoiser).fit(X, X_corrupted=recorded)
     errors = np.square(cleaner.transform(recorded) - X).mean()
