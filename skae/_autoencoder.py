@@ -95,7 +95,8 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         The trained module. It works in units of its own: it encodes
         ``(x - offset_) / scale_`` and its outputs are in the same units.
     offset_ : ndarray of shape (n_features,)
-        Mean of the samples; zero for a module of your own and for "bernoulli".
+        Mean of the samples; zero for a module of your own and for likelihoods that
+        need X in [0, 1].
     scale_ : float
         Standard deviation over all features together; one where ``offset_`` is zero.
     net_ : TrainingNet

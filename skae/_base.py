@@ -31,6 +31,7 @@ from skae._training import (
     resolve_compute_dtype,
     spread_rows,
 )
+from skae.corruption import is_own_code
 
 # Types that torch computes from directly; scikit-learn turns any other into float64.
 DTYPES = [
@@ -160,6 +161,28 @@ def _resolve_optimizer(optimizer, weight_decay):
     return make, {}
 
 
+def refuse_class(name, function):
+    """Refuse a class where one of its objects is meant, which is callable too.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    function : object
+        Its value.
+
+    Raises
+    ------
+    ValueError
+        If it is a class.
+    """
+    if isclass(function):
+        raise ValueError(
+            f"{name} is the class {function.__name__}; give an object, "
+            f"{name}={function.__name__}(...)."
+        )
+
+
 def _standardize(x, units):
     offset, scale = units
     return (x - torch.from_numpy(offset).to(x.device, x.dtype)) / scale
@@ -227,8 +250,8 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         return 1.0
 
     def _own_code(self):
-        """Give the user's code that may draw from the global generators."""
-        return [self.augmentation, self.callbacks]
+        """Whether there is code of the user that may draw from global generators."""
+        return is_own_code(self.augmentation) or bool(self.callbacks)
 
     def _make_views(self, generator):
         """Give what makes input and target of a batch in X's units, or None.
@@ -238,6 +261,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         """
         if self.augmentation is None:
             return None
+        refuse_class("augmentation", self.augmentation)
 
         def views(x, *target):
             if not target:
@@ -357,7 +381,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             )
         with (
             isolated_generators(self._seed + self.n_epochs_, self.device_)
-            if any(self._own_code())
+            if self._own_code()
             else nullcontext()
         ):
             if not (keep_net and hasattr(self, "net_")):
@@ -376,7 +400,11 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _make_net(self, objective):
         self.compute_dtype_ = resolve_compute_dtype(
-            self.compute_dtype, self.module_, self.batch_size, self.device_
+            self.compute_dtype,
+            self.module_,
+            self.batch_size,
+            self.n_features_in_,
+            self.device_,
         )
         callbacks = _copy_callbacks(self.callbacks)
         if self.early_stopping:

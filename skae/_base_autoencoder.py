@@ -161,7 +161,7 @@ class BaseAutoEncoder(
         return self.scale_ ** make_likelihood(self.likelihood).unit_power
 
     def _own_code(self):
-        return [*super()._own_code(), self.module]
+        return super()._own_code() or self.module is not None
 
     def _make_views(self, generator):
         augmented, corruption = super()._make_views(generator), self._corruption()
@@ -177,7 +177,7 @@ class BaseAutoEncoder(
     def _train(self, inputs, targets, epochs, schedule, keep_net):
         super()._train(inputs, targets, epochs, schedule, keep_net)
         likelihood = make_likelihood(self.likelihood)
-        if likelihood.unit_power:
+        if likelihood.has_noise:
             self._learn_noise(likelihood, inputs, targets or inputs)
 
     def _learn_noise(self, likelihood, inputs, targets):

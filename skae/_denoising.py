@@ -5,10 +5,10 @@ from sklearn.base import _fit_context, clone
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skae._base import DTYPES, find_units
+from skae._base import DTYPES, find_units, refuse_class
 from skae._base_autoencoder import BaseAutoEncoder
 from skae._random import draw_seed
-from skae.corruption import GaussianNoise
+from skae.corruption import GaussianNoise, is_own_code
 
 # `score` corrupts every estimator's samples by the same draws.
 SCORE_SEED = 0
@@ -115,7 +115,8 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
         The trained module. It works in units of its own: it encodes
         ``(x - offset_) / scale_`` and its outputs are in the same units.
     offset_ : ndarray of shape (n_features,)
-        Mean of the samples; zero for a module of your own and for "bernoulli".
+        Mean of the samples; zero for a module of your own and for likelihoods that
+        need X in [0, 1].
     scale_ : float
         Standard deviation over all features together; one where ``offset_`` is zero.
     net_ : TrainingNet
@@ -248,7 +249,7 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
         return self.corruption_
 
     def _own_code(self):
-        return [*super()._own_code(), self.corruption]
+        return super()._own_code() or is_own_code(self.corruption)
 
     def _start(self, inputs, targets):
         self.__dict__.pop("corruption_", None)
@@ -258,6 +259,7 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
         if targets is not None:
             self.corruption_ = None
         elif self.corruption is not None:
+            refuse_class("corruption", self.corruption)
             self.corruption_ = clone(self.corruption, safe=False)
         elif getattr(self, "corruption_", None) is None:
             _, scale = find_units(inputs)

@@ -628,3 +628,23 @@ class Chain(Corruption, _BaseComposition):
         for _, corruption in self.steps:
             x = corruption(x, generator)
         return x
+
+
+def is_own_code(function):
+    """Whether a function is the user's own, which may draw from global generators.
+
+    Parameters
+    ----------
+    function : callable or None
+        What is used as corruption or augmentation.
+
+    Returns
+    -------
+    bool
+        False for None and for objects of this module, whose draws are all from the
+        generator that they are handed.
+    """
+    if isinstance(function, Chain):
+        function._check_params()
+        return any(is_own_code(step) for _, step in function.steps)
+    return function is not None and type(function).__module__ != __name__

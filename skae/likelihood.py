@@ -10,6 +10,7 @@ cross-entropy for :class:`Bernoulli`.
 import torch
 import torch.nn.functional as F
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import StrOptions
 from torch import distributions
 
 
@@ -22,9 +23,13 @@ class Likelihood(BaseEstimator):
         The training loss has the unit of X to this power. Zero says that X lies on an
         absolute scale; otherwise the engine may centre and scale X as it likes and
         give the loss back in X's units.
+    has_noise : bool
+        Whether p(x|h) has a spread that is learned after the fit.
     """
 
+    _parameter_constraints: dict = {}
     unit_power = 0
+    has_noise = False
 
     def loss(self, output, x):
         """Mean over samples and features of what training minimizes.
@@ -123,12 +128,57 @@ class Likelihood(BaseEstimator):
             If X lies outside the support.
         """
 
+    @staticmethod
+    def _check_range(X, name):
+        low, high = X.min(), X.max()
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"likelihood={name} needs X in [0, 1]; got values from {low:g} to "
+                f"{high:g}. Scale X, or use likelihood='gaussian'."
+            )
 
-class Gaussian(Likelihood):
+
+class _NoisyLikelihood(Likelihood):
+    """Base of the likelihoods that are a mean and noise of one size around it."""
+
+    _parameter_constraints: dict = {"link": [StrOptions({"identity", "logit"})]}
+    has_noise = True
+    _power = 0
+
+    def __init__(self, link="identity"):
+        self.link = link
+
+    @property
+    def unit_power(self):
+        """Power of X's unit in the loss; zero where the mean is bound to [0, 1]."""
+        return self._power if self.link == "identity" else 0
+
+    def mean(self, output):  # noqa: D102
+        return output if self.link == "identity" else torch.sigmoid(output)
+
+    def _grad_of_output(self, grad, mean):
+        """Turn the derivative with respect to the mean into that of the output."""
+        if self.link == "identity":
+            return grad
+        return torch.ops.aten.sigmoid_backward(grad, mean)
+
+    def check(self, X):  # noqa: D102
+        if self.link == "logit":
+            self._check_range(X, repr(self))
+
+
+class Gaussian(_NoisyLikelihood):
     """Normal noise of one variance: training minimizes the mean squared error.
 
     The variance is learned after the fit, as the mean squared error over the training
     samples, which is where the likelihood is largest.
+
+    Parameters
+    ----------
+    link : {"identity", "logit"}, default="identity"
+        What the decoder's outputs are: the mean itself, or its log-odds, which bind it
+        to [0, 1]. The latter is for X in [0, 1] with many values at the ends, such as
+        images of ink on paper: black and white then cost the code nothing.
 
     References
     ----------
@@ -146,10 +196,10 @@ class Gaussian(Likelihood):
     tensor([-3.8379])
     """
 
-    unit_power = 2
+    _power = 2
 
     def loss(self, output, x):  # noqa: D102
-        return F.mse_loss(output, x)
+        return F.mse_loss(self.mean(output), x)
 
     def loss_grad(self, output, x):
         """Loss and its derivative with respect to the outputs.
@@ -168,23 +218,31 @@ class Gaussian(Likelihood):
         grad : torch.Tensor of shape (n_samples, n_features)
             Its derivative.
         """
-        error = output - x
+        mean = self.mean(output)
+        error = mean - x
         flat = error.view(-1)
         loss = flat.dot(flat).div_(flat.numel())
-        return loss, error.mul_(2.0 / flat.numel())
+        return loss, self._grad_of_output(error.mul_(2.0 / flat.numel()), mean)
 
     def noise(self, loss):  # noqa: D102
         return loss
 
     def distribution(self, output, noise):  # noqa: D102
-        return distributions.Normal(output, noise**0.5, validate_args=False)
+        mean = self.mean(output)
+        return distributions.Normal(mean, noise**0.5, validate_args=False)
 
 
-class Laplace(Likelihood):
+class Laplace(_NoisyLikelihood):
     """Double-exponential noise: training minimizes the mean absolute error.
 
     Heavier tails than the Gaussian's, so that single wild values pull less. The scale
     b is learned after the fit as the mean absolute error; the variance is 2 b².
+
+    Parameters
+    ----------
+    link : {"identity", "logit"}, default="identity"
+        What the decoder's outputs are: the median itself, or its log-odds, which bind
+        it to [0, 1].
 
     References
     ----------
@@ -198,10 +256,10 @@ class Laplace(Likelihood):
     tensor(1.)
     """
 
-    unit_power = 1
+    _power = 1
 
     def loss(self, output, x):  # noqa: D102
-        return F.l1_loss(output, x)
+        return F.l1_loss(self.mean(output), x)
 
     def loss_grad(self, output, x):
         """Loss and its derivative with respect to the outputs.
@@ -220,14 +278,17 @@ class Laplace(Likelihood):
         grad : torch.Tensor of shape (n_samples, n_features)
             Its derivative.
         """
-        error = output - x
-        return error.abs().mean(), error.sign_().div_(error.numel())
+        mean = self.mean(output)
+        error = mean - x
+        loss = error.abs().mean()
+        return loss, self._grad_of_output(error.sign_().div_(error.numel()), mean)
 
     def noise(self, loss):  # noqa: D102
         return 2.0 * loss**2
 
     def distribution(self, output, noise):  # noqa: D102
-        return distributions.Laplace(output, (noise / 2.0) ** 0.5, validate_args=False)
+        scale = (noise / 2.0) ** 0.5
+        return distributions.Laplace(self.mean(output), scale, validate_args=False)
 
 
 class Bernoulli(Likelihood):
@@ -282,12 +343,7 @@ class Bernoulli(Likelihood):
         return torch.sigmoid(output)
 
     def check(self, X):  # noqa: D102
-        low, high = X.min(), X.max()
-        if low < 0 or high > 1:
-            raise ValueError(
-                "likelihood='bernoulli' needs X in [0, 1]; got values from "
-                f"{low:g} to {high:g}. Scale X, or use likelihood='gaussian'."
-            )
+        self._check_range(X, "'bernoulli'")
 
 
 LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli, "laplace": Laplace}
@@ -305,5 +361,13 @@ def make_likelihood(likelihood):
     -------
     Likelihood
         The object.
+
+    Raises
+    ------
+    ValueError
+        If a parameter of the object is not allowed.
     """
-    return LIKELIHOODS[likelihood]() if isinstance(likelihood, str) else likelihood
+    if isinstance(likelihood, str):
+        return LIKELIHOODS[likelihood]()
+    likelihood._validate_params()
+    return likelihood

@@ -15,7 +15,8 @@ from skae.likelihood import (
     make_likelihood,
 )
 
-LIKELIHOODS = [Gaussian(), Laplace(), Bernoulli()]
+BOUND = [Gaussian(link="logit"), Laplace(link="logit")]
+LIKELIHOODS = [Gaussian(), Laplace(), *BOUND, Bernoulli()]
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_training_maximizes_the_log_likelihood(batch, likelihood):
     torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio))
 
 
-@pytest.mark.parametrize("likelihood", [Gaussian(), Laplace()], ids=str)
+@pytest.mark.parametrize("likelihood", [Gaussian(), Laplace(), *BOUND], ids=str)
 def test_noise_is_the_most_likely_variance(batch, likelihood):
     output, x = batch
     noise = likelihood.noise(likelihood.loss(output, x).item())
@@ -97,6 +98,26 @@ def test_noise_is_the_most_likely_variance(batch, likelihood):
 
 def test_bernoulli_has_no_noise():
     assert Bernoulli().noise(0.3) is None
+    assert not Bernoulli().has_noise
+    assert all(likelihood.has_noise for likelihood in [Gaussian(), *BOUND])
+
+
+@pytest.mark.parametrize("kind", [Gaussian, Laplace])
+def test_logit_binds_the_mean(batch, kind):
+    output, x = batch
+    bound, free = kind(link="logit"), kind()
+    mean = torch.sigmoid(output)
+    assert torch.equal(bound.mean(output), mean)
+    torch.testing.assert_close(bound.loss(output, x), free.loss(mean, x))
+    expected = free.log_prob(x, mean, 0.1)
+    torch.testing.assert_close(bound.log_prob(x, output, 0.1), expected)
+    assert bound.unit_power == 0
+    assert {kind().unit_power for kind in (Gaussian, Laplace)} == {1, 2}
+
+
+def test_unknown_link_is_named():
+    with pytest.raises(ValueError, match="'link' parameter of Gaussian .*Got 'log'"):
+        make_likelihood(Gaussian(link="log"))
 
 
 @pytest.mark.parametrize(
@@ -109,6 +130,9 @@ def test_bernoulli_refuses_what_is_no_probability(X, got):
         Bernoulli().check(np.array(X))
     Gaussian().check(np.array(X))
     Laplace().check(np.array(X))
+    for bound in BOUND:
+        with pytest.raises(ValueError, match=rf"link='logit'\) needs X .*{got}\."):
+            bound.check(np.array(X))
 
 
 def test_bernoulli_takes_probabilities_and_bits():
