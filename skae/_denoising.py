@@ -187,8 +187,8 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
     def __init__(
         self,
         n_components=16,
-        *,
         corruption=None,
+        *,
         architecture="dense",
         hidden_layer_sizes=None,
         activation="relu",
