@@ -24,6 +24,7 @@ from skae.corruption import (
     RandomErasing,
     RandomFlip,
     SaltAndPepper,
+    is_own_code,
 )
 
 OF_ROWS = [
@@ -686,3 +687,15 @@ def test_parameters_are_searched():
     assert {"augmentation__mean", "augmentation__std", "augmentation__clip"} < set(
         names
     )
+
+
+def test_own_code_is_told_from_what_draws_from_its_generator():
+    def own(x, generator):
+        return x
+
+    chain = Chain([("mask", Masking()), ("noise", GaussianNoise())])
+    assert not is_own_code(chain)
+    assert is_own_code(Chain([("mask", Masking()), ("own", own)]))
+    assert [is_own_code(code) for code in (None, own)] == [False, True]
+    with pytest.raises(ValueError, match="'steps' parameter of Chain"):
+        is_own_code(Chain("noise"))

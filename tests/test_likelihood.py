@@ -116,7 +116,7 @@ def test_logit_binds_the_mean(batch, kind):
 
 
 def test_unknown_link_is_named():
-    with pytest.raises(ValueError, match="'link' parameter of Gaussian .*Got 'log'"):
+    with pytest.raises(ValueError, match=r"'link' parameter of Gaussian .*Got 'log'"):
         make_likelihood(Gaussian(link="log"))
 
 
