@@ -56,7 +56,7 @@ class Report:
         self.figures[key] = median
         spread = f"{min(values):.3g} to {max(values):.3g}" if len(values) > 1 else ""
         aim = "" if limit is None else f"  (aim: at most {limit})"
-        print(f"{text:<64}{median:9.4f}   {spread}{aim}", flush=True)
+        print(f"{text:<64}{median:9.4g}   {spread}{aim}", flush=True)
 
     def save(self, path):
         """Write the figures where ``--json`` says, if it does."""

@@ -32,14 +32,14 @@ def main():
     gray = rgb_to_gray(test)
     truth = colorfulness(test).mean()
 
-    def measure(name, text, predicted):
+    def measure(text, predicted, error_key, share_key, aim=None):
         error = float(np.square(predicted - test).mean(dtype=np.float64))
+        report.add(error_key, f"{text}: MSE", error, aim)
         share = float(colorfulness(predicted).mean() / truth)
-        prefix = f"{name}_" if name else ""
-        report.add(f"{prefix}mse", f"{text}: MSE", error)
-        report.add(f"{prefix}colorfulness_ratio", "  colourfulness / truth's", share)
+        report.add(share_key, "  colourfulness / truth's", share)
 
-    measure("gray", "gray itself", np.repeat(gray[..., np.newaxis], 3, axis=-1))
+    colored = np.repeat(gray[..., np.newaxis], 3, axis=-1)
+    measure("gray itself", colored, "gray_mse", "gray_colorfulness_ratio")
     colorizer = ColorizationAutoEncoder(
         optimizer="adamw",
         weight_decay=0.01,
@@ -51,14 +51,11 @@ def main():
     start = time.perf_counter()
     colorizer.fit(rgb_to_gray(train), train)
     report.add("fit_seconds", "fit, seconds", time.perf_counter() - start)
-    measure("", "ColorizationAutoEncoder()", colorizer.predict(gray))
+    dull = colorizer.predict(gray)
+    measure("smallest error", dull, "mse", "dull_colorfulness_ratio", 0.0038)
     # The saturation may be set after the fit.
     vivid = colorizer.set_params(saturation=1.0).predict(gray)
-    measure("saturated", "the same with saturation=1", vivid)
-    # By its name alone it is that of the mode which is there for it.
-    report.figures["colorfulness_ratio"] = report.figures[
-        "saturated_colorfulness_ratio"
-    ]
+    measure("saturation=1", vivid, "saturated_mse", "colorfulness_ratio")
     report.save(arguments.json)
 
 

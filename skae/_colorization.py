@@ -435,8 +435,8 @@ class ColorizationAutoEncoder(
         low, high = samples.rows.min(), samples.rows.max()
         if low < 0 or high > 1:
             raise ValueError(
-                f"{name} has images with values from {low:g} to {high:g}; they must lie "
-                "in [0, 1], or be of uint8 and mean 0 to 255."
+                f"{name} has images with values from {low:g} to {high:g}; they must "
+                "lie in [0, 1], or be of uint8 and mean 0 to 255."
             )
 
     def _validate_targets(self, y, n_samples):

@@ -153,7 +153,7 @@ class _NoisyLikelihood(Likelihood):
         """Power of X's unit in the loss; zero where the mean is bound to [0, 1]."""
         return self._power if self.link == "identity" else 0
 
-    def mean(self, output):  # noqa: D102
+    def mean(self, output):
         return output if self.link == "identity" else torch.sigmoid(output)
 
     def _grad_of_output(self, grad, mean):
@@ -162,7 +162,7 @@ class _NoisyLikelihood(Likelihood):
             return grad
         return torch.ops.aten.sigmoid_backward(grad, mean)
 
-    def check(self, X):  # noqa: D102
+    def check(self, X):
         if self.link == "logit":
             self._check_range(X, repr(self))
 

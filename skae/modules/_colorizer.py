@@ -1,6 +1,5 @@
 """A convolutional colorizer: the gray image goes round the bottleneck."""
 
-
 import numpy as np
 import torch
 from torch import nn
