@@ -1,0 +1,76 @@
+"""
+Colour for gray images
+======================
+
+A colorizer sees gray images and learns their colours. Where gray leaves several colours
+possible, their mean has the smallest error, and it is duller than each of them. With
+``saturation=1.0`` the predictions are as colourful as the truth, for a somewhat larger
+error. The images are patches of the two photographs that come with scikit-learn, those
+that it learns from and those that are shown from different parts of them. Run with
+``--dataset cifar10`` for 50,000 photographs of animals and vehicles, which takes some
+minutes.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from skae import ColorizationAutoEncoder, rgb_to_gray
+from skae.corruption import RandomFlip
+from skae.datasets import fetch_cifar10, load_color_patches
+from skae.inspection import ColorizationDisplay
+from skae.metrics import colorfulness
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--dataset", choices=["patches", "cifar10"], default="patches")
+arguments = parser.parse_args()
+
+# %%
+# Colour images, and the gray ones that are made of them.
+if arguments.dataset == "cifar10":
+    color_train, color_test = (
+        fetch_cifar10(subset=subset).images for subset in ("train", "test")
+    )
+    network = {"max_epochs": 10}
+else:
+    color_train, color_test = (
+        load_color_patches(n_patches=n_patches, patch_size=32, subset=subset)
+        for subset, n_patches in (("train", 2000), ("test", 500))
+    )
+    network = {"n_components": 64, "hidden_layer_sizes": (8, 16, 32, 64)}
+    network |= {"max_epochs": 30}
+color_train, color_test = (X / np.float32(255) for X in (color_train, color_test))
+gray_train, gray_test = rgb_to_gray(color_train), rgb_to_gray(color_test)
+
+# %%
+# One fit, and two ways to ask it. A mirror image is as good as the image.
+colorizer = ColorizationAutoEncoder(
+    optimizer="adamw",
+    weight_decay=0.3,
+    lr=3e-3,
+    augmentation=RandomFlip(),
+    random_state=0,
+    **network,
+)
+colorizer.fit(gray_train, color_train)
+rows = {
+    "truth": color_test,
+    "gray": gray_test,
+    "predicted": colorizer.predict(gray_test),
+    "saturated": colorizer.set_params(saturation=1.0).predict(gray_test),
+}
+
+# %%
+# Rows of images, and what they are worth.
+display = ColorizationDisplay(rows).plot(n_images=14)
+display.ax_.set_title("Held-out images, and their colours as predicted from gray")
+print(f"{arguments.dataset}, held out")
+print(f"{'':12}{'mean squared error':>20}{'colourfulness / truth':>24}")
+truth = colorfulness(color_test).mean()
+for name, error in display.mse_.items():
+    colors = rows[name] if rows[name].ndim == 4 else np.stack([rows[name]] * 3, axis=-1)
+    print(f"{name:12}{error:20.5f}{colorfulness(colors).mean() / truth:24.2f}")
+path = Path(__file__).with_name(f"colorization_{arguments.dataset}.png")
+display.figure_.savefig(path, dpi=100)
+print(f"picture saved: {path}")
