@@ -108,7 +108,8 @@ def test_the_generator_alone_decides(corruption):
         assert not torch.equal(first, corruption(x, generator))
         # Samples do not share their draws.
         out = corruption(x[:1].expand_as(x), seeded(1))
-        assert len(out.flatten(1).unique(dim=0)) > 40
+        n_different = len(out.flatten(1).unique(dim=0))
+        assert n_different > (1 if isinstance(corruption, RandomFlip) else 40)
     assert states() == before
 
 
