@@ -24,14 +24,11 @@ from skae.datasets import fetch_mnist
 from skae.likelihood import Gaussian
 
 NOISE = GaussianNoise(mean=0.5, std=0.5, clip=(0, 1))
-INK = {"likelihood": Gaussian(link="logit")}
-DENSE = {"hidden_layer_sizes": (500, 500, 2000), "batch_size": 256, **INK}
-CONV = {
-    "architecture": "conv",
-    "hidden_layer_sizes": (32, 64),
-    "lr": 2e-3,
-    **INK,
-}
+# Both end in log-odds of a pixel's mean, and decay their weights against overfitting.
+COMMON = {"likelihood": Gaussian(link="logit"), "optimizer": "adamw"}
+DENSE = {**COMMON, "hidden_layer_sizes": (500, 500, 2000), "batch_size": 256}
+DEEP = {**DENSE, "hidden_layer_sizes": (512, 512, 512, 512)}
+CONV = {**COMMON, "architecture": "conv", "weight_decay": 0.05, "lr": 3e-3}
 # 30 epochs of batches of 64, Adam at 1e-3 falling to nothing.
 LECTURE = {
     "architecture": "conv",
@@ -47,21 +44,45 @@ RECONSTRUCTION = {
     "default2": (AutoEncoderTransformer(2), None),
     "default8": (AutoEncoderTransformer(8), None),
     "default16": (AutoEncoderTransformer(16), None),
-    "ae2": (AutoEncoderTransformer(2, max_epochs=80, **DENSE), 0.0315),
-    "ae16": (AutoEncoderTransformer(16, max_epochs=20, **CONV), 0.0060),
+    "ae2": (
+        AutoEncoderTransformer(2, lr=3e-3, weight_decay=0.15, max_epochs=100, **DEEP),
+        0.0315,
+    ),
+    "ae16": (
+        AutoEncoderTransformer(16, lr=6e-3, weight_decay=0.2, max_epochs=50, **DENSE),
+        0.0060,
+    ),
     "lecture_ae2": (AutoEncoderTransformer(2, **LECTURE_AE), None),
     "lecture_ae16": (AutoEncoderTransformer(16, **LECTURE_AE), None),
 }
 DENOISING = {
-    "denoise16": (DenoisingAutoEncoder(16, NOISE, max_epochs=20, **CONV), 0.0150),
-    "denoise_best": (DenoisingAutoEncoder(256, NOISE, max_epochs=20, **CONV), 0.0125),
+    "denoise16": (
+        DenoisingAutoEncoder(
+            16, NOISE, lr=4e-3, weight_decay=0.02, max_epochs=50, **DENSE
+        ),
+        0.0150,
+    ),
+    "denoise_best": (
+        DenoisingAutoEncoder(
+            256, NOISE, hidden_layer_sizes=(32, 64), max_epochs=10, **CONV
+        ),
+        0.0125,
+    ),
     "lecture_denoise2": (DenoisingAutoEncoder(2, NOISE, **LECTURE_DENOISER), None),
     "lecture_denoise16": (DenoisingAutoEncoder(16, NOISE, **LECTURE_DENOISER), None),
 }
 # The error as a share of that of the corrupted images should be at most a quarter.
 REPAIR = {
-    "torn": DenoisingAutoEncoder(256, RandomErasing(0.25), max_epochs=20, **CONV),
-    "salt": DenoisingAutoEncoder(256, SaltAndPepper(0.3), max_epochs=20, **CONV),
+    "torn": DenoisingAutoEncoder(
+        256,
+        RandomErasing(0.25),
+        hidden_layer_sizes=(32, 64, 128),
+        max_epochs=16,
+        **CONV,
+    ),
+    "salt": DenoisingAutoEncoder(
+        256, SaltAndPepper(0.3), hidden_layer_sizes=(32, 64), max_epochs=10, **CONV
+    ),
 }
 ALL = ["pca", *RECONSTRUCTION, *DENOISING, *REPAIR]
 
