@@ -70,13 +70,15 @@ def as_samples(rows, is_image):
     return Samples(rows, 1 / 255 if is_image and rows.dtype == np.uint8 else 1.0)
 
 
-def find_units(samples):
+def find_units(samples, name="X"):
     """Mean of each feature and one standard deviation over all of them.
 
     Parameters
     ----------
     samples : Samples
         Of many, some thousand are looked at.
+    name : str, default="X"
+        What an error calls them.
 
     Returns
     -------
@@ -96,8 +98,8 @@ def find_units(samples):
         scale = math.sqrt(np.square(some - offset).mean())
     if not math.isfinite(scale):
         raise ValueError(
-            f"X has values up to {np.abs(some).max():g}, whose squares are infinite; "
-            "scale X."
+            f"{name} has values up to {np.abs(some).max():g}, whose squares are "
+            f"infinite; scale {name}."
         )
     return samples.unit * offset, samples.unit * scale or 1.0
 
@@ -253,6 +255,12 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         """Whether there is code of the user that may draw from global generators."""
         return is_own_code(self.augmentation) or bool(self.callbacks)
 
+    def _isolation(self, seed):
+        """Give own code seeded global generators, and take them back after it."""
+        if self._own_code():
+            return isolated_generators(seed, self.device_)
+        return nullcontext()
+
     def _make_views(self, generator):
         """Give what makes input and target of a batch in X's units, or None.
 
@@ -379,11 +387,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                     random_state=self._seed,
                 )
             )
-        with (
-            isolated_generators(self._seed + self.n_epochs_, self.device_)
-            if self._own_code()
-            else nullcontext()
-        ):
+        with self._isolation(self._seed + self.n_epochs_):
             if not (keep_net and hasattr(self, "net_")):
                 self.net_ = self._make_net(self._make_objective(self._stream(PENALTY)))
             self.net_.set_course(self.lr, schedule)
@@ -475,6 +479,9 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
 
         Rows that belong together go through it together, as channels of one image.
         """
+        if is_own_code(function):
+            # It may change what it gets, which may be the user's X itself.
+            rows = [x.clone() for x in rows]
         if self.image_shape_ is None:
             (x,) = rows
             return function(x, generator)
@@ -535,7 +542,9 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         with torch.inference_mode():
             for start in range(0, len(rows), length):
                 stop = start + length
-                chunk = [r.slice(start, stop) for r in (rows, *more_rows)]
+                chunk = [
+                    r.slice(start, stop).to(rows.dtype) for r in (rows, *more_rows)
+                ]
                 # In the cache for the network anyway; a look over all of X first would
                 # take a sixth of the time of a small network.
                 if may_be_nan and not chunk[0].sum().isfinite():

@@ -8,6 +8,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
+    clone,
 )
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -23,13 +24,15 @@ from skae.modules import ConvAutoencoder, DenseAutoencoder
 HIDDEN_LAYER_SIZES = {"dense": (256, 64), "conv": (32, 64)}
 
 
-def check_sizes(sizes):
+def check_sizes(sizes, *, are_channels):
     """Check the ``hidden_layer_sizes`` parameter.
 
     Parameters
     ----------
     sizes : sequence
         Widths of layers.
+    are_channels : bool
+        Whether they are channels of convolutions, of which there must be one.
 
     Returns
     -------
@@ -39,12 +42,17 @@ def check_sizes(sizes):
     Raises
     ------
     ValueError
-        If one is no positive integer.
+        If one is no positive integer, or if there is no convolution.
     """
     sizes = tuple(sizes)
     if not all(isinstance(size, Integral) and size > 0 for size in sizes):
         raise ValueError(
             f"hidden_layer_sizes={sizes!r} must hold positive integers only."
+        )
+    if are_channels and not sizes:
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r} must hold one number or more: the channels "
+            "of each convolution."
         )
     return sizes
 
@@ -121,7 +129,7 @@ class BaseAutoEncoder(
         sizes = self.hidden_layer_sizes
         if sizes is None:
             sizes = HIDDEN_LAYER_SIZES[self.architecture]
-        sizes = check_sizes(sizes)
+        sizes = check_sizes(sizes, are_channels=self.architecture == "conv")
         if self.architecture == "dense":
             return DenseAutoencoder(
                 n_features, self.n_components, sizes, self.activation
@@ -142,23 +150,25 @@ class BaseAutoEncoder(
                 "compile=True: torch compiles no derivative of a derivative."
             )
         return ReconstructionObjective(
-            make_likelihood(self.likelihood),
+            self._likelihood,
             self.l1_penalty,
             self.contractive_penalty,
             generator,
         )
 
     def _start(self, inputs, targets):
+        # As it is now: what is changed later waits for the next fit.
+        self._likelihood = clone(make_likelihood(self.likelihood))
         super()._start(inputs, targets)
         self._n_features_out = self.n_components
 
     def _learn_units(self, inputs, targets):
         super()._learn_units(inputs, targets)
-        if self.module is None and make_likelihood(self.likelihood).unit_power:
+        if self.module is None and self._likelihood.unit_power:
             self.offset_, self.scale_ = find_units(targets or inputs)
 
     def _loss_unit(self):
-        return self.scale_ ** make_likelihood(self.likelihood).unit_power
+        return self.scale_**self._likelihood.unit_power
 
     def _own_code(self):
         return super()._own_code() or self.module is not None
@@ -176,9 +186,9 @@ class BaseAutoEncoder(
 
     def _train(self, inputs, targets, epochs, schedule, keep_net):
         super()._train(inputs, targets, epochs, schedule, keep_net)
-        likelihood = make_likelihood(self.likelihood)
-        if likelihood.has_noise:
-            self._learn_noise(likelihood, inputs, targets or inputs)
+        if self._likelihood.has_noise:
+            with self._isolation(self._seed + self.n_epochs_):
+                self._learn_noise(self._likelihood, inputs, targets or inputs)
 
     def _learn_noise(self, likelihood, inputs, targets):
         """Learn the variance of p(x|h) from the samples, or some thousand of them."""
@@ -245,9 +255,9 @@ class BaseAutoEncoder(
         """Go over the samples once, on from where the last call stopped.
 
         The learning rate is constant at ``lr``. The first samples that the estimator
-        sees decide its units (``offset_``, ``scale_``). ``lr``, ``batch_size`` and
-        ``augmentation`` may change between two calls; other parameters that do wait
-        for the next ``fit``.
+        sees decide its units (``offset_``, ``scale_``). ``lr``, ``batch_size``,
+        ``augmentation`` and ``corruption`` may change between two calls; other
+        parameters that do wait for the next ``fit``.
 
         Parameters
         ----------
@@ -294,7 +304,8 @@ class BaseAutoEncoder(
         Returns
         -------
         ndarray of shape (n_samples, n_components)
-            Codes h = f(x), in float64 for X of float64 or integers, else in float32.
+            Codes h = f(x), in float32 for X of float32, float16 or uint8, else in
+            float64.
         """
         check_is_fitted(self)
         return self._infer(X, lambda m, x: m.encode(x), (self._n_features_out,))
@@ -313,7 +324,7 @@ class BaseAutoEncoder(
             Expected samples E[x|h] at their codes.
         """
         check_is_fitted(self)
-        mean = make_likelihood(self.likelihood).mean
+        mean = self._likelihood.mean
         out = self._infer(
             X, lambda m, x: mean(m.decode(m.encode(x))), (self.n_features_in_,)
         )
@@ -341,7 +352,7 @@ class BaseAutoEncoder(
                 f"X has {codes.shape[1]} features, but the codes of "
                 f"{type(self).__name__} have n_components={self._n_features_out}."
             )
-        mean = make_likelihood(self.likelihood).mean
+        mean = self._likelihood.mean
         rows, shape = self._make_rows(codes), (self.n_features_in_,)
         out = self._forward(lambda m, h: mean(m.decode(h)), shape, rows)
         return out.reshape(-1, *self._sample_shape)
@@ -364,7 +375,7 @@ class BaseAutoEncoder(
         return self._infer(X, lambda m, x: log_prob(x, m.decode(m.encode(x))), ())
 
     def _log_prob(self):
-        likelihood = make_likelihood(self.likelihood)
+        likelihood = self._likelihood
         noise = getattr(self, "noise_variance_", None)
         return lambda x, output: likelihood.log_prob(x, output, noise)
 

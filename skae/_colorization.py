@@ -11,13 +11,14 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
+    validate_parameter_constraints,
     validate_params,
 )
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skae._base import DTYPES, BaseTorchEstimator, as_samples, find_units
 from skae._base_autoencoder import check_sizes
@@ -142,8 +143,9 @@ class ColorizationAutoEncoder(
         How colourful predictions are: the root mean square of their chroma as a share
         of that of the true colours, 1 for as colourful as those. None for whatever
         makes the squared error smallest, which is duller than the truth, the more so
-        the less gray tells. It may be changed after the fit. Images only; see the
-        notes.
+        the less gray tells. Reached before colours that leave [0, 1] are pulled back,
+        so that predictions are somewhat less vivid. It may be changed after the fit.
+        Images only; see the notes.
     skip_connections : bool, default=True
         Join the encoder's feature maps to the decoder's of the same size, as a U-Net
         does [1]_. Images only.
@@ -353,7 +355,7 @@ class ColorizationAutoEncoder(
         sizes = self.hidden_layer_sizes
         if sizes is None:
             sizes = TABLE_SIZES if self.image_shape_ is None else IMAGE_SIZES
-        sizes = check_sizes(sizes)
+        sizes = check_sizes(sizes, are_channels=self.image_shape_ is not None)
         if self.image_shape_ is None:
             return DenseAutoencoder(
                 n_features, self.n_components, sizes, self.activation, n_outputs
@@ -375,23 +377,25 @@ class ColorizationAutoEncoder(
     def _start(self, inputs, targets):
         super()._start(inputs, targets)
         self._n_features_out = self.n_components
+        self._gray = self.gray
         self.n_outputs_ = targets.rows.shape[1]
 
     def _learn_units(self, inputs, targets):
         self.offset_, self.scale_ = find_units(inputs)
         if self.image_shape_ is None:
-            self._target_units = find_units(targets)
+            self._target_offset, self._target_scale = find_units(targets, "y")
         else:
             # One offset, so that gray is the same in the units of gray and of colour.
             mean = self.offset_.mean()
             self.offset_ = np.full(inputs.rows.shape[1], mean)
-            self._target_units = np.full(targets.rows.shape[1], mean), self.scale_
+            self._target_offset = np.full(targets.rows.shape[1], mean)
+            self._target_scale = self.scale_
 
     def _output_units(self):
-        return self._target_units
+        return self._target_offset, self._target_scale
 
     def _loss_unit(self):
-        return self._target_units[1] ** 2
+        return self._target_scale**2
 
     def _train(self, inputs, targets, epochs, schedule, keep_net):
         super()._train(inputs, targets, epochs, schedule, keep_net)
@@ -435,8 +439,8 @@ class ColorizationAutoEncoder(
         low, high = samples.rows.min(), samples.rows.max()
         if low < 0 or high > 1:
             raise ValueError(
-                f"{name} has images with values from {low:g} to {high:g}; they must "
-                "lie in [0, 1], or be of uint8 and mean 0 to 255."
+                f"{name} has images with values from {low} to {high}; they must lie in "
+                "[0, 1], or be of uint8 and mean 0 to 255."
             )
 
     def _validate_targets(self, y, n_samples):
@@ -455,7 +459,7 @@ class ColorizationAutoEncoder(
             ensure_min_features=0,
             input_name="y",
         )
-        if y.ndim == 0 or len(y) != n_samples:
+        if y.ndim == 0 or len(y) != n_samples or not y.size:
             raise ValueError(
                 f"y has the shape {y.shape}; it must hold one row or image for each of "
                 f"X's {n_samples} samples. Found input variables with inconsistent "
@@ -463,8 +467,8 @@ class ColorizationAutoEncoder(
             )
         targets = as_samples(y.reshape(n_samples, -1), self.image_shape_ is not None)
         if self.image_shape_ is not None:
-            if targets.rows.shape[1] != 3 * self.n_features_in_:
-                height, width = self.image_shape_[:2]
+            height, width = self.image_shape_[:2]
+            if y.shape[1:] not in ((height, width, 3), (height * width * 3,)):
                 raise ValueError(
                     f"y has samples of shape {y.shape[1:]}; for gray images of "
                     f"{height} x {width} they must be colour images of shape "
@@ -482,15 +486,27 @@ class ColorizationAutoEncoder(
                 f"fitted on {self.n_outputs_}."
             )
         self._target_shape = shape
+        self._check_saturation()
         if self.image_shape_ is not None:
             self._check_gray(inputs, targets)
-        elif self.saturation is not None:
+            if not reset and self.gray != self._gray:
+                raise ValueError(
+                    f"gray={self.gray!r} must stay {self._gray!r} with "
+                    "warm_start=True, as the network is built for it."
+                )
+        return inputs, targets
+
+    def _check_saturation(self):
+        """Look at the one parameter that may be changed after the fit."""
+        constraint = {"saturation": self._parameter_constraints["saturation"]}
+        given = {"saturation": self.saturation}
+        validate_parameter_constraints(constraint, given, type(self).__name__)
+        if self.image_shape_ is None and self.saturation is not None:
             raise ValueError(
                 f"saturation={self.saturation!r} must be None for a table; only images "
                 "have colours. Give X the shape (n_samples, height, width), or set "
                 "image_shape."
             )
-        return inputs, targets
 
     def _check_gray(self, inputs, targets):
         """Refuse gray images that were made in the other way."""
@@ -549,7 +565,7 @@ class ColorizationAutoEncoder(
 
     def _predict_rows(self, X):
         check_is_fitted(self)
-        self._validate_params()  # saturation may have changed
+        self._check_saturation()
         gain = 1.0
         if self.saturation is not None and self.saturation_ > 0:
             gain = self.saturation / self.saturation_
@@ -575,8 +591,8 @@ class ColorizationAutoEncoder(
         Returns
         -------
         ndarray of the shape that y had in ``fit``
-            Colour images in [0, 1], or outputs; in float64 for X of float64 or
-            integers, else in float32.
+            Colour images in [0, 1], or outputs; in float32 for X of float32, float16 or
+            uint8, else in float64.
         """
         return self._predict_rows(X).reshape(-1, *self._target_shape)
 
@@ -591,7 +607,7 @@ class ColorizationAutoEncoder(
         Returns
         -------
         ndarray of shape (n_samples, n_components)
-            Codes, in float64 for X of float64 or integers, else in float32.
+            Codes, in float32 for X of float32, float16 or uint8, else in float64.
         """
         check_is_fitted(self)
         inputs = self._validate_gray(X, reset=False, lazy=True)
@@ -615,9 +631,9 @@ class ColorizationAutoEncoder(
         float
             At most 1, higher is better; 0 for answering the mean image.
         """
+        check_is_fitted(self)
+        targets, _ = self._validate_targets(y, _num_samples(X))
         predicted = self._predict_rows(X)
-        check_consistent_length(predicted, y)
-        targets, _ = self._validate_targets(y, len(predicted))
         return r2_score(
             targets.rows * targets.unit, predicted, sample_weight=sample_weight
         )

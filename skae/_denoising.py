@@ -261,7 +261,13 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
         elif self.corruption is not None:
             refuse_class("corruption", self.corruption)
             self.corruption_ = clone(self.corruption, safe=False)
-        elif getattr(self, "corruption_", None) is None:
+        elif keep_net and hasattr(self, "corruption_"):
+            if self.corruption_ is None:
+                raise ValueError(
+                    "partial_fit has no corrupted samples after a fit on recorded "
+                    "pairs; set corruption to a process."
+                )
+        else:
             _, scale = find_units(inputs)
             self.corruption_ = GaussianNoise(std=scale / 2)
         super()._train(inputs, targets, epochs, schedule, keep_net)
@@ -273,13 +279,14 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
         return self._validate_corrupted(X_corrupted, samples), samples
 
     def _validate_corrupted(self, X_corrupted, samples):
-        X_corrupted = check_array(
+        # Under its own name first; then as X, whose columns it must have.
+        checked = check_array(
             X_corrupted, dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
         )
-        n_features = np.prod(X_corrupted.shape[1:])
-        if (len(X_corrupted), n_features) != samples.rows.shape:
+        n_features = np.prod(checked.shape[1:])
+        if (len(checked), n_features) != samples.rows.shape:
             raise ValueError(
-                f"X_corrupted has the shape {X_corrupted.shape}; it must hold one "
+                f"X_corrupted has the shape {checked.shape}; it must hold one "
                 f"sample for each of X's {samples.rows.shape[0]}, of its "
                 f"{samples.rows.shape[1]} features."
             )
@@ -351,8 +358,10 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
             raise ValueError(
                 "corrupt needs a process, but fit got recorded samples as X_corrupted."
             )
-        process = self._process(draw_seed(random_state))
-        out = self._infer(X, lambda m, x: process(x), (self.n_features_in_,))
+        seed = draw_seed(random_state)
+        process = self._process(seed)
+        with self._isolation(seed):
+            out = self._infer(X, lambda m, x: process(x), (self.n_features_in_,))
         return out.reshape(-1, *self._sample_shape)
 
     def score(self, X, y=None, X_corrupted=None):
@@ -395,4 +404,6 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
             return log_prob(x, module.decode(module.encode(x_corrupted)))
 
         rows = [self._make_rows(*some) for some in samples]
-        return float(self._forward(function, (), *rows).mean(dtype=np.float64))
+        with self._isolation(SCORE_SEED):
+            scores = self._forward(function, (), *rows)
+        return float(scores.mean(dtype=np.float64))

@@ -86,7 +86,7 @@ def colorfulness(X_color):
     Raises
     ------
     ValueError
-        If X_color has another shape, or values that are not finite.
+        If X_color has another shape, or values that are not finite or not in [0, 1].
 
     References
     ----------
@@ -102,13 +102,24 @@ def colorfulness(X_color):
     >>> print(colorfulness([red, gray]).round(1))
     [85.5  0. ]
     """
-    X_color = check_array(X_color, allow_nd=True, input_name="X_color")
+    X_color = check_array(
+        X_color,
+        dtype=[np.float64, np.float32, np.uint8],
+        allow_nd=True,
+        input_name="X_color",
+    )
     if X_color.ndim != 4 or X_color.shape[3] != 3:
         raise ValueError(
             f"X_color has the shape {X_color.shape}; it must be colour images of shape "
             "(n_samples, height, width, 3)."
         )
-    unit = 1.0 if X_color.dtype == np.uint8 else 255.0
+    is_bytes = X_color.dtype == np.uint8
+    if not is_bytes and (X_color.min() < 0 or X_color.max() > 1):
+        raise ValueError(
+            f"X_color has values from {X_color.min()} to {X_color.max()}; they must "
+            "lie in [0, 1], or be of uint8 and mean 0 to 255."
+        )
+    unit = 1.0 if is_bytes else 255.0
     pixels = unit * X_color.reshape(len(X_color), -1, 3)
     red, green, blue = np.moveaxis(pixels, 2, 0)
     opponents = np.stack([red - green, (red + green) / 2 - blue])

@@ -21,6 +21,7 @@ from torch import nn
 
 from skae import AutoEncoderTransformer, ClusterClassifier
 from skae.exceptions import DivergenceError
+from skae.likelihood import Gaussian
 from skae.modules import Autoencoder
 
 X, y = load_digits(return_X_y=True)
@@ -467,3 +468,23 @@ def test_default_beats_pca_on_mnist(mnist):
         ours = AutoEncoderTransformer(n_components, max_epochs=15, random_state=0)
         error = np.square(X_test - ours.fit(X_train).reconstruct(X_test)).mean()
         assert error < best
+
+
+def test_a_changed_likelihood_waits_for_the_next_fit():
+    X = np.random.default_rng(0).random((100, 8))
+    estimator = AutoEncoderTransformer(
+        2, likelihood=Gaussian(), max_epochs=2, random_state=0
+    ).fit(X)
+    expected, score = estimator.reconstruct(X), estimator.score(X)
+    estimator.set_params(likelihood__link="logit")
+    np.testing.assert_array_equal(estimator.reconstruct(X), expected)
+    assert estimator.score(X) == score
+    assert estimator.partial_fit(X).loss_curve_[-1] < 2 * estimator.loss_curve_[1]
+    assert ((estimator.fit(X).reconstruct(X) - 0.5) ** 2).max() < 0.25
+
+
+def test_convolutions_need_a_stage():
+    X = np.random.default_rng(0).random((10, 4, 4))
+    estimator = AutoEncoderTransformer(2, architecture="conv", hidden_layer_sizes=())
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes=\(\) must hold one numb"):
+        estimator.fit(X)

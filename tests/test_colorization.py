@@ -3,6 +3,7 @@
 import pickle
 import random
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -313,6 +314,8 @@ def test_outputs_keep_their_shape():
         (COLOR, COLOR, "X has images of 3 channels; it must be gray .*rgb_to_gray"),
         (GRAY, COLOR[:, :4], r"y has samples of shape \(4, 8, 3\).*\(8, 8, 3\)"),
         (GRAY, GRAY, r"y has samples of shape \(8, 8\); for gray images of 8 x 8"),
+        (GRAY, COLOR.transpose(0, 3, 1, 2), r"y has samples of shape \(3, 8, 8\)"),
+        (GRAY, np.empty((600, 0)), "Found array with 0 feature|must hold one row"),
         (GRAY, COLOR[:5], "each of X's 600 samples"),
         (GRAY, None, "requires y to be passed, but the target y is None"),
         (GRAY, np.full_like(COLOR, np.nan), "Input y contains NaN"),
@@ -334,7 +337,7 @@ def test_bad_input_is_named(X, y, message):
         ({"saturation": 0.0}, "'saturation' parameter .*Got 0.0"),
         ({"skip_connections": "yes"}, "'skip_connections' parameter .*Got 'yes'"),
         ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes=\(8, 0\) must hold pos"),
-        ({"hidden_layer_sizes": ()}, r"channels=\(\) must hold one number or more"),
+        ({"hidden_layer_sizes": ()}, r"hidden_layer_sizes=\(\) must hold one numb"),
         ({"image_shape": (4, 8)}, r"image_shape=\(4, 8\) does not fit X"),
     ],
 )
@@ -349,6 +352,33 @@ def test_what_only_images_have_is_refused_for_tables():
         make(saturation=1.0).fit(X, y)
     with pytest.raises(ValueError, match=r"augmentation=.* must be None for a table"):
         make(augmentation=RandomAffine()).fit(X, y)
+
+
+def test_a_saturation_set_later_is_refused_for_tables_too():
+    X, y = load_linnerud(return_X_y=True)
+    regressor = make().fit(X, y)
+    with pytest.raises(ValueError, match=r"saturation=1\.0 must be None for a table"):
+        regressor.set_params(saturation=1.0).predict(X)
+
+
+def test_large_outputs_are_named():
+    X, y = load_linnerud(return_X_y=True)
+    with pytest.raises(ValueError, match=r"y has values up to .*; scale y\."):
+        make().fit(X, y * 1e200)
+
+
+def test_the_gray_of_a_network_stays():
+    colorizer = make(warm_start=True).fit(GRAY, COLOR)
+    colorizer.set_params(gray="luma")
+    with pytest.raises(ValueError, match="gray='luma' must stay 'mean'"):
+        colorizer.fit(rgb_to_gray(COLOR, "luma"), COLOR)
+
+
+def test_loaded_from_a_memory_map(tmp_path, colorizer):
+    joblib.dump(colorizer, tmp_path / "colorizer.joblib")
+    mapped = joblib.load(tmp_path / "colorizer.joblib", mmap_mode="r")
+    expected = colorizer.predict(TEST_GRAY)
+    np.testing.assert_array_equal(mapped.predict(TEST_GRAY), expected)
 
 
 def test_a_failed_fit_changes_nothing():

@@ -4,6 +4,7 @@ import pickle
 import random
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -167,6 +168,54 @@ def test_default_noise_is_half_the_spread_of_the_samples():
         noise = denoiser.corrupt(factor * X, random_state=0) - factor * X
         spread = factor * np.sqrt(X.var(axis=0).mean())
         assert noise.std() == pytest.approx(spread / 2, rel=0.02)
+
+
+def test_own_corruption_may_use_global_generators_and_change_its_input():
+    def own(x, generator):
+        return x.mul_(0.5).add_(torch.randn(x.shape, dtype=x.dtype), alpha=0.1)
+
+    kept, before = X.copy(), states()
+    first, second = (make(corruption=own, max_epochs=2).fit(X) for _ in range(2))
+    assert first.noise_variance_ == second.noise_variance_
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+    np.testing.assert_array_equal(first.corrupt(X, 0), first.corrupt(X, 0))
+    assert first.score(X) == first.score(X)
+    assert states() == before
+    np.testing.assert_array_equal(X, kept)
+    # The target is the clean sample all the same.
+    assert make(corruption=own, max_epochs=30).fit(X).loss_curve_[-1] > 0.01
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pairs_of_two_types_are_scored(dtype):
+    other = np.float64 if dtype == np.float32 else np.float32
+    denoiser = make(max_epochs=2).fit(X.astype(dtype), X_corrupted=X.astype(other))
+    score = denoiser.score(X.astype(dtype), X_corrupted=X.astype(other))
+    assert score == pytest.approx(denoiser.score(X, X_corrupted=X), rel=1e-4)
+
+
+def test_pairs_of_frames_keep_to_their_columns():
+    frame = pd.DataFrame(X[:200], columns=[f"pixel{i}" for i in range(64)])
+    denoiser = make(max_epochs=2).fit(frame, X_corrupted=frame + 1)
+    assert np.isfinite(denoiser.score(frame, X_corrupted=frame + 1))
+    with pytest.raises(ValueError, match="feature names should match"):
+        make().fit(frame, X_corrupted=frame[frame.columns[::-1]])
+
+
+def test_partial_fit_after_pairs_needs_a_process():
+    denoiser = make(max_epochs=1).fit(X, X_corrupted=X + 1)
+    with pytest.raises(ValueError, match="partial_fit has no corrupted samples"):
+        denoiser.partial_fit(X)
+    denoiser.set_params(corruption=Masking(0.1)).partial_fit(X)
+    assert denoiser.corruption_ == Masking(0.1)
+
+
+def test_default_noise_comes_back_with_warm_start():
+    denoiser = make(corruption=Masking(0.5), warm_start=True, max_epochs=1).fit(X)
+    denoiser.set_params(corruption=None).fit(X)
+    assert isinstance(denoiser.corruption_, GaussianNoise)
+    noise = denoiser.corruption_
+    assert denoiser.partial_fit(10 * X).corruption_ == noise
 
 
 def test_a_class_in_place_of_an_object_is_named():

@@ -88,3 +88,11 @@ def test_colorfulness_needs_colour_images(shape):
         colorfulness(np.zeros(shape))
     with pytest.raises(ValueError, match="Input X_color contains NaN"):
         colorfulness(np.full((1, 2, 2, 3), np.nan))
+
+
+def test_colorfulness_takes_other_floats_and_no_large_integers():
+    red = np.zeros((1, 2, 2, 3))
+    red[..., 0] = 1.0
+    np.testing.assert_allclose(colorfulness(red.astype(np.float16)), colorfulness(red))
+    with pytest.raises(ValueError, match=r"values from 0.0 to 255.0; they must lie in"):
+        colorfulness((255 * red).astype(np.int64))

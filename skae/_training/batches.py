@@ -90,6 +90,8 @@ class Rows:
         self.factor = unit / scale
         self.shift = None
         self.tensor = _as_tensor(array)
+        # Where rows are converted. Apple's GPUs have no float64, so there the CPU.
+        self.workplace = device if device.type == "cuda" else torch.device("cpu")
         if device.type == "cuda":
             # A fixed share of what the device has, not of what is free just now.
             memory = torch.cuda.get_device_properties(device).total_memory
@@ -99,7 +101,7 @@ class Rows:
             # What float32 cannot hold exactly is centred in float64, before it is lost.
             exact = np.can_cast(array.dtype, np.float32)
             kind = torch.float32 if exact else torch.float64
-            self.shift = torch.from_numpy(-offset / scale).to(self.tensor.device, kind)
+            self.shift = torch.from_numpy(-offset / scale).to(self.workplace, kind)
 
     def __len__(self):
         return len(self.array)
@@ -127,6 +129,7 @@ class Rows:
         return rows
 
     def _convert(self, block):
+        block = block.to(self.workplace)
         if self.shift is not None:
             block = torch.add(self.shift, block, alpha=self.factor)
         elif self.factor != 1.0:
@@ -154,13 +157,14 @@ class Rows:
         Parameters
         ----------
         index : torch.Tensor of shape (n_rows,)
-            Numbers of the rows, on the data's device.
+            Numbers of the rows.
 
         Returns
         -------
         torch.Tensor of shape (n_rows, n_features)
             The rows.
         """
+        index = index.to(self.tensor.device)
         return self._convert(self.tensor.index_select(0, index))
 
 

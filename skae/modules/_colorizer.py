@@ -139,9 +139,11 @@ class ConvColorizer(nn.Module):
         maps = self.encoder.feature_maps(x)
         code = self.encoder.code_of(maps[-1])
         chroma = self.decoder(code, maps if self.skip_connections else None)
-        # In the type of the gray, which need not suffer from that of the products.
-        chroma = chroma.view(len(x), -1, 2).to(x.dtype)
-        return (x.unsqueeze(2) + chroma @ self.basis.to(x.dtype)).flatten(1)
+        # In the type of the gray, which must not suffer from that of the products; no
+        # matrix product itself, because autocast would take it for one.
+        chroma = chroma.view(len(x), -1, 2, 1).to(x.dtype)
+        without_gray = (chroma * self.basis.to(x.dtype)).sum(dim=2)
+        return (x.unsqueeze(2) + without_gray).flatten(1)
 
     def rescaled(self, units, output_units, dtype):
         """Copy the module so that it takes and gives images in other units.
