@@ -27,7 +27,6 @@ NOISE = GaussianNoise(mean=0.5, std=0.5, clip=(0, 1))
 # Both end in log-odds of a pixel's mean, and decay their weights against overfitting.
 COMMON = {"likelihood": Gaussian(link="logit"), "optimizer": "adamw"}
 DENSE = {**COMMON, "hidden_layer_sizes": (500, 500, 2000), "batch_size": 256}
-DEEP = {**DENSE, "hidden_layer_sizes": (512, 512, 512, 512)}
 CONV = {**COMMON, "architecture": "conv", "weight_decay": 0.05, "lr": 3e-3}
 # 30 epochs of batches of 64, Adam at 1e-3 falling to nothing.
 LECTURE = {
@@ -45,7 +44,7 @@ RECONSTRUCTION = {
     "default8": (AutoEncoderTransformer(8), None),
     "default16": (AutoEncoderTransformer(16), None),
     "ae2": (
-        AutoEncoderTransformer(2, lr=3e-3, weight_decay=0.15, max_epochs=100, **DEEP),
+        AutoEncoderTransformer(2, lr=2e-3, weight_decay=0.02, max_epochs=80, **DENSE),
         0.0315,
     ),
     "ae16": (

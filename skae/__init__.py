@@ -5,6 +5,7 @@ from skae._cluster_classifier import ClusterClassifier
 from skae._colorization import ColorizationAutoEncoder, rgb_to_gray
 from skae._denoising import DenoisingAutoEncoder
 from skae._reconstructor import Reconstructor
+from skae._spectral_kmeans import SpectralKMeans
 
 __version__ = "0.1.0"
 
@@ -14,6 +15,7 @@ __all__ = [
     "ColorizationAutoEncoder",
     "DenoisingAutoEncoder",
     "Reconstructor",
+    "SpectralKMeans",
     "__version__",
     "rgb_to_gray",
 ]

@@ -1,0 +1,411 @@
+"""K-means on the eigenvectors of a neighbour graph, the partition chosen by its cut."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import eigh
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import LinearOperator, eigsh
+from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances_argmin
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skae._random import draw_seed
+
+# Up to so many points all eigenvectors are computed, densely: quick, and exact.
+_DENSE_LIMIT = 500
+# So many members of a component look for the points that are nearest to it.
+_SCOUTS = 1000
+# So many numbers of eigenvectors are tried where the user does not say which.
+_TRIES = 11
+
+
+def _neighbor_graph(points, n_neighbors, n_jobs):
+    """Link each point with its nearest neighbours and with itself.
+
+    An edge weighs 1 if each is among the other's neighbours, otherwise 1/2. There are
+    never more neighbours than half of the other points: a graph in which everybody is
+    everybody's neighbour says nothing.
+    """
+    loops = sp.csr_array(sp.identity(len(points), format="csr"))
+    if len(points) == 1:
+        return loops
+    n_neighbors = min(n_neighbors, max((len(points) - 1) // 2, 1))
+    neighbors = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
+    directed = sp.csr_array(neighbors.kneighbors_graph())
+    return 0.5 * (directed + directed.T) + loops
+
+
+def _link_components(graph, points, n_clusters):
+    """Link the smallest components to what is nearest until n_clusters are left.
+
+    Returns the graph and the component of each point.
+    """
+    while True:
+        n_components, components = connected_components(graph, directed=False)
+        if n_components <= n_clusters:
+            return graph, components
+        by_size = np.argsort(-np.bincount(components), kind="stable")
+        rows, columns = [], []
+        for component in by_size[n_clusters:]:
+            inside = np.flatnonzero(components == component)
+            inside = inside[:: 1 + len(inside) // _SCOUTS]
+            outside = np.flatnonzero(components != component)
+            nearest = pairwise_distances_argmin(points[inside], points[outside])
+            rows.append(inside)
+            columns.append(outside[nearest])
+        rows, columns = np.concatenate(rows), np.concatenate(columns)
+        weights = np.full(len(rows), 0.5)
+        links = sp.csr_array((weights, (rows, columns)), shape=graph.shape)
+        graph = graph + links + links.T
+
+
+def _leading_eigenvectors(graph, components, n_vectors, start):
+    """Eigenvectors of D^-1/2 A D^-1/2 with the largest eigenvalues, as columns.
+
+    They are those of the normalized Laplacian with the smallest eigenvalues.
+    """
+    n_points = graph.shape[0]
+    roots = np.sqrt(graph.sum(axis=1))
+    scaling = sp.dia_array((1 / roots[np.newaxis], [0]), shape=graph.shape)
+    similarity = sp.csr_array(scaling @ graph @ scaling)
+    if n_points <= max(_DENSE_LIMIT, 5 * n_vectors):
+        return eigh(similarity.toarray())[1][:, ::-1][:, :n_vectors]
+
+    # Each component has an eigenvector of its own with the eigenvalue 1. These are
+    # known, and a Lanczos method may miss some of many equal eigenvalues. So they are
+    # sent to the other end of the spectrum, and Lanczos finds the others.
+    volumes = np.bincount(components, roots**2)
+    known = sp.csr_array(
+        (roots / np.sqrt(volumes[components]), (np.arange(n_points), components))
+    )
+    known_transposed = known.T.tocsr()
+    operator = LinearOperator(
+        graph.shape,
+        matvec=lambda v: similarity @ v - 2 * (known @ (known_transposed @ v)),
+        dtype=np.float64,
+    )
+    n_others = n_vectors - len(volumes)
+    if n_others <= 0:
+        return known.toarray()[:, :n_vectors]
+    values, others = eigsh(operator, n_others, which="LA", v0=start, tol=1e-4)
+    return np.hstack([known.toarray(), others[:, np.argsort(-values)]])
+
+
+def _joint_weights(graph, labels, n_clusters):
+    """Weight of the edges from each cluster to each, from the labels of the points."""
+    rows = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
+    labels = labels.astype(np.intp)
+    pairs = labels[rows] * n_clusters + labels[graph.indices]
+    joint = np.bincount(pairs, graph.data, minlength=n_clusters**2)
+    return joint.reshape(n_clusters, n_clusters)
+
+
+def _normalized_cut(joint):
+    """Sum over the clusters of the share of a cluster's weight that leaves it.
+
+    A cluster without members counts as cut off entirely.
+    """
+    volumes = joint.sum(axis=1)
+    kept = np.zeros(len(joint))
+    np.divide(joint.diagonal(), volumes, out=kept, where=volumes > 0)
+    return float((1 - kept).sum())
+
+
+def _mutual_information(joint):
+    """Nats that the cluster at one end of an edge tells about that at the other."""
+    joint = joint / joint.sum()
+    sizes = joint.sum(axis=1)
+    has_edges = joint > 0
+    ratios = joint[has_edges] / np.outer(sizes, sizes)[has_edges]
+    return float(joint[has_edges] @ np.log(ratios))
+
+
+# What a partition costs.
+_CRITERIA = {
+    "normalized_cut": _normalized_cut,
+    "mutual_information": lambda joint: -_mutual_information(joint),
+}
+
+
+def _vote(graph, labels, n_clusters, cost_of):
+    """Let each point join the cluster of most of its neighbours, as long as it pays.
+
+    Returns the labels and what they cost.
+    """
+    cost = cost_of(_joint_weights(graph, labels, n_clusters))
+    while True:
+        members = np.zeros((len(labels), n_clusters))
+        members[np.arange(len(labels)), labels] = 1
+        voted = (graph @ members).argmax(axis=1)
+        voted_cost = cost_of(_joint_weights(graph, voted, n_clusters))
+        if voted_cost >= cost:
+            return labels, cost
+        labels, cost = voted, voted_cost
+
+
+class SpectralKMeans(ClusterMixin, BaseEstimator):
+    """K-means on the eigenvectors of a neighbour graph, chosen by the cut.
+
+    Spectral clustering finds clusters of any shape, along which the neighbours of
+    neighbours lead. But it depends on how many eigenvectors k-means looks at, and where
+    k-means starts. This clusterer tries several of both on one embedding and keeps
+    the partition that cuts the graph best, a choice that needs no labels. It also
+    predicts the clusters of new samples.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters.
+
+    n_neighbors : int, default=10
+        Number of neighbours of a sample in the graph. In small sets it is at most
+        half of the other samples.
+
+    n_components : int or array-like of int, default=None
+        Number of eigenvectors, or the numbers to try. None tries up to eleven numbers
+        from `n_clusters` to twice as many.
+
+    criterion : {"normalized_cut", "mutual_information"}, default="normalized_cut"
+        Which partition is the best.
+
+        - "normalized_cut": the one with the lowest normalized cut [1]_. Clusters may be
+          of any size; of two big ones that touch and a small one apart, it may leave
+          the big ones together.
+        - "mutual_information": the one in which the cluster of a sample tells most
+          about the cluster of its neighbour [4]_. It likes clusters of equal size:
+          better for classes that are about equally frequent.
+
+    n_init : int, default=3
+        Number of times that k-means starts, for each number of eigenvectors.
+
+    n_jobs : int, default=None
+        Number of threads that look for neighbours. None means 1, -1 all processors.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the eigenvalue solver and of k-means.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        The cluster of each training sample, from 0 to ``n_clusters - 1``.
+
+    n_components_ : int
+        The number of eigenvectors that was chosen.
+
+    normalized_cut_ : float
+        Normalized cut of the clusters: the sum over clusters of the share of a
+        cluster's edges that leave it.
+
+    mutual_information_ : float
+        Mutual information, in nats, between the clusters of two neighbours.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where `X` has them.
+
+    See Also
+    --------
+    ClusterClassifier : Names the clusters after classes.
+    sklearn.cluster.SpectralClustering : One embedding and one partition, with more
+        kinds of graphs; cannot predict.
+
+    Notes
+    -----
+    The graph links each sample with its nearest neighbours. The embedding has the
+    leading eigenvectors of the normalized graph Laplacian as columns, and its rows are
+    scaled to unit length [2]_. After k-means each sample joins the cluster of most of
+    its neighbours, as long as the criterion improves. Equal samples count as one of
+    greater weight.
+
+    If the graph falls apart into as many components as there are clusters, these are
+    the clusters [3]_. If into more, the smallest are linked to the samples nearest to
+    them.
+
+    New samples go where the nearest of the training samples are, weighted by the
+    inverse of the distance; so a training sample is always given its own label.
+
+    References
+    ----------
+    .. [1] J. Shi and J. Malik, "Normalized cuts and image segmentation", IEEE
+       Transactions on Pattern Analysis and Machine Intelligence 22, 2000.
+    .. [2] A. Y. Ng, M. I. Jordan and Y. Weiss, "On spectral clustering: analysis and
+       an algorithm", NIPS 2001.
+    .. [3] U. von Luxburg, "A tutorial on spectral clustering", Statistics and
+       Computing 17, 2007.
+    .. [4] X. Ji, J. F. Henriques and A. Vedaldi, "Invariant information clustering
+       for unsupervised image classification and segmentation", ICCV 2019.
+
+    Examples
+    --------
+    Two half moons, which k-means alone would cut across:
+
+    >>> from sklearn.datasets import make_moons
+    >>> from skae import SpectralKMeans
+    >>> from skae.metrics import clustering_accuracy
+    >>> X, y = make_moons(500, noise=0.08, random_state=0)
+    >>> clusterer = SpectralKMeans(n_clusters=2, random_state=0).fit(X)
+    >>> clustering_accuracy(y, clusterer.labels_) > 0.99
+    True
+    >>> X_new, y_new = make_moons(100, noise=0.08, random_state=1)
+    >>> clustering_accuracy(y_new, clusterer.predict(X_new)) > 0.99
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            "array-like",
+            None,
+        ],
+        "criterion": [StrOptions(set(_CRITERIA))],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_clusters=8,
+        *,
+        n_neighbors=10,
+        n_components=None,
+        criterion="normalized_cut",
+        n_init=3,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.n_clusters = n_clusters
+        self.n_neighbors = n_neighbors
+        self.n_components = n_components
+        self.criterion = criterion
+        self.n_init = n_init
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Find the clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : SpectralKMeans
+            The fitted clusterer.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not valid or has fewer samples than `n_clusters`, or if
+            `n_components` asks for no eigenvector or for more than there are samples.
+        """
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        if len(X) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}."
+            )
+        # Copies would be each other's only neighbours.
+        points, point_of, counts = np.unique(
+            X, axis=0, return_inverse=True, return_counts=True
+        )
+        n_clusters = min(self.n_clusters, len(points))
+        if n_clusters < self.n_clusters:
+            warnings.warn(
+                f"X has {len(points)} distinct samples, fewer than "
+                f"n_clusters={self.n_clusters}: each becomes a cluster.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        tried = self._numbers_to_try(n_clusters, len(points))
+        rng = np.random.RandomState(draw_seed(self.random_state))
+
+        graph = _neighbor_graph(points, self.n_neighbors, self.n_jobs)
+        graph, components = _link_components(graph, points, n_clusters)
+        weighting = sp.dia_array((counts[np.newaxis], [0]), shape=graph.shape)
+        graph = sp.csr_array(weighting @ graph @ weighting)
+        start = rng.uniform(-1, 1, len(points))
+        vectors = _leading_eigenvectors(graph, components, max(tried), start)
+
+        labels = self._best_partition(graph, vectors, counts, tried, n_clusters, rng)
+        joint = _joint_weights(graph, labels, n_clusters)
+        self.normalized_cut_ = _normalized_cut(joint)
+        self.mutual_information_ = _mutual_information(joint)
+        self.labels_ = labels[point_of.ravel()]
+        self._neighbors = KNeighborsClassifier(
+            n_neighbors=min(self.n_neighbors, len(points)),
+            weights="distance",
+            n_jobs=self.n_jobs,
+        ).fit(points, labels)
+        return self
+
+    def predict(self, X):
+        """Predict the cluster of each sample from the nearest training samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            The clusters.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self._neighbors.predict(X)
+
+    def _numbers_to_try(self, n_clusters, n_points):
+        """Numbers of eigenvectors to try, checked."""
+        if self.n_components is None:
+            most = min(2 * n_clusters, n_points)
+            n_tries = min(most - n_clusters + 1, _TRIES)
+            return np.linspace(n_clusters, most, n_tries).astype(int)
+        asked = np.atleast_1d(self.n_components)
+        if asked.dtype.kind not in "iu" or asked.ndim > 1 or asked.min(initial=1) < 1:
+            raise ValueError(
+                f"n_components={self.n_components!r} should be an int of at least 1, "
+                "a list of them, or None."
+            )
+        return np.unique(asked.clip(n_clusters, n_points))
+
+    def _best_partition(self, graph, vectors, counts, tried, n_clusters, rng):
+        """Labels of the best of all tries; sets `n_components_`."""
+        cost_of = _CRITERIA[self.criterion]
+        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_init)
+        best_cost = np.inf
+        for n_components in tried:
+            rows = vectors[:, :n_components]
+            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+            rows = rows / np.maximum(lengths, np.finfo(np.float64).tiny)
+            found = [
+                KMeans(n_clusters, n_init=1, random_state=seed)
+                .fit(rows, sample_weight=counts)
+                .labels_
+                for seed in seeds
+            ]
+            labels = min(
+                found, key=lambda each: cost_of(_joint_weights(graph, each, n_clusters))
+            )
+            labels, cost = _vote(graph, labels, n_clusters, cost_of)
+            if cost < best_cost:
+                best_cost, best = cost, labels
+                self.n_components_ = int(n_components)
+        return best
