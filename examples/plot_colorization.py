@@ -35,11 +35,11 @@ if arguments.dataset == "cifar10":
     network = {"max_epochs": 10}
 else:
     color_train, color_test = (
-        load_color_patches(n_patches=n_patches, patch_size=32, subset=subset)
+        load_color_patches(n_patches=n_patches, patch_size=24, subset=subset)
         for subset, n_patches in (("train", 2000), ("test", 500))
     )
-    network = {"n_components": 64, "hidden_layer_sizes": (8, 16, 32, 64)}
-    network |= {"max_epochs": 30}
+    network = {"n_components": 64, "hidden_layer_sizes": (16, 32, 64)}
+    network |= {"max_epochs": 20}
 color_train, color_test = (X / np.float32(255) for X in (color_train, color_test))
 gray_train, gray_test = rgb_to_gray(color_train), rgb_to_gray(color_test)
 

@@ -4,8 +4,8 @@ Noise, salt and pepper, lost pixels, torn photographs: undo each of them
 
 A denoising autoencoder sees corrupted digits and learns to give the clean ones back.
 What it can undo is what it was trained on: one denoiser a corruption here, each looked
-at on held-out digits. Run with ``--dataset mnist`` for the 60,000 digits of MNIST, which
-takes some minutes.
+at on held-out digits. Run with ``--dataset mnist`` for the 60,000 digits of MNIST,
+which takes some minutes.
 """
 
 import argparse
@@ -41,15 +41,15 @@ else:
     network |= {"optimizer": "adamw", "weight_decay": 0.1, "lr": 3e-3}
 
 corruptions = {
-    "Gaussian noise is added": GaussianNoise(std=0.3, clip=(0, 1)),
-    "salt and pepper on 30 % of the pixels": SaltAndPepper(amount=0.3),
+    "normal noise is added": GaussianNoise(std=0.3, clip=(0, 1)),
+    "a fifth of the pixels is black or white": SaltAndPepper(amount=0.2),
     "half of the pixels are lost": Masking(amount=0.5),
     "a quarter is torn out": RandomErasing(area=0.25),
 }
 
 # %%
 # In each epoch every digit is corrupted anew.
-figure, axes = plt.subplots(nrows=2, ncols=2, figsize=(16, 7.5), layout="constrained")
+figure, axes = plt.subplots(nrows=2, ncols=2, figsize=(14, 5.8), layout="constrained")
 print(f"{arguments.dataset}, held out: mean squared error of a pixel")
 print(f"{'':40}{'corrupted':>10}{'denoised':>10}")
 for (what, corruption), ax in zip(corruptions.items(), axes.flat, strict=True):
@@ -62,7 +62,7 @@ for (what, corruption), ax in zip(corruptions.items(), axes.flat, strict=True):
         "corrupted": X_corrupted,
         "denoised": denoiser.reconstruct(X_corrupted),
     }
-    errors = ReconstructionDisplay(rows).plot(ax).mse_
+    errors = ReconstructionDisplay(rows).plot(ax, n_images=8).mse_
     ax.set_title(f"{type(corruption).__name__}: {what}")
     print(f"{what:40}{errors['corrupted']:10.4f}{errors['denoised']:10.4f}")
 

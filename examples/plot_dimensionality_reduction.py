@@ -65,7 +65,7 @@ for size in sizes:
 # %%
 # Left all sizes, right what one of them keeps of the digits.
 figure, (left, right) = plt.subplots(
-    ncols=2, figsize=(14, 5), width_ratios=(2, 3), layout="constrained"
+    ncols=2, figsize=(14, 4), width_ratios=(2, 3), layout="constrained"
 )
 for (name, values), marker in zip(errors.items(), "so", strict=True):
     left.plot(sizes, values, marker=marker, label=name)
@@ -78,7 +78,7 @@ left.set(
     ylabel="mean squared error of a pixel, held out",
 )
 left.legend()
-ReconstructionDisplay(rows, image_shape=image_shape).plot(right)
+ReconstructionDisplay(rows, image_shape=image_shape).plot(right, n_images=8)
 right.set_title(f"Held-out digits, and drawn again from {shown} components")
 path = Path(__file__).with_name(f"dimensionality_reduction_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)

@@ -25,6 +25,7 @@ from sklearn.pipeline import Pipeline
 
 from skae import AutoEncoderTransformer, ClusterClassifier
 from skae.datasets import fetch_mnist
+from skae.inspection import LatentSpaceDisplay
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--dataset", choices=["digits", "mnist"], default="digits")
@@ -104,23 +105,10 @@ for name, values in scores.items():
 # %%
 # The picture: a 2-dim code of the held-out digits, and what the last row's classifier
 # takes for what.
-codes = autoencoder.set_params(n_components=2, random_state=0).fit(X_train)
-codes = codes.transform(X_test)
+plane = autoencoder.set_params(n_components=2, random_state=0).fit(X_train)
 figure, (left, right) = plt.subplots(ncols=2, figsize=(13, 6), layout="constrained")
-colors = plt.get_cmap("tab10")
-for digit in np.unique(y_test):
-    here = y_test == digit
-    left.scatter(*codes[here].T, s=9, color=colors(int(digit)), linewidths=0)
-    left.text(
-        *np.median(codes[here], axis=0),
-        str(digit),
-        weight="bold",
-        size=15,
-        ha="center",
-        va="center",
-        bbox={"boxstyle": "circle", "facecolor": "white", "edgecolor": colors(digit)},
-    )
-left.set(title="Held-out digits in a 2-dim code", xlabel="code 0", ylabel="code 1")
+LatentSpaceDisplay.from_estimator(plane, X_test, y_test, ax=left)
+left.set_title("Held-out digits in a 2-dim code")
 ConfusionMatrixDisplay.from_predictions(
     y_test, y_pred, ax=right, cmap="Blues", colorbar=False
 )
