@@ -1,57 +1,127 @@
 """SpectralKMeans: the graph, its cut, and a choice without labels."""
 
 import pickle
+import random
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs, make_circles, make_moons
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import train_test_split
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import ClusterClassifier, SpectralKMeans
 from skae._spectral_kmeans import (
+    _cost,
     _joint_weights,
     _leading_eigenvectors,
     _link_components,
     _mutual_information,
     _neighbor_graph,
     _normalized_cut,
+    _vote,
 )
 from skae.metrics import clustering_accuracy
 
+CRITERIA = ["normalized_cut", "mutual_information"]
 
-def test_normalized_cut_of_a_known_graph():
-    # Two triangles and one edge between them: each has a volume of 7, and loses 1.
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits(return_X_y=True)
+
+
+@parametrize_with_checks(
+    [
+        SpectralKMeans(criterion="mutual_information"),
+        SpectralKMeans(n_components=[3, 9], n_neighbors=3, n_init=1, n_jobs=2),
+    ]
+)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+# The graph and what partitions of it cost
+
+
+@pytest.fixture
+def triangles():
+    """Two triangles and one edge between them."""
     edges = [(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5), (2, 3)]
     rows, columns = np.array(edges).T
     graph = sp.csr_array((np.ones(7), (rows, columns)), shape=(6, 6))
-    graph = sp.csr_array(graph + graph.T)
+    return sp.csr_array(graph + graph.T)
+
+
+def test_costs_of_a_known_graph(triangles):
     labels = np.array([0, 0, 0, 1, 1, 1])
-    joint = _joint_weights(graph, labels, 2)
+    joint = _joint_weights(triangles, labels, 2)
+    # A triangle's edges count from both ends, that between them once for each.
     assert joint.tolist() == [[6, 1], [1, 6]]
-    assert _normalized_cut(joint) == pytest.approx(2 / 7)
-    p = joint / 14
-    expected = 2 * p[0, 0] * np.log(4 * p[0, 0]) + 2 * p[0, 1] * np.log(4 * p[0, 1])
+    assert _normalized_cut(joint) == pytest.approx(1 / 7 + 1 / 7)
+    expected = 12 / 14 * np.log(6 / 14 * 4) + 2 / 14 * np.log(1 / 14 * 4)
     assert _mutual_information(joint) == pytest.approx(expected)
-    # An empty cluster counts as cut off.
-    assert _normalized_cut(_joint_weights(graph, 0 * labels, 2)) == pytest.approx(1.0)
+    assert _cost(triangles, labels, 2, "normalized_cut") == pytest.approx(2 / 7)
+    assert _cost(triangles, labels, 2, "mutual_information") == pytest.approx(-expected)
+
+    joint = _joint_weights(triangles, np.array([0, 0, 1, 1, 2, 2]), 3)
+    assert joint.tolist() == [[2, 2, 0], [2, 2, 2], [0, 2, 2]]
+    assert _normalized_cut(joint) == pytest.approx(2 / 4 + 4 / 6 + 2 / 4)
+    for criterion in CRITERIA:
+        assert _cost(triangles, 0 * labels, 2, criterion) == np.inf
 
 
-def test_graph_is_symmetric_and_weighs_mutual_neighbours_more():
+def test_a_partition_without_a_cut(triangles):
+    triangles = triangles.tolil()
+    triangles[2, 3] = triangles[3, 2] = 0
+    joint = _joint_weights(triangles.tocsr(), np.array([0, 0, 0, 1, 1, 1]), 2)
+    assert _normalized_cut(joint) == 0
+    assert _mutual_information(joint) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_votes_bring_strays_home(triangles, criterion):
+    loops = sp.csr_array(sp.identity(6, format="csr"))
+    labels = np.array([0, 0, 1, 1, 1, 1])
+    voted, cost = _vote(triangles + loops, labels, 2, criterion)
+    np.testing.assert_array_equal(voted, [0, 0, 0, 1, 1, 1])
+    assert cost == _cost(triangles + loops, voted, 2, criterion)
+    assert cost < _cost(triangles + loops, labels, 2, criterion)
+    # The vote may not outvote a whole cluster.
+    labels = np.array([0, 0, 2, 1, 1, 1])
+    voted, _ = _vote(triangles, labels, 3, criterion)
+    np.testing.assert_array_equal(voted, labels)
+
+
+def test_graph_weighs_mutual_neighbours_twice():
     points = np.array([[0.0], [1.0], [2.5], [10.0], [11.0]])
     graph = _neighbor_graph(points, 1, None).toarray()
-    np.testing.assert_array_equal(graph, graph.T)
-    assert graph[0, 1] == 1.0  # each is the other's nearest
-    assert graph[1, 2] == 0.5  # 1 is the nearest of 2.5, whose is not
-    np.testing.assert_array_equal(np.diag(graph), 1.0)
+    expected = np.identity(5)
+    expected[0, 1] = expected[1, 0] = 1  # each is the other's nearest
+    expected[1, 2] = expected[2, 1] = 0.5  # 1 is the nearest of 2.5, but not vice versa
+    expected[3, 4] = expected[4, 3] = 1
+    np.testing.assert_array_equal(graph, expected)
+
+
+def test_neighbours_are_at_most_half_of_the_others():
+    points = np.arange(9.0)[:, np.newaxis]
+    many = _neighbor_graph(points, 100, None).toarray()
+    np.testing.assert_array_equal(many, _neighbor_graph(points, 4, None).toarray())
+    assert (many == 0).any()
 
 
 @pytest.mark.parametrize("n_samples", [60, 900])
-def test_eigenvectors_are_those_of_the_laplacian(n_samples):
-    X, _ = make_blobs(n_samples, centers=3, cluster_std=2.5, random_state=0)
-    graph = _neighbor_graph(X, 10, None)
-    graph, components = _link_components(graph, X, 3)
+@pytest.mark.parametrize("std", [0.3, 2.5])
+def test_eigenvectors_are_those_of_the_laplacian(n_samples, std):
+    # Dense and sparse, in pieces and in one.
+    X, _ = make_blobs(n_samples, centers=3, cluster_std=std, random_state=0)
+    graph, components = _link_components(_neighbor_graph(X, 10, None), X, 3)
+    assert components.max() == (2 if std < 1 else 0)
     start = np.random.default_rng(0).uniform(-1, 1, n_samples)
     vectors = _leading_eigenvectors(graph, components, 5, start)
     degrees = graph.sum(axis=1)
@@ -62,21 +132,12 @@ def test_eigenvectors_are_those_of_the_laplacian(n_samples):
     np.testing.assert_allclose(found, np.diag(values), atol=1e-3)
 
 
-@pytest.mark.parametrize("make", [make_moons, make_circles])
-def test_shapes_that_k_means_cuts_across(make):
-    options = {"factor": 0.5} if make is make_circles else {}
-    X, y = make(600, noise=0.05, random_state=0, **options)
-    clusterer = SpectralKMeans(2, random_state=0).fit(X)
-    assert clustering_accuracy(y, clusterer.labels_) > 0.99
-    assert clustering_accuracy(y, KMeans(2, random_state=0).fit_predict(X)) < 0.9
-    X_new, y_new = make(200, noise=0.05, random_state=1, **options)
-    assert clustering_accuracy(y_new, clusterer.predict(X_new)) > 0.99
-    np.testing.assert_array_equal(clusterer.predict(X), clusterer.labels_)
+# The choice
 
 
-@pytest.mark.parametrize("criterion", ["normalized_cut", "mutual_information"])
-def test_the_best_of_all_tries_is_kept(criterion):
-    X = load_digits().data
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_the_best_of_all_tries_is_kept(digits, criterion):
+    X = digits[0][:400]
     options = {"criterion": criterion, "random_state": 0}
     best = SpectralKMeans(10, **options).fit(X)
     alone = [
@@ -84,66 +145,284 @@ def test_the_best_of_all_tries_is_kept(criterion):
     ]
     sign = 1 if criterion == "normalized_cut" else -1
     costs = [sign * getattr(one, f"{criterion}_") for one in alone]
-    # One embedding serves all tries; alone its last digits differ.
-    assert sign * getattr(best, f"{criterion}_") <= min(costs) + 0.02
-    assert best.n_components_ in range(10, 21)
-    assert {one.n_components_ for one in alone} == set(range(10, 21))
+    assert [one.n_components_ for one in alone] == list(range(10, 21))
+    assert len(set(costs)) > 3
+    assert best.n_components_ == 10 + np.argmin(costs)
+    assert getattr(best, f"{criterion}_") == sign * min(costs)
+    np.testing.assert_array_equal(best.labels_, alone[np.argmin(costs)].labels_)
 
 
-def test_digits_are_told_apart():
-    X, y = load_digits(return_X_y=True)
-    found = SpectralKMeans(10, random_state=0).fit(X)
+def test_attributes_describe_the_partition():
+    X, _ = make_blobs(600, n_features=5, centers=6, cluster_std=4, random_state=0)
+    clusterer = SpectralKMeans(6, random_state=0).fit(X)
+    joint = _joint_weights(_neighbor_graph(X, 10, None), clusterer.labels_, 6)
+    assert clusterer.normalized_cut_ == pytest.approx(_normalized_cut(joint))
+    assert clusterer.mutual_information_ == pytest.approx(_mutual_information(joint))
+    assert clusterer.normalized_cut_ > 0.1
+    assert set(clusterer.labels_) == set(range(6))
+    assert clusterer.n_features_in_ == 5
+
+
+def test_numbers_of_eigenvectors():
+    X, _ = make_blobs(60, centers=3, random_state=0)
+
+    def tried(n_clusters, n_components=None, n_points=1000):
+        clusterer = SpectralKMeans(n_clusters, n_components=n_components)
+        return clusterer._numbers_to_try(n_clusters, n_points).tolist()
+
+    assert tried(10) == list(range(10, 21))
+    assert tried(2) == list(range(2, 8))
+    assert tried(100) == list(range(100, 201, 10))
+    assert tried(10, n_points=12) == [10, 11, 12]
+    assert tried(10, [30, 4, 12, 4]) == [10, 12, 30]
+    assert tried(10, np.array([2000, 11])) == [11, 1000]
+    assert SpectralKMeans(3, n_components=5, random_state=0).fit(X).n_components_ == 5
+
+
+def test_the_criteria_see_size_differently(digits):
+    # Classes of one size, with a small group apart among them.
+    X, y = digits
+    by_cut = SpectralKMeans(10, random_state=0).fit(X)
+    by_information = clone(by_cut).set_params(criterion="mutual_information").fit(X)
+    assert by_cut.normalized_cut_ < by_information.normalized_cut_
+    assert by_cut.mutual_information_ < by_information.mutual_information_
+    assert clustering_accuracy(y, by_information.labels_) > 0.93
+    # Clusters of different size.
+    X, y = make_blobs([1000, 300, 100, 50], n_features=5, cluster_std=2, random_state=0)
+    for clusterer in (by_cut, by_information):
+        clusterer.set_params(n_clusters=4).fit(X)
+    assert clustering_accuracy(y, by_cut.labels_) > 0.98
+    assert clustering_accuracy(y, by_information.labels_) < 0.9
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_digits_are_told_apart(digits, criterion):
+    X, y = digits
+    labels = SpectralKMeans(10, criterion=criterion, random_state=0).fit_predict(X)
     k_means = KMeans(10, n_init=10, random_state=0).fit_predict(X)
-    accuracy = clustering_accuracy(y, found.labels_)
-    assert accuracy > clustering_accuracy(y, k_means) + 0.03
-    classifier = ClusterClassifier(clusterer=SpectralKMeans(), random_state=0)
-    assert classifier.fit(X, y).score(X, y) == pytest.approx(accuracy, abs=0.1)
-    assert classifier.clusterer_.n_clusters == 10
+    assert clustering_accuracy(y, labels) > clustering_accuracy(y, k_means) + 0.03
 
 
-def test_a_graph_in_pieces():
-    X, y = make_blobs(300, centers=6, cluster_std=0.05, random_state=0)
-    assert clustering_accuracy(y, SpectralKMeans(6, random_state=0).fit_predict(X)) == 1
-    # More pieces than clusters: the nearest are joined, and none is torn.
+# Shapes, and new samples
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("make", [make_moons, make_circles])
+def test_shapes_that_k_means_cuts_across(make, seed):
+    options = {"factor": 0.5} if make is make_circles else {}
+    X, y = make(600, noise=0.05, random_state=seed, **options)
+    clusterer = SpectralKMeans(2, random_state=seed).fit(X)
+    assert clustering_accuracy(y, clusterer.labels_) == 1
+    assert clustering_accuracy(y, KMeans(2, random_state=0).fit_predict(X)) < 0.9
+    X_new, y_new = make(200, noise=0.05, random_state=seed + 10, **options)
+    assert clustering_accuracy(y_new, clusterer.predict(X_new)) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_features", [1, 2, 64])
+def test_training_samples_get_their_own_label(n_features, dtype):
+    # One, two and many features are searched by different algorithms.
+    rng = np.random.default_rng(0)
+    X = (1000 + rng.normal(size=(300, n_features))).astype(dtype)
+    clusterer = SpectralKMeans(5, random_state=0).fit(X)
+    np.testing.assert_array_equal(clusterer.predict(X), clusterer.labels_)
+    one_by_one = [clusterer.predict(X[i : i + 1])[0] for i in range(0, 300, 20)]
+    np.testing.assert_array_equal(one_by_one, clusterer.labels_[::20])
+
+
+def test_new_samples_follow_the_nearest():
+    X = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
+    clusterer = SpectralKMeans(2, random_state=0).fit(X)
+    left, right = clusterer.labels_[0], clusterer.labels_[-1]
+    new = [[-100.0], [1.5], [5.9], [6.1], [1e6]]
+    expected = [left, left, left, right, right]
+    np.testing.assert_array_equal(clusterer.predict(new), expected)
+
+
+def test_held_out_digits(digits):
+    X_train, X_test, y_train, y_test = train_test_split(*digits, random_state=0)
+    clusterer = SpectralKMeans(10, criterion="mutual_information", random_state=0)
+    trained = clustering_accuracy(y_train, clusterer.fit_predict(X_train))
+    assert clustering_accuracy(y_test, clusterer.predict(X_test)) > trained - 0.03
+
+
+# Graphs in pieces, copies, few samples
+
+
+@pytest.mark.parametrize("n_samples", [120, 1200])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_pieces_are_the_clusters(n_samples, criterion):
+    X, y = make_blobs(n_samples, centers=6, cluster_std=0.05, random_state=0)
+    clusterer = SpectralKMeans(6, criterion=criterion, random_state=0).fit(X)
+    assert clustering_accuracy(y, clusterer.labels_) == 1
+    assert clusterer.normalized_cut_ == 0
+    assert clusterer.mutual_information_ == pytest.approx(np.log(6))
+
+
+@pytest.mark.parametrize("n_samples", [120, 1200])
+def test_more_pieces_than_clusters(n_samples):
+    X, y = make_blobs(n_samples, centers=6, cluster_std=0.05, random_state=0)
     labels = SpectralKMeans(3, random_state=0).fit_predict(X)
-    assert len(np.unique(labels)) == 3
-    assert all(len(np.unique(labels[y == blob])) == 1 for blob in range(6))
+    assert set(labels) == {0, 1, 2}
+    assert all(len(set(labels[y == blob])) == 1 for blob in range(6))
 
 
-def test_random_state_alone_decides():
-    X, before = load_digits().data, np.random.get_state()[1].tolist()
+def test_small_pieces_join_what_is_nearest():
+    rng = np.random.default_rng(0)
+    large = [rng.normal((20 * i, 0), 0.5, (200, 2)) for i in range(3)]
+    small = [rng.normal((20 * i, 6), 0.1, (12, 2)) for i in range(3)]
+    X = np.concatenate(large + small)
+    y = np.repeat([0, 1, 2, 0, 1, 2], [200] * 3 + [12] * 3)
+    labels = SpectralKMeans(3, random_state=0).fit_predict(X)
+    assert clustering_accuracy(y, labels) == 1
+
+
+def test_fewer_pieces_than_clusters():
+    X, y = make_blobs(
+        [300, 300, 300], centers=[[0, 0], [4, 0], [50, 0]], random_state=0
+    )
+    clusterer = SpectralKMeans(3, random_state=0).fit(X)
+    assert clustering_accuracy(y, clusterer.labels_) > 0.97
+    assert 0 < clusterer.normalized_cut_ < 0.3
+
+
+def test_copies_stay_together():
+    X, y = make_moons(300, noise=0.05, random_state=0)
+    # More copies than neighbours: each sample is a piece of the graph.
+    copies = np.repeat(np.arange(300), 15)
+    labels = SpectralKMeans(2, random_state=0).fit_predict(X[copies])
+    assert clustering_accuracy(y[copies], labels) == 1
+    np.testing.assert_array_equal(labels, np.repeat(labels[::15], 15))
+
+
+def test_copies_have_weight():
+    # Evenly spread values; how often each occurs shows the valley between two hills.
+    values = np.arange(40.0)
+    counts = 1 + 50 * np.exp(-((values - 8) ** 2) / 20)
+    counts += 50 * np.exp(-((values - 28) ** 2) / 40)
+    X = np.repeat(values, counts.astype(int))[:, np.newaxis]
+    labels = SpectralKMeans(2, random_state=0).fit_predict(X)
+    border = X[labels == labels[0]].max()
+    assert 12 <= border <= 20
+    assert X[labels != labels[0]].min() == border + 1
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_tiny_sets(n_samples, criterion):
+    X = np.random.default_rng(0).normal(size=(n_samples, 1))
+    for n_clusters in range(1, n_samples + 1):
+        clusterer = SpectralKMeans(n_clusters, criterion=criterion, random_state=0)
+        labels = clusterer.fit_predict(X)
+        assert set(labels) == set(range(n_clusters))
+        np.testing.assert_array_equal(clusterer.predict(X), labels)
+        assert n_clusters <= clusterer.n_components_ <= n_samples
+
+
+def test_small_integers():
+    # Copies, ties, pieces, and almost as many clusters as samples; warnings are errors.
+    rng = np.random.default_rng(0)
+    for seed in range(60):
+        size = rng.integers(1, 40), rng.integers(1, 4)
+        X = rng.integers(rng.integers(2, 8), size=size) + 50 * (seed % 2) * (
+            rng.integers(3, size=(size[0], 1))
+        )
+        n_clusters = rng.integers(1, len(np.unique(X, axis=0)), endpoint=True)
+        clusterer = SpectralKMeans(
+            n_clusters, criterion=CRITERIA[seed % 2], n_init=1, random_state=seed
+        ).fit(X)
+        assert set(clusterer.labels_) == set(range(n_clusters))
+        np.testing.assert_array_equal(clusterer.predict(X), clusterer.labels_)
+
+
+def test_fewer_distinct_samples_than_clusters():
+    clusterer = SpectralKMeans(3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="2 distinct samples, fewer than n_cl"):
+        clusterer.fit([[0.0], [0.0], [1.0]])
+    assert clusterer.labels_[0] == clusterer.labels_[1] != clusterer.labels_[2]
+    np.testing.assert_array_equal(
+        clusterer.predict([[-1.0], [2.0]]), clusterer.labels_[[0, 2]]
+    )
+
+
+# Seeds
+
+
+def test_random_state_alone_decides(digits):
+    X, _ = digits
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     first, second = (SpectralKMeans(10, random_state=3).fit(X) for _ in range(2))
+    generator = np.random.RandomState(0)
+    SpectralKMeans(10, random_state=generator).fit(X).predict(X)
+    with pytest.raises(ValueError, match="n_clusters"):
+        SpectralKMeans(10, random_state=3).fit(X[:5])
+    assert random.getstate() == states[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], states[1][1])
+    assert np.random.get_state()[2] == states[1][2]
+    assert torch.equal(torch.get_rng_state(), states[2])
     np.testing.assert_array_equal(first.labels_, second.labels_)
     assert first.normalized_cut_ == second.normalized_cut_
-    assert np.random.get_state()[1].tolist() == before
-    copied = pickle.loads(pickle.dumps(first))
-    np.testing.assert_array_equal(copied.predict(X), first.predict(X))
+    assert first.n_components_ == second.n_components_
 
 
-def test_equal_samples_count_as_one():
-    X, y = make_moons(300, noise=0.05, random_state=0)
-    labels = SpectralKMeans(2, random_state=0).fit_predict(np.repeat(X, 3, axis=0))
-    assert clustering_accuracy(np.repeat(y, 3), labels) > 0.99
-    with pytest.warns(ConvergenceWarning, match="2 distinct samples, fewer than n_clu"):
-        few = SpectralKMeans(3, random_state=0).fit([[0.0], [0.0], [1.0]])
-    assert len(np.unique(few.labels_)) == 2
+def test_neither_order_nor_threads_matter(digits):
+    X, _ = digits
+    clusterer = SpectralKMeans(10, random_state=0)
+    labels = clusterer.fit_predict(X)
+    order = np.random.default_rng(0).permutation(len(X))
+    np.testing.assert_array_equal(clone(clusterer).fit_predict(X[order]), labels[order])
+    threaded = clone(clusterer).set_params(n_jobs=2)
+    np.testing.assert_array_equal(threaded.fit_predict(X), labels)
+    with ThreadPoolExecutor(3) as pool:
+        fits = pool.map(lambda _: clone(clusterer).fit_predict(X), range(3))
+        for found in fits:
+            assert clustering_accuracy(labels, found) > 0.999
 
 
-@pytest.mark.parametrize("n_samples", [1, 2, 3, 5])
-def test_tiny_sets(n_samples):
-    X = np.arange(n_samples, dtype=float)[:, None]
-    labels = SpectralKMeans(min(2, n_samples), random_state=0).fit_predict(X)
-    assert len(np.unique(labels)) == min(2, n_samples)
+# The rest of scikit-learn
+
+
+def test_clusterer_of_a_cluster_classifier(digits):
+    X, y = digits
+    clusterer = SpectralKMeans(criterion="mutual_information")
+    classifier = ClusterClassifier(clusterer=clusterer, random_state=0).fit(X, y)
+    assert clusterer.n_clusters == 8
+    assert classifier.clusterer_.n_clusters == 10
+    assert classifier.score(X, y) > 0.93
+    np.testing.assert_array_equal(
+        classifier.predict(X), classifier.cluster_to_class_[classifier.labels_]
+    )
+    # What is chosen does not depend on the labels.
+    shuffled = np.random.default_rng(0).permutation(y)
+    permuted = clone(classifier).fit(X, shuffled)
+    np.testing.assert_array_equal(permuted.labels_, classifier.labels_)
+    assert permuted.clusterer_.n_components_ == classifier.clusterer_.n_components_
+
+
+def test_pickle_and_sparse(digits):
+    X, _ = digits
+    clusterer = SpectralKMeans(10, random_state=0).fit(X[:500])
+    copied = pickle.loads(pickle.dumps(clusterer))
+    np.testing.assert_array_equal(copied.predict(X), clusterer.predict(X))
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        SpectralKMeans().fit(sp.csr_array(X))
+    with pytest.raises(NotFittedError):
+        SpectralKMeans().predict(X)
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"n_clusters": 30}, "n_samples=20 should be >= n_clusters=30"),
+        ({"n_clusters": 0}, r"'n_clusters' parameter .*\[1, inf\).*Got 0"),
+        ({"n_neighbors": 0}, r"'n_neighbors' parameter .*\[1, inf\).*Got 0"),
+        ({"n_init": 0}, r"'n_init' parameter .*\[1, inf\).*Got 0"),
         ({"n_components": 0}, r"'n_components' parameter .*Got 0"),
-        ({"n_components": [0, 3]}, r"n_components=\[0, 3\] should be"),
-        ({"n_components": [2.5]}, r"n_components=\[2.5\] should be"),
-        ({"criterion": "cut"}, r"'criterion' parameter .*Got 'cut'"),
+        ({"n_components": []}, r"n_components=\[\] should be an int of at least 1"),
+        ({"n_components": [0, 3]}, r"n_components=\[0, 3\] should be an int of at le"),
+        ({"n_components": [2.5]}, r"n_components=\[2.5\] should be an int of at least"),
+        ({"n_components": [[2]]}, r"n_components=\[\[2\]\] should be an int of at le"),
+        ({"criterion": "cut"}, r"'criterion' parameter .*normalized_cut.*Got 'cut'"),
     ],
 )
 def test_bad_parameters_are_named(parameters, message):
