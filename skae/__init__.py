@@ -4,6 +4,7 @@ from skae._autoencoder import AutoEncoderTransformer
 from skae._cluster_classifier import ClusterClassifier
 from skae._colorization import ColorizationAutoEncoder, rgb_to_gray
 from skae._denoising import DenoisingAutoEncoder
+from skae._pseudo_label import PseudoLabelClassifier
 from skae._reconstructor import Reconstructor
 from skae._spectral_kmeans import SpectralKMeans
 
@@ -14,6 +15,7 @@ __all__ = [
     "ClusterClassifier",
     "ColorizationAutoEncoder",
     "DenoisingAutoEncoder",
+    "PseudoLabelClassifier",
     "Reconstructor",
     "SpectralKMeans",
     "__version__",

@@ -121,6 +121,39 @@ def _check_image_shape(image_shape, n_features, stack_shape):
     return shape
 
 
+def check_sizes(sizes, *, are_channels):
+    """Check the ``hidden_layer_sizes`` parameter.
+
+    Parameters
+    ----------
+    sizes : sequence
+        Widths of layers.
+    are_channels : bool
+        Whether they are channels of convolutions, of which there must be one.
+
+    Returns
+    -------
+    tuple of int
+        The widths.
+
+    Raises
+    ------
+    ValueError
+        If one is no positive integer, or if there is no convolution.
+    """
+    sizes = tuple(sizes)
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r} must hold positive integers only."
+        )
+    if are_channels and not sizes:
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r} must hold one number or more: the channels "
+            "of each convolution."
+        )
+    return sizes
+
+
 def _copy_callbacks(callbacks):
     """Check skorch's callbacks and copy them: a fit changes no parameter."""
     for entry in callbacks or ():
@@ -250,6 +283,10 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
     def _loss_unit(self):
         """Give what a loss of one in the module's units is in those of the targets."""
         return 1.0
+
+    def _make_callbacks(self, inputs, targets, epochs):
+        """Give callbacks of skorch that the estimator itself needs in training."""
+        return []
 
     def _own_code(self):
         """Whether there is code of the user that may draw from global generators."""
@@ -389,7 +426,10 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             )
         with self._isolation(self._seed + self.n_epochs_):
             if not (keep_net and hasattr(self, "net_")):
-                self.net_ = self._make_net(self._make_objective(self._stream(PENALTY)))
+                self.net_ = self._make_net(
+                    self._make_objective(self._stream(PENALTY)),
+                    self._make_callbacks(inputs, targets, epochs),
+                )
             self.net_.set_course(self.lr, schedule)
             n_before = len(self.net_.history)
             self.net_.train(batches, validation, epochs)
@@ -402,7 +442,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             ]
         self.n_epochs_ = len(self.loss_curve_)
 
-    def _make_net(self, objective):
+    def _make_net(self, objective, callbacks):
         self.compute_dtype_ = resolve_compute_dtype(
             self.compute_dtype,
             self.module_,
@@ -410,7 +450,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             self.n_features_in_,
             self.device_,
         )
-        callbacks = _copy_callbacks(self.callbacks)
+        callbacks = [*_copy_callbacks(self.callbacks), *callbacks]
         if self.early_stopping:
             callbacks.append(KeepBestWeights(self.n_iter_no_change, self.tol))
         if self.verbose:

@@ -15,46 +15,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._base import NOISE, BaseTorchEstimator, find_units
+from skae._base import NOISE, BaseTorchEstimator, check_sizes, find_units
 from skae._training import ReconstructionObjective, spread_rows
 from skae.likelihood import LIKELIHOODS, Likelihood, make_likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
 
 # Widths of the hidden layers, or channels of the stages, where the user gives none.
 HIDDEN_LAYER_SIZES = {"dense": (256, 64), "conv": (32, 64)}
-
-
-def check_sizes(sizes, *, are_channels):
-    """Check the ``hidden_layer_sizes`` parameter.
-
-    Parameters
-    ----------
-    sizes : sequence
-        Widths of layers.
-    are_channels : bool
-        Whether they are channels of convolutions, of which there must be one.
-
-    Returns
-    -------
-    tuple of int
-        The widths.
-
-    Raises
-    ------
-    ValueError
-        If one is no positive integer, or if there is no convolution.
-    """
-    sizes = tuple(sizes)
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-        raise ValueError(
-            f"hidden_layer_sizes={sizes!r} must hold positive integers only."
-        )
-    if are_channels and not sizes:
-        raise ValueError(
-            f"hidden_layer_sizes={sizes!r} must hold one number or more: the channels "
-            "of each convolution."
-        )
-    return sizes
 
 
 def _make_own(module, n_features, n_components):

@@ -1,4 +1,4 @@
-"""A classifier made of clusters: encode, cluster, then name the clusters."""
+"""A classifier made of clusters: encode, cluster, refine, name the clusters."""
 
 from inspect import signature
 from numbers import Integral
@@ -136,14 +136,15 @@ def _locate_clusters(codes, labels):
     """Return the clusters' means, the variance about them, and the typical samples.
 
     The variance is the mean over samples and dimensions; the typical sample of a
-    cluster is given as its row in `codes`.
+    cluster is given as its row in `codes`. There is one of each for each cluster that
+    has members.
     """
-    n_clusters = labels.max() + 1
-    means = np.empty((n_clusters, codes.shape[1]))
-    typical = np.empty(n_clusters, dtype=np.intp)
+    numbers = np.unique(labels)
+    means = np.empty((len(numbers), codes.shape[1]))
+    typical = np.empty(len(numbers), dtype=np.intp)
     scatter = 0.0
-    for cluster in range(n_clusters):
-        members = np.flatnonzero(labels == cluster)
+    for cluster, number in enumerate(numbers):
+        members = np.flatnonzero(labels == number)
         own = codes[members].astype(np.float64)
         means[cluster] = own.mean(axis=0)
         distances = ((own - means[cluster]) ** 2).sum(axis=1)
@@ -178,6 +179,12 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         None means ``KMeans(n_init=10)``. One without `predict` is carried on to new
         samples by the five nearest training samples in code space.
 
+    refiner : classifier, default=None
+        What draws the boundaries between the clusters anew: any classifier of
+        scikit-learn, or a :class:`~skae.PseudoLabelClassifier`. It is cloned and
+        learns the cluster numbers from `X` as it came, images too. From then on a
+        sample's cluster is what it predicts. None keeps the clusters as they are.
+
     n_clusters : int, default=None
         Number of clusters. It is handed to the clusterer, and wins over the
         clusterer's own; clusterers that find their number themselves, and pipelines,
@@ -202,8 +209,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         that all samples are labelled.
 
     random_state : int, RandomState instance or None, default=None
-        Gives their seeds to the encoder and the clusterer, and to the estimators in
-        them, where their own `random_state` is None.
+        Gives their seeds to the encoder, the clusterer and the refiner, and to the
+        estimators in them, where their own `random_state` is None.
 
     Attributes
     ----------
@@ -216,8 +223,12 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     clusterer_ : clusterer
         The fitted clusterer. It may number its clusters in its own way.
 
+    refiner_ : classifier or None
+        The fitted refiner, whose classes are the numbers of the clusters before it.
+
     labels_ : ndarray of shape (n_samples,)
-        The cluster of each training sample, from 0 to ``n_clusters - 1``.
+        The cluster of each training sample, from 0 to ``n_clusters - 1``, after the
+        refiner.
 
     cluster_to_class_ : ndarray of shape (n_clusters,)
         The class of each cluster.
@@ -238,6 +249,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     See Also
     --------
+    PseudoLabelClassifier : A refiner for images and tables.
     skae.metrics.clustering_accuracy : Accuracy of clusters under their best naming.
     sklearn.cluster.KMeans : The clusterer used by default.
     sklearn.semi_supervised.LabelSpreading : Learns from few labels along a graph.
@@ -274,6 +286,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "encoder": [HasMethods(["fit", "transform"]), None],
         "clusterer": [HasMethods("fit_predict"), HasMethods(["fit", "predict"]), None],
+        "refiner": [HasMethods(["fit", "predict"]), None],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "assignment": [StrOptions({"hungarian", "majority"})],
         "unlabeled": "no_validation",
@@ -285,6 +298,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         encoder=None,
         clusterer=None,
         *,
+        refiner=None,
         n_clusters=None,
         assignment="hungarian",
         unlabeled=None,
@@ -292,6 +306,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     ):
         self.encoder = encoder
         self.clusterer = clusterer
+        self.refiner = refiner
         self.n_clusters = n_clusters
         self.assignment = assignment
         self.unlabeled = unlabeled
@@ -347,6 +362,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         random_state = check_random_state(self.random_state)
         codes = self._fit_encoder(X, random_state)
         self._fit_clusterer(clusterer, codes, random_state)
+        self._fit_refiner(X, codes, random_state)
         if y is None:
             return self._name(self.labels_, self.labels_)
         return self._name(self.labels_[is_labeled], labels)
@@ -378,9 +394,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         self._validate_params()
         is_labeled, labels = _split_labels(y, self.unlabeled)
-        codes = self._encode(X)
-        check_consistent_length(codes, is_labeled)
-        return self._name(self._assign(codes)[is_labeled], labels)
+        check_consistent_length(X, is_labeled)
+        return self._name(self._find_clusters(X)[is_labeled], labels)
 
     def predict(self, X):
         """Predict the class of each sample: that of the cluster it belongs to.
@@ -401,10 +416,10 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         """Tell how much each sample belongs to each class.
 
-        A cluster counts as a round Gaussian about its mean, as wide as the clusters
-        are on average; the score of a class is that of its best cluster. The class of
-        the cluster that the clusterer chooses always comes first, also where the
-        clusterer sees it differently from the Gaussians.
+        The score of a class is that of its best cluster. The clusters' own scores are
+        the refiner's probabilities. Without a refiner, or where it gives none, a
+        cluster counts as a round Gaussian about its mean, as wide as the clusters are
+        on average. The class of the cluster that a sample is in always comes first.
 
         Parameters
         ----------
@@ -418,7 +433,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             after has 0.
         """
         check_is_fitted(self)
-        memberships = self._memberships(self._encode(X))
+        memberships = self._memberships(X)
         scores = np.empty((len(memberships), len(self.classes_)))
         for column, label in enumerate(self.classes_):
             own = memberships[:, self.cluster_to_class_ == label]
@@ -453,11 +468,44 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         self._code_dtype = codes.dtype
         return codes
 
+    def _fit_refiner(self, X, codes, random_state):
+        """Fit `refiner_` on the clusters, and make those that it sees the clusters."""
+        self.refiner_ = None
+        if self.refiner is None:
+            return
+        refiner = clone(self.refiner)
+        _seed_unset(refiner, random_state)
+        self.refiner_ = refiner.fit(X, self.labels_)
+        self.labels_, _ = self._refined(X)
+        # A cluster that has lost all its members stays where it was.
+        numbers = np.unique(self.labels_)
+        self._means[numbers], self._variance, typical = _locate_clusters(
+            codes, self.labels_
+        )
+        self.exemplar_indices_[numbers] = typical
+
+    def _refined(self, X):
+        """Return the cluster of each sample after the refiner, and its probabilities.
+
+        The probabilities are None where the refiner has none.
+        """
+        if not hasattr(self.refiner_, "predict_proba"):
+            return self.refiner_.predict(X), None
+        # As a copy, and not twice: the most probable cluster is the one predicted.
+        probabilities = np.array(self.refiner_.predict_proba(X), dtype=np.float64)
+        return probabilities.argmax(axis=1), probabilities
+
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
         if self.encoder_ is None:
-            return validate_data(self, X, dtype=self._code_dtype, reset=False)
+            return X
         return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
+
+    def _check(self, X):
+        """Check X where there is no encoder to do it."""
+        if self.encoder_ is None:
+            return validate_data(self, X, dtype=self._code_dtype, reset=False)
+        return X
 
     def _fit_clusterer(self, clusterer, codes, random_state):
         """Fit `clusterer_` and learn where its clusters lie."""
@@ -506,19 +554,38 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             labels[is_lost] = cdist(codes[is_lost], self._means).argmin(axis=1)
         return labels
 
-    def _memberships(self, codes):
-        """Return p(cluster | code) up to a factor for each code."""
+    def _find_clusters(self, X):
+        """Return the cluster of each sample."""
+        X = self._check(X)
+        if self.refiner_ is not None:
+            return self._refined(X)[0]
+        return self._assign(self._encode(X))
+
+    def _nearness(self, codes):
+        """Return p(cluster | code) of Gaussian clusters, up to a factor a code."""
         distances = cdist(codes, self._means, "sqeuclidean")
         distances = distances.clip(max=np.finfo(np.float64).max)  # inf - inf is NaN
         distances -= distances.min(axis=1, keepdims=True)
         # Where all samples lie on their means the nearest cluster takes everything.
         width = max(2 * self._variance, np.finfo(np.float64).tiny)
         with np.errstate(over="ignore"):  # exp(-inf) is the 0 it should be
-            memberships = np.exp(-distances / width)
-        # The clusterer has the last word, ties included.
-        rows = np.arange(len(codes))
+            return np.exp(-distances / width)
+
+    def _memberships(self, X):
+        """Return p(cluster | sample) up to a factor for each sample."""
+        X = self._check(X)
+        memberships = None
+        if self.refiner_ is not None:
+            clusters, memberships = self._refined(X)
+        if memberships is None:
+            codes = self._encode(X)
+            memberships = self._nearness(codes)
+            if self.refiner_ is None:
+                clusters = self._assign(codes)
+        # Clusterer and refiner have the last word, ties included.
+        rows = np.arange(len(memberships))
         best = memberships.max(axis=1)
-        memberships[rows, self._assign(codes)] = best * (1 + 1e-6)
+        memberships[rows, clusters] = best * (1 + 1e-6)
         return memberships
 
     def _name(self, clusters, labels):

@@ -20,8 +20,13 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skae._base import DTYPES, BaseTorchEstimator, as_samples, find_units
-from skae._base_autoencoder import check_sizes
+from skae._base import (
+    DTYPES,
+    BaseTorchEstimator,
+    as_samples,
+    check_sizes,
+    find_units,
+)
 from skae._training import PredictionObjective, ReconstructionObjective, spread_rows
 from skae.corruption import LUMA
 from skae.likelihood import Gaussian

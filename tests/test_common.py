@@ -12,6 +12,7 @@ from skae import (
     ClusterClassifier,
     ColorizationAutoEncoder,
     DenoisingAutoEncoder,
+    PseudoLabelClassifier,
     Reconstructor,
     SpectralKMeans,
 )
@@ -21,6 +22,7 @@ ESTIMATORS = [
     ClusterClassifier(),
     ColorizationAutoEncoder(),
     DenoisingAutoEncoder(),
+    PseudoLabelClassifier(),
     SpectralKMeans(),
     # The one that needs to be told what it wraps.
     Reconstructor(DenoisingAutoEncoder(max_epochs=5, random_state=0)),

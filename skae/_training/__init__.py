@@ -1,19 +1,25 @@
 """The one training loop: a skorch net over batches sliced from memory."""
 
 from skae._training.batches import Batches, Rows, spread_rows
-from skae._training.callbacks import KeepBestWeights, ProgressBar
+from skae._training.callbacks import KeepBestWeights, ProgressBar, RefineLabels
 from skae._training.compute_dtype import resolve_compute_dtype
 from skae._training.net import TrainingNet
-from skae._training.objective import PredictionObjective, ReconstructionObjective
+from skae._training.objective import (
+    ClassificationObjective,
+    PredictionObjective,
+    ReconstructionObjective,
+)
 from skae._training.optimizers import OPTIMIZERS
 
 __all__ = [
     "OPTIMIZERS",
     "Batches",
+    "ClassificationObjective",
     "KeepBestWeights",
     "PredictionObjective",
     "ProgressBar",
     "ReconstructionObjective",
+    "RefineLabels",
     "Rows",
     "TrainingNet",
     "resolve_compute_dtype",

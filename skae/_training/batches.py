@@ -128,6 +128,18 @@ class Rows:
         rows.__dict__.update(self.__dict__, array=array, tensor=torch.from_numpy(array))
         return rows
 
+    def overwrite(self, array):
+        """Put other numbers in the place of the rows, in the data itself.
+
+        Parameters
+        ----------
+        array : ndarray of shape (n_samples, n_features)
+            The numbers.
+        """
+        self.array[:] = array
+        if self.tensor.device.type != "cpu":  # elsewhere they are a copy
+            self.tensor.copy_(torch.from_numpy(array))
+
     def _convert(self, block):
         block = block.to(self.workplace)
         if self.shift is not None:

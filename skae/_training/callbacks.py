@@ -1,5 +1,6 @@
-"""The engine's own skorch callbacks: early stopping and the progress bar."""
+"""The engine's own skorch callbacks: what happens between two epochs."""
 
+import numpy as np
 import torch
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
@@ -54,3 +55,49 @@ class ProgressBar(Callback):
 
     def on_train_end(self, net, **kwargs):
         self.bar_.close()
+
+
+class RefineLabels(Callback):
+    """Correct the labels that a classifier is trained on, by its own predictions.
+
+    A network learns what most labels of a kind agree on long before it learns the
+    exceptions. So after an epoch a sample whose class is predicted with confidence is
+    given that class; and one whose label is thought less likely than not is left out
+    of the next epoch.
+
+    Parameters
+    ----------
+    predict : callable
+        Gives the probabilities of the classes of all training samples.
+    confidence : float
+        Probability above which a prediction becomes the label.
+    n_warm_up : int
+        Epochs that are trained on the labels as they came.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples, 1)
+        The labels at the end.
+    """
+
+    def __init__(self, predict, confidence, n_warm_up):
+        self.predict = predict
+        self.confidence = confidence
+        self.n_warm_up = n_warm_up
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        _, targets = X.rows
+        self.n_epochs_, self.labels_ = 0, targets.array.copy()
+
+    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+        self.n_epochs_ += 1
+        if self.n_epochs_ < self.n_warm_up:
+            return
+        net.module_.eval()
+        probabilities = self.predict()
+        best = probabilities.argmax(axis=1, keepdims=True)
+        sure = np.take_along_axis(probabilities, best, axis=1) > self.confidence
+        self.labels_ = np.where(sure, best, self.labels_)
+        doubted = np.take_along_axis(probabilities, self.labels_, axis=1) < 0.5
+        _, targets = dataset_train.rows
+        targets.overwrite(np.where(doubted, -1, self.labels_))

@@ -1,6 +1,7 @@
 """What training minimizes, as a function of a module and a batch."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -101,3 +102,55 @@ class PredictionObjective(nn.Module):
             A differentiable scalar.
         """
         return self.likelihood.loss(module(x).float(), target)
+
+
+class ClassificationObjective(nn.Module):
+    """Cross-entropy of a module's scores, with dropout between features and scores.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        Share of the target that is spread evenly over all classes.
+    dropout : float, default=0.0
+        Share of the features that are set to zero in training.
+    generator : torch.Generator, default=None
+        Draws which.
+    """
+
+    def __init__(self, label_smoothing=0.0, dropout=0.0, generator=None):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
+        self.generator = generator
+
+    def forward(self, module, x, target):
+        """Evaluate the objective on a batch.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            With ``encode`` to features and ``decode`` to scores.
+        x : torch.Tensor of shape (n_samples, n_features)
+            Inputs.
+        target : torch.Tensor of shape (n_samples, 1)
+            Numbers of the classes; -1 for a sample that is left out.
+
+        Returns
+        -------
+        torch.Tensor
+            A differentiable scalar.
+        """
+        features = module.encode(x)
+        if self.dropout and module.training:
+            kept = 1 - self.dropout
+            mask = torch.empty(features.shape, device=x.device)
+            mask.bernoulli_(kept, generator=self.generator)
+            features = features * (mask / kept).to(features.dtype)
+        losses = F.cross_entropy(
+            module.decode(features).float(),
+            target[:, 0].long(),
+            ignore_index=-1,
+            label_smoothing=self.label_smoothing,
+            reduction="none",
+        )
+        return losses.mean()

@@ -63,6 +63,17 @@ def _initialize(layer, n_inputs, activation):
     nn.init.zeros_(layer.bias)
 
 
+class _BatchNorm(nn.BatchNorm2d):
+    """Batch normalization that takes a batch of one pixel, too, as in inference."""
+
+    def forward(self, maps):
+        if self.training and maps.numel() == maps.shape[1]:
+            return nn.functional.batch_norm(
+                maps, self.running_mean, self.running_var, self.weight, self.bias
+            )
+        return super().forward(maps)
+
+
 class ConvEncoder(nn.Module):
     """Convolutions that halve the image, then an affine map to the code.
 
@@ -79,11 +90,19 @@ class ConvEncoder(nn.Module):
         Channels after each stage.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation after each stage. Codes have none.
+    batch_norm : bool, default=False
+        Normalize each channel over the batch before the activation [1]_: what is
+        trained on classes then learns several times faster.
 
     Attributes
     ----------
     map_channels : tuple of int
         Channels of the feature maps: of the image, then after each stage.
+
+    References
+    ----------
+    .. [1] S. Ioffe and C. Szegedy, "Batch normalization: accelerating deep network
+       training by reducing internal covariate shift", ICML 2015.
 
     Examples
     --------
@@ -97,7 +116,14 @@ class ConvEncoder(nn.Module):
     [(5, 3, 9, 7), (5, 8, 5, 4), (5, 16, 3, 2)]
     """
 
-    def __init__(self, image_shape, n_components, channels=(32, 64), activation="relu"):
+    def __init__(
+        self,
+        image_shape,
+        n_components,
+        channels=(32, 64),
+        activation="relu",
+        batch_norm=False,
+    ):
         super().__init__()
         self.height, self.width = image_shape[:2]
         self.map_channels = (_n_channels(image_shape), *_check_channels(channels))
@@ -106,7 +132,8 @@ class ConvEncoder(nn.Module):
         for n_in, n_out in pairwise(self.map_channels):
             conv = nn.Conv2d(n_in, n_out, KERNEL, STRIDE, PADDING)
             _initialize(conv, n_in * KERNEL**2, before)
-            self.stages.append(nn.Sequential(conv, ACTIVATIONS[activation]()))
+            norm = [_BatchNorm(n_out)] if batch_norm else []
+            self.stages.append(nn.Sequential(conv, *norm, ACTIVATIONS[activation]()))
             before = activation
         height, width = _stage_shapes(image_shape, len(self.stages))[-1]
         n_features = height * width * self.map_channels[-1]
