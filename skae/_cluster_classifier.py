@@ -489,6 +489,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
         The probabilities are None where the refiner has none.
         """
+        if self.encoder_ is None:
+            X = self._encode(X)
         if not hasattr(self.refiner_, "predict_proba"):
             return self.refiner_.predict(X), None
         # As a copy, and not twice: the most probable cluster is the one predicted.
@@ -498,14 +500,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
         if self.encoder_ is None:
-            return X
-        return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
-
-    def _check(self, X):
-        """Check X where there is no encoder to do it."""
-        if self.encoder_ is None:
             return validate_data(self, X, dtype=self._code_dtype, reset=False)
-        return X
+        return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
 
     def _fit_clusterer(self, clusterer, codes, random_state):
         """Fit `clusterer_` and learn where its clusters lie."""
@@ -556,7 +552,6 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     def _find_clusters(self, X):
         """Return the cluster of each sample."""
-        X = self._check(X)
         if self.refiner_ is not None:
             return self._refined(X)[0]
         return self._assign(self._encode(X))
@@ -573,7 +568,6 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     def _memberships(self, X):
         """Return p(cluster | sample) up to a factor for each sample."""
-        X = self._check(X)
         memberships = None
         if self.refiner_ is not None:
             clusters, memberships = self._refined(X)
