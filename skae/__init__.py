@@ -6,6 +6,7 @@ from skae._colorization import ColorizationAutoEncoder, rgb_to_gray
 from skae._denoising import DenoisingAutoEncoder
 from skae._pseudo_label import PseudoLabelClassifier
 from skae._reconstructor import Reconstructor
+from skae._self_supervised import make_self_supervised_classifier
 from skae._spectral_kmeans import SpectralKMeans
 
 __version__ = "0.1.0"
@@ -19,5 +20,6 @@ __all__ = [
     "Reconstructor",
     "SpectralKMeans",
     "__version__",
+    "make_self_supervised_classifier",
     "rgb_to_gray",
 ]

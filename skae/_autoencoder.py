@@ -60,6 +60,9 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         Samples a step.
     max_epochs : int, default=50
         Passes over the samples.
+    max_steps : int, default=None
+        Steps of the optimizer after which a fit ends, with the epoch that they fall
+        into. None for as many as ``max_epochs`` make.
     early_stopping : bool, default=False
         Hold out some samples and stop when their loss no longer falls. The weights
         are then those of the best epoch.
@@ -179,6 +182,7 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         lr_schedule="one_cycle",
         batch_size=128,
         max_epochs=50,
+        max_steps=None,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -207,6 +211,7 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         self.lr_schedule = lr_schedule
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.max_steps = max_steps
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

@@ -249,6 +249,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         "lr_schedule": [StrOptions({"constant", "cosine", "one_cycle"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -424,6 +425,8 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                     random_state=self._seed,
                 )
             )
+        if self.max_steps is not None:
+            epochs = min(epochs, -(-self.max_steps // len(batches)))
         with self._isolation(self._seed + self.n_epochs_):
             if not (keep_net and hasattr(self, "net_")):
                 self.net_ = self._make_net(

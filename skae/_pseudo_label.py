@@ -16,7 +16,7 @@ from skae.modules import ConvClassifier, DenseClassifier
 
 # Widths of the hidden layers for a table, and channels of the stages for images, where
 # the user gives none.
-TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 96, 192)
+TABLE_SIZES, IMAGE_SIZES = (256, 64), (64, 128)
 # Share of the epochs that are trained on the labels as they came.
 WARM_UP = 0.2
 
@@ -49,7 +49,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         1.
     hidden_layer_sizes : array-like of int, default=None
         Channels of the stages, each of which halves height and width; None for
-        (32, 96, 192). For a table widths of the hidden layers, None for (256, 64).
+        (64, 128). For a table widths of the hidden layers, None for (256, 64).
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation of the hidden layers.
     image_shape : tuple of int, default=None
@@ -76,6 +76,9 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         Samples a step.
     max_epochs : int, default=20
         Passes over the samples.
+    max_steps : int, default=None
+        Steps of the optimizer after which a fit ends, with the epoch that they fall
+        into. None for as many as ``max_epochs`` make.
     early_stopping : bool, default=False
         Hold out some samples and stop when their loss no longer falls. The weights
         are then those of the best epoch.
@@ -190,6 +193,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         lr_schedule="one_cycle",
         batch_size=128,
         max_epochs=20,
+        max_steps=None,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -215,6 +219,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         self.lr_schedule = lr_schedule
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.max_steps = max_steps
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

@@ -297,6 +297,48 @@ class Masking(Corruption):
         return _replace(x, draws.lt_(self.amount).to(x.dtype), self.fill_value)
 
 
+class SwapNoise(Corruption):
+    """Give features the value that they have in another sample of the batch.
+
+    Which features is drawn for each by itself, and so is the other sample, which may be
+    the same one. What comes out has the marginal distribution of each feature, whatever
+    its unit, also where a feature is one of a few numbers.
+
+    Parameters
+    ----------
+    amount : float, default=0.1
+        Probability that a feature is taken from another sample, between 0 and 1.
+
+    References
+    ----------
+    .. [1] J. Yoon, Y. Zhang, J. Jordon and M. van der Schaar, "VIME: extending the
+       success of self- and semi-supervised learning to tabular domain", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.corruption import SwapNoise
+    >>> x = torch.arange(1000.0)[:, None] + torch.tensor([0.0, 5000.0])
+    >>> swapped = SwapNoise(0.3)(x, torch.Generator().manual_seed(0))
+    >>> print(f"{(swapped != x).float().mean():.2f}")
+    0.29
+    >>> bool((swapped[:, 1] >= 5000).all())
+    True
+    """
+
+    _parameter_constraints: dict = {"amount": [SHARE]}
+
+    def __init__(self, amount=0.1):
+        self.amount = amount
+
+    def _corrupt(self, x, generator):
+        rows = x.flatten(1)
+        is_swapped = _draw(torch.rand, rows.shape, generator, x.device) < self.amount
+        others = _draw(torch.rand, rows.shape, generator, x.device).mul_(len(x)).long()
+        swapped = rows.gather(0, others.clamp_(max=len(x) - 1))
+        return torch.where(is_swapped, swapped, rows).view(x.shape)
+
+
 class RandomErasing(_ImageCorruption):
     """Tear a rectangle out of every image, all channels of it.
 
@@ -630,6 +672,50 @@ class Chain(Corruption, _BaseComposition):
         return x
 
 
+class ImagesOrRows(Corruption):
+    """Corrupt images in one way, and the rows of a table in another.
+
+    For what is to be ready for both before it has seen the samples.
+
+    Parameters
+    ----------
+    images : callable
+        What is done to images: an object of this module, or a callable of its form.
+    rows : callable
+        What is done to rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.corruption import ImagesOrRows, RandomFlip, SwapNoise
+    >>> corruption = ImagesOrRows(images=RandomFlip(1.0), rows=SwapNoise(0.0))
+    >>> x = torch.tensor([[0.0, 1.0]])
+    >>> corruption(x, torch.Generator())
+    tensor([[0., 1.]])
+    >>> corruption(x[:, None], torch.Generator())
+    tensor([[[1., 0.]]])
+    """
+
+    _parameter_constraints: dict = {"images": [callable], "rows": [callable]}
+
+    def __init__(self, images, rows):
+        self.images = images
+        self.rows = rows
+
+    def _check_params(self):
+        super()._check_params()
+        for name, corruption in vars(self).items():
+            if isinstance(corruption, type):
+                raise ValueError(
+                    f"The {name!r} parameter of ImagesOrRows is the class "
+                    f"{corruption.__name__}; give an object of it."
+                )
+
+    def _corrupt(self, x, generator):
+        corruption = self.rows if x.dim() == 2 else self.images
+        return corruption(x, generator)
+
+
 def is_own_code(function):
     """Whether a function is the user's own, which may draw from global generators.
 
@@ -647,4 +733,6 @@ def is_own_code(function):
     if isinstance(function, Chain):
         function._check_params()
         return any(is_own_code(step) for _, step in function.steps)
+    if isinstance(function, ImagesOrRows):
+        return is_own_code(function.images) or is_own_code(function.rows)
     return function is not None and type(function).__module__ != __name__

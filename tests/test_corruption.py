@@ -1,5 +1,6 @@
 """Tests of the corruption processes against their definitions."""
 
+import itertools
 import math
 import pickle
 import random
@@ -19,11 +20,13 @@ from skae.corruption import (
     Corruption,
     GaussianNoise,
     Grayscale,
+    ImagesOrRows,
     Masking,
     RandomAffine,
     RandomErasing,
     RandomFlip,
     SaltAndPepper,
+    SwapNoise,
     is_own_code,
 )
 
@@ -31,6 +34,7 @@ OF_ROWS = [
     GaussianNoise(mean=0.1, std=0.3, clip=(0.0, 1.0)),
     SaltAndPepper(0.3),
     Masking(0.3, fill_value=0.5),
+    SwapNoise(0.1),
     Chain([("noise", GaussianNoise()), ("mask", Masking())]),
 ]
 OF_IMAGES = [
@@ -40,6 +44,7 @@ OF_IMAGES = [
     Grayscale("luma"),
     RandomFlip(0.3),
     Chain([("affine", RandomAffine()), ("torn", RandomErasing())]),
+    ImagesOrRows(images=RandomAffine(), rows=Masking()),
 ]
 ALL = [*OF_ROWS, *OF_IMAGES]
 STILL = RandomAffine(rotation=0.0, shift=0.0, scale=(1.0, 1.0), shear=0.0)
@@ -76,6 +81,7 @@ def test_a_new_tensor_of_the_same_kind(corruption, dtype):
         GaussianNoise(std=0.0),
         SaltAndPepper(0.0),
         Masking(0.0),
+        SwapNoise(0.0),
         RandomErasing(0.0),
         STILL,
         Grayscale(),  # of one channel
@@ -106,7 +112,8 @@ def test_the_generator_alone_decides(corruption):
         generator = seeded(1)
         corruption(x, generator)
         assert not torch.equal(first, corruption(x, generator))
-        # Samples do not share their draws.
+    # Samples do not share their draws; equal ones have nothing to swap.
+    if not isinstance(corruption, Grayscale | SwapNoise):
         out = corruption(x[:1].expand_as(x), seeded(1))
         n_different = len(out.flatten(1).unique(dim=0))
         assert n_different > (1 if isinstance(corruption, RandomFlip) else 40)
@@ -276,6 +283,9 @@ def test_own_corruption_overrides_one_method():
         (RandomFlip(1.5), r"'probability' .* \[0.0, 1.0\]. Got 1.5"),
         (RandomAffine(shear=90), r"'shear' .* \[0.0, 90.0\) .*\(-90.0, 90.0\). Got 90"),
         (RandomAffine(shear=(-90, 0)), r"'shear' .* Got \(-90, 0\)"),
+        (SwapNoise(1.5), r"'amount' parameter of SwapNoise .* Got 1.5"),
+        (ImagesOrRows(images=3, rows=Masking()), "'images' .* a callable. Got 3"),
+        (ImagesOrRows(images=RandomFlip, rows=Masking()), "'images' .* the class Rand"),
         (Chain([]), r"'steps' parameter of Chain must be a list .* Got \[\]"),
         (Chain(GaussianNoise()), r"'steps' .* Got GaussianNoise\(\)"),
         (Chain([GaussianNoise()]), r"'steps' .* Got \[GaussianNoise\(\)\]"),
@@ -700,3 +710,38 @@ def test_own_code_is_told_from_what_draws_from_its_generator():
     assert [is_own_code(code) for code in (None, own)] == [False, True]
     with pytest.raises(ValueError, match="'steps' parameter of Chain"):
         is_own_code(Chain("noise"))
+
+
+# -- SwapNoise and ImagesOrRows ---------------------------------------------------
+
+
+def test_swapped_values_come_from_the_same_feature():
+    x = torch.arange(2000.0).view(200, 10)  # no value occurs twice
+    out = SwapNoise(0.3)(x, seeded())
+    swapped = out != x
+    # One in two hundred is swapped with itself.
+    assert swapped.float().mean().item() == pytest.approx(0.3 * 199 / 200, abs=0.03)
+    assert torch.equal(out % 10, x % 10)
+    # Each feature has a partner of its own.
+    rows = (out[swapped] // 10).int()
+    assert len(rows.unique()) > 150
+
+
+def test_swapped_pixels_stay_in_their_place():
+    x = rand(50, 4, 5, 3)
+    out = SwapNoise(1.0)(x, seeded())
+    assert out.shape == x.shape
+    assert all(
+        torch.isin(out[:, i, j, c], x[:, i, j, c]).all()
+        for i, j, c in itertools.product(range(4), range(5), range(3))
+    )
+
+
+def test_images_and_rows_are_corrupted_in_their_own_way():
+    both = ImagesOrRows(images=RandomFlip(1.0), rows=Masking(1.0, fill_value=7.0))
+    rows, images = rand(5, 6), rand(5, 2, 3)
+    assert (both(rows, seeded()) == 7).all()
+    assert torch.equal(both(images, seeded()), images.flip(2))
+    assert both.set_params(rows__fill_value=8.0).rows.fill_value == 8.0
+    assert not is_own_code(both)
+    assert is_own_code(ImagesOrRows(images=lambda x, g: x, rows=Masking()))

@@ -52,7 +52,7 @@ class ConvClassifier(Autoencoder):
         (height, width) or (height, width, n_channels): how the rows are read.
     n_classes : int
         Number of classes.
-    channels : sequence of int, default=(32, 96, 192)
+    channels : sequence of int, default=(64, 128)
         Channels of the stages, each of which halves height and width and normalizes
         its channels over the batch.
     n_features : int, default=128
@@ -79,7 +79,7 @@ class ConvClassifier(Autoencoder):
         self,
         image_shape,
         n_classes,
-        channels=(32, 96, 192),
+        channels=(64, 128),
         n_features=128,
         activation="relu",
     ):

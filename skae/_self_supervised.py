@@ -1,0 +1,128 @@
+"""The recipe of a self-supervised classifier."""
+
+from numbers import Integral
+
+from sklearn.pipeline import FeatureUnion
+from sklearn.utils._param_validation import Interval, validate_params
+
+from skae._autoencoder import AutoEncoderTransformer
+from skae._cluster_classifier import ClusterClassifier
+from skae._pseudo_label import PseudoLabelClassifier
+from skae._spectral_kmeans import SpectralKMeans
+from skae.corruption import ImagesOrRows, RandomAffine, SwapNoise
+
+
+@validate_params(
+    {
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "n_encoders": [Interval(Integral, 1, None, closed="left")],
+        "image_shape": ["array-like", None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_self_supervised_classifier(
+    n_clusters=None, *, n_encoders=2, image_shape=None, n_jobs=None, random_state=None
+):
+    """Make a classifier that finds the classes itself; labels only name them.
+
+    1. Some autoencoders learn codes of random views of the samples. What differs
+       between two views is not what a class depends on. Each autoencoder errs in its
+       own way, so their codes are put side by side.
+    2. :class:`SpectralKMeans` finds clusters along the graph of neighbouring codes.
+    3. A :class:`PseudoLabelClassifier` learns to tell the clusters apart, on random
+       views again, and corrects those samples that do not fit in.
+
+    Images are seen rotated, shifted, scaled and sheared a little; rows of a table with
+    some of their values from other samples.
+
+    Parameters
+    ----------
+    n_clusters : int, default=None
+        Number of clusters. None for as many as there are classes in `y`.
+
+    n_encoders : int, default=2
+        Number of autoencoders. More make the clusters better and more dependable, at
+        the cost of their time.
+
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels): reads the rows of a table as
+        images. Not needed for `X` of shape (n_samples, height, width[, n_channels]).
+
+    n_jobs : int, default=None
+        Number of autoencoders that are fitted at a time, and of threads that look for
+        neighbours. None means 1, -1 all processors.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything.
+
+    Returns
+    -------
+    ClusterClassifier
+        Not fitted yet. All parts and parameters can be looked at and changed, as in any
+        estimator of scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not as it must be.
+
+    See Also
+    --------
+    ClusterClassifier : What it is made of.
+
+    Notes
+    -----
+    The columns of a table should have comparable scales; put a
+    :class:`~sklearn.preprocessing.StandardScaler` before it where they have not.
+
+    Examples
+    --------
+    >>> from skae import make_self_supervised_classifier
+    >>> classifier = make_self_supervised_classifier(10, random_state=0)
+    >>> classifier = classifier.set_params(
+    ...     encoder__ae1__n_components=16, refiner__augmentation__images__rotation=5.0
+    ... )
+    >>> classifier.clusterer
+    SpectralKMeans(criterion='mutual_information')
+
+    Without a single label it finds out which digits to look at. Their ten labels then
+    name the clusters:
+
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits()
+    >>> X, y = digits.images / 16, digits.target
+    >>> classifier.fit(X)  # doctest: +SKIP
+    >>> classifier.map_labels(
+    ...     X[classifier.exemplar_indices_], y[classifier.exemplar_indices_]
+    ... )  # doctest: +SKIP
+    """
+    views = ImagesOrRows(
+        images=RandomAffine(rotation=10, shift=0.1, scale=(0.9, 1.1), shear=10),
+        rows=SwapNoise(0.1),
+    )
+    encoders = [
+        (
+            f"ae{number}",
+            AutoEncoderTransformer(
+                10,
+                hidden_layer_sizes=(500, 500, 2000),
+                image_shape=image_shape,
+                augmentation=views,
+                lr=2e-3,
+                max_epochs=60,
+                max_steps=12_000,
+            ),
+        )
+        for number in range(n_encoders)
+    ]
+    return ClusterClassifier(
+        FeatureUnion(encoders, n_jobs=n_jobs),
+        SpectralKMeans(criterion="mutual_information", n_jobs=n_jobs),
+        refiner=PseudoLabelClassifier(
+            image_shape=image_shape, augmentation=views, max_epochs=50, max_steps=9000
+        ),
+        n_clusters=n_clusters,
+        random_state=random_state,
+    )
