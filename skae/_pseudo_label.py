@@ -16,7 +16,7 @@ from skae.modules import ConvClassifier, DenseClassifier
 
 # Widths of the hidden layers for a table, and channels of the stages for images, where
 # the user gives none.
-TABLE_SIZES, IMAGE_SIZES = (256, 64), (64, 128)
+TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 64, 128)
 # Share of the epochs that are trained on the labels as they came.
 WARM_UP = 0.2
 
@@ -48,8 +48,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         Share of the last hidden layer that is set to zero in training, from 0 to below
         1.
     hidden_layer_sizes : array-like of int, default=None
-        Channels of the stages, each of which halves height and width; None for
-        (64, 128). For a table widths of the hidden layers, None for (256, 64).
+        Channels of the stages, of which all but the first halve height and width; None
+        for (32, 64, 128). For a table widths of the hidden layers, None for (256, 64).
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation of the hidden layers.
     image_shape : tuple of int, default=None
@@ -242,9 +242,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         sizes = check_sizes(sizes, are_channels=is_image)
         n_classes = len(self.classes_)
         if is_image:
-            return ConvClassifier(
-                self.image_shape_, n_classes, sizes, activation=self.activation
-            )
+            return ConvClassifier(self.image_shape_, n_classes, sizes, self.activation)
         return DenseClassifier(n_features, n_classes, sizes, self.activation)
 
     def _make_objective(self, generator):

@@ -3,7 +3,14 @@
 from torch import nn
 
 from skae.modules._autoencoder import Autoencoder
-from skae.modules._conv import ConvEncoder
+from skae.modules._conv import (
+    as_maps,
+    as_rows,
+    check_channels,
+    make_stages,
+    n_channels,
+    stage_shapes,
+)
 from skae.modules._dense import ACTIVATIONS, Dense
 
 
@@ -43,8 +50,30 @@ class DenseClassifier(Autoencoder):
         super().__init__(encoder, Dense([sizes[-1], n_classes], activation))
 
 
+class _ConvFeatures(nn.Module):
+    """Stages of convolutions, the last feature maps as one row."""
+
+    def __init__(self, image_shape, channels, activation):
+        super().__init__()
+        self.height, self.width = image_shape[:2]
+        channels = (n_channels(image_shape), *check_channels(channels))
+        self.stages = make_stages(channels, activation, batch_norm=True, first_stride=1)
+        # The first stage keeps height and width, each of the others halves them.
+        height, width = stage_shapes(image_shape, len(self.stages) - 1)[-1]
+        self.n_features = height * width * channels[-1]
+
+    def forward(self, x):
+        maps = as_maps(x, self.height, self.width)
+        for stage in self.stages:
+            maps = stage(maps)
+        return as_rows(maps)
+
+
 class ConvClassifier(Autoencoder):
     """Convolutions that make features of an image, and an affine map to scores.
+
+    The first stage sees the image as fine as it is, each of the others halves height
+    and width; all normalize their channels over the batch.
 
     Parameters
     ----------
@@ -52,17 +81,15 @@ class ConvClassifier(Autoencoder):
         (height, width) or (height, width, n_channels): how the rows are read.
     n_classes : int
         Number of classes.
-    channels : sequence of int, default=(64, 128)
-        Channels of the stages, each of which halves height and width and normalizes
-        its channels over the batch.
-    n_features : int, default=128
-        Number of features.
+    channels : sequence of int, default=(32, 64, 128)
+        Channels of the stages.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation after each stage, and of the features. Scores have none.
+        Activation after each stage. Scores have none.
 
-    See Also
-    --------
-    ConvEncoder : The convolutions.
+    References
+    ----------
+    .. [1] S. Ioffe and C. Szegedy, "Batch normalization: accelerating deep network
+       training by reducing internal covariate shift", ICML 2015.
 
     Examples
     --------
@@ -70,23 +97,13 @@ class ConvClassifier(Autoencoder):
     >>> from skae.modules import ConvClassifier
     >>> module = ConvClassifier((28, 28), 10)
     >>> module.encode(torch.zeros(5, 784)).shape
-    torch.Size([5, 128])
+    torch.Size([5, 6272])
     >>> module(torch.zeros(5, 784)).shape
     torch.Size([5, 10])
     """
 
     def __init__(
-        self,
-        image_shape,
-        n_classes,
-        channels=(64, 128),
-        n_features=128,
-        activation="relu",
+        self, image_shape, n_classes, channels=(32, 64, 128), activation="relu"
     ):
-        encoder = ConvEncoder(
-            image_shape, n_features, channels, activation, batch_norm=True
-        )
-        super().__init__(
-            nn.Sequential(encoder, ACTIVATIONS[activation]()),
-            Dense([n_features, n_classes], activation),
-        )
+        features = _ConvFeatures(image_shape, channels, activation)
+        super().__init__(features, Dense([features.n_features, n_classes], activation))

@@ -63,7 +63,7 @@ class ConvColorizer(nn.Module):
     Notes
     -----
     For images of 32 x 32 pixels, a code of 256 and three stages of 32, 64 and 128
-    channels there are 1,347,028 parameters, without skip connections 1,245,634.
+    channels there are 1,347,476 parameters, without skip connections 1,246,082.
 
     References
     ----------
@@ -94,7 +94,9 @@ class ConvColorizer(nn.Module):
     ):
         super().__init__()
         height, width = image_shape[:2]
-        self.encoder = ConvEncoder((height, width), n_components, channels, activation)
+        self.encoder = ConvEncoder(
+            (height, width), n_components, channels, activation, batch_norm=True
+        )
         self.skip_connections = skip_connections
         self.decoder = ConvDecoder(
             (height, width, 2),

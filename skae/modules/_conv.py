@@ -17,7 +17,7 @@ from skae.modules._dense import ACTIVATIONS
 KERNEL, STRIDE, PADDING = 3, 2, 1
 
 
-def _stage_shapes(image_shape, n_stages):
+def stage_shapes(image_shape, n_stages):
     """Height and width of the image and after each stage, which halves them."""
     height, width = image_shape[:2]
     shapes = [(height, width)]
@@ -26,27 +26,27 @@ def _stage_shapes(image_shape, n_stages):
     return shapes
 
 
-def _check_channels(channels):
+def check_channels(channels):
     if not len(channels):
         raise ValueError(f"channels={channels!r} must hold one number or more.")
     return tuple(channels)
 
 
-def _n_channels(image_shape):
+def n_channels(image_shape):
     return image_shape[2] if len(image_shape) == 3 else 1
 
 
-def _as_maps(rows, height, width):
+def as_maps(rows, height, width):
     """See flat rows as feature maps."""
     return rows.view(len(rows), height, width, -1).permute(0, 3, 1, 2)
 
 
-def _as_rows(maps):
+def as_rows(maps):
     """See feature maps as flat rows."""
     return maps.permute(0, 2, 3, 1).flatten(1)
 
 
-def _initialize(layer, n_inputs, activation):
+def initialize(layer, n_inputs, activation):
     """Start a layer so that its outputs vary as much as its inputs.
 
     Parameters
@@ -72,6 +72,35 @@ class _BatchNorm(nn.BatchNorm2d):
                 maps, self.running_mean, self.running_var, self.weight, self.bias
             )
         return super().forward(maps)
+
+
+def make_stages(channels, activation, batch_norm, first_stride=STRIDE):
+    """Make convolutions, each with an activation.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Channels of the image, then after each stage.
+    activation : {"relu", "tanh", "logistic", "identity"}
+        Activation after each stage.
+    batch_norm : bool
+        Whether each channel is normalized over the batch before the activation.
+    first_stride : int, default=2
+        Stride of the first stage. All others halve height and width, rounded up.
+
+    Returns
+    -------
+    torch.nn.ModuleList
+        The stages.
+    """
+    stages, before, stride = nn.ModuleList(), "identity", first_stride
+    for n_in, n_out in pairwise(channels):
+        conv = nn.Conv2d(n_in, n_out, KERNEL, stride, PADDING)
+        initialize(conv, n_in * KERNEL**2, before)
+        norm = [_BatchNorm(n_out)] if batch_norm else []
+        stages.append(nn.Sequential(conv, *norm, ACTIVATIONS[activation]()))
+        before, stride = activation, STRIDE
+    return stages
 
 
 class ConvEncoder(nn.Module):
@@ -126,19 +155,12 @@ class ConvEncoder(nn.Module):
     ):
         super().__init__()
         self.height, self.width = image_shape[:2]
-        self.map_channels = (_n_channels(image_shape), *_check_channels(channels))
-        self.stages = nn.ModuleList()
-        before = "identity"
-        for n_in, n_out in pairwise(self.map_channels):
-            conv = nn.Conv2d(n_in, n_out, KERNEL, STRIDE, PADDING)
-            _initialize(conv, n_in * KERNEL**2, before)
-            norm = [_BatchNorm(n_out)] if batch_norm else []
-            self.stages.append(nn.Sequential(conv, *norm, ACTIVATIONS[activation]()))
-            before = activation
-        height, width = _stage_shapes(image_shape, len(self.stages))[-1]
+        self.map_channels = (n_channels(image_shape), *check_channels(channels))
+        self.stages = make_stages(self.map_channels, activation, batch_norm)
+        height, width = stage_shapes(image_shape, len(self.stages))[-1]
         n_features = height * width * self.map_channels[-1]
         self.code = nn.Linear(n_features, n_components)
-        _initialize(self.code, n_features, before)
+        initialize(self.code, n_features, activation)
 
     def feature_maps(self, x):
         """Give the image and what each stage makes of it.
@@ -153,7 +175,7 @@ class ConvEncoder(nn.Module):
         list of torch.Tensor of shape (n_samples, n_channels, height, width)
             From the finest, the image, to the coarsest.
         """
-        maps = [_as_maps(x, self.height, self.width)]
+        maps = [as_maps(x, self.height, self.width)]
         for stage in self.stages:
             maps.append(stage(maps[-1]))
         return maps
@@ -171,7 +193,7 @@ class ConvEncoder(nn.Module):
         torch.Tensor of shape (n_samples, n_components)
             Codes.
         """
-        return self.code(_as_rows(maps))
+        return self.code(as_rows(maps))
 
     def forward(self, x):
         """Encode.
@@ -240,14 +262,14 @@ class ConvDecoder(nn.Module):
         skip_channels=None,
     ):
         super().__init__()
-        channels = _check_channels(channels)
-        shapes = _stage_shapes(image_shape, len(channels))
+        channels = check_channels(channels)
+        shapes = stage_shapes(image_shape, len(channels))
         self.height, self.width = shapes[-1]
         self.maps = nn.Sequential(
             nn.Linear(n_components, self.height * self.width * channels[-1]),
             ACTIVATIONS[activation](),
         )
-        _initialize(self.maps[0], n_components, "identity")
+        initialize(self.maps[0], n_components, "identity")
 
         # Everything from the coarsest to the finest. The last stage keeps the channels
         # for the convolution that makes the image.
@@ -266,11 +288,11 @@ class ConvDecoder(nn.Module):
                 output_padding=tuple((side + 1) % 2 for side in shape),
             )
             # A pixel is reached by every fourth weight.
-            _initialize(conv, n_in * KERNEL**2 / STRIDE**2, activation)
+            initialize(conv, n_in * KERNEL**2 / STRIDE**2, activation)
             self.stages.append(nn.Sequential(conv, ACTIVATIONS[activation]()))
             n_in = n_out + skip
-        self.image = nn.Conv2d(n_in, _n_channels(image_shape), KERNEL, padding=PADDING)
-        _initialize(self.image, n_in * KERNEL**2, activation)
+        self.image = nn.Conv2d(n_in, n_channels(image_shape), KERNEL, padding=PADDING)
+        initialize(self.image, n_in * KERNEL**2, activation)
 
     def forward(self, h, feature_maps=None):
         """Decode.
@@ -287,12 +309,12 @@ class ConvDecoder(nn.Module):
         torch.Tensor of shape (n_samples, height * width * n_channels)
             Outputs.
         """
-        maps = _as_maps(self.maps(h), self.height, self.width)
+        maps = as_maps(self.maps(h), self.height, self.width)
         layers = [*self.stages, self.image]
         skips = [None] * len(layers) if feature_maps is None else feature_maps[::-1]
         for layer, skip in zip(layers, skips, strict=True):
             maps = layer(maps if skip is None else torch.cat([maps, skip], dim=1))
-        return _as_rows(maps)
+        return as_rows(maps)
 
 
 class ConvAutoencoder(Autoencoder):
