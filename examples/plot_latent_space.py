@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 
 from skae import AutoEncoderTransformer
 from skae.datasets import fetch_mnist
-from skae.inspection import LatentSpaceDisplay, ManifoldDisplay
+from skae.inspection import LatentExplorer, LatentSpaceDisplay, ManifoldDisplay
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--dataset", choices=["digits", "mnist"], default="digits")
@@ -66,3 +66,9 @@ right.set_title("Digits decoded over the plane (blank where no code lies)")
 path = Path(__file__).with_name(f"latent_space_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")
+
+# %%
+# Both at once in a page for the browser: the digit under the pointer is drawn.
+page = path.with_suffix(".html")
+LatentExplorer.from_estimator(autoencoder, X_test, y_test).save(page)
+print(f"page saved: {page}")

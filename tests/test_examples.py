@@ -34,3 +34,4 @@ def test_the_latent_space_is_drawn(tmp_path):
     drawn_again, mean_digit = map(float, re.findall(r"0\.\d+", run(copy)))
     assert drawn_again < mean_digit / 2
     assert (tmp_path / "latent_space_digits.png").stat().st_size > 10_000
+    assert (tmp_path / "latent_space_digits.html").stat().st_size > 10_000

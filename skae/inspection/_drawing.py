@@ -3,6 +3,9 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
 # Ten colours that stay apart under every kind of colour blindness, and in lightness:
 # M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270.
@@ -10,6 +13,9 @@ COLORS = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
+
+# The labels of the classes stand in fields of a grid with so many fields a side.
+N_FIELDS = 24
 
 
 def new_axes(width, height):
@@ -175,6 +181,25 @@ def value_range(images):
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
+def shade(images, limits):
+    """Give the values of images as shares of the way from black to white.
+
+    Parameters
+    ----------
+    images : ndarray
+        Images.
+    limits : tuple of float
+        The values shown as darkest and brightest; what lies beyond is clipped.
+
+    Returns
+    -------
+    ndarray
+        Numbers in [0, 1], NaN where the images have it.
+    """
+    low, high = limits
+    return ((images - low) / (high - low or 1.0)).clip(0, 1)
+
+
 def mosaic(images, limits, cmap):
     """Put images side by side into one picture.
 
@@ -195,8 +220,7 @@ def mosaic(images, limits, cmap):
     """
     from matplotlib import colormaps
 
-    low, high = limits
-    images = ((images - low) / (high - low or 1.0)).clip(0, 1)
+    images = shade(images, limits)
     if images.ndim == 4:
         tiles = colormaps.get_cmap(cmap)(np.ma.masked_invalid(images))
     else:
@@ -241,3 +265,127 @@ def draw_tiles(ax, images, limits, cmap, top=-0.5):
     extent += np.array([1, -1, -1, 1]) * pixel / 2
     image = ax.imshow(mosaic(images, limits, cmap), extent=extent, aspect="equal")
     return image, top + (np.arange(n_rows) + 0.5) * row_height
+
+
+def find_classes(y, samples):
+    """Find out which classes there are, and which one each sample has.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        The classes, numbers or names.
+    samples : array-like
+        What they are the classes of.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        The classes, sorted.
+    members : ndarray of shape (n_samples,)
+        The class of each sample, as its position in ``classes``.
+
+    Raises
+    ------
+    ValueError
+        If ``y`` does not hold one class a sample.
+    """
+    y = column_or_1d(y)
+    check_consistent_length(samples, y)
+    check_classification_targets(y)
+    return np.unique(y, return_inverse=True)
+
+
+def place_labels(points, members, labels):
+    """Find for each class the place where it is densest and purest.
+
+    Places keep some distance from each other, so that the labels stay legible.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, 2)
+        The points.
+    members : ndarray of shape (n_samples,)
+        The class of each, as its position in ``labels``.
+    labels : list of str
+        The labels of the classes.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, 2)
+        Where the labels have their middles.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    # The fields are squares, as both axes have one scale.
+    side = (high - low).max() / N_FIELDS or 1e-9
+    corner = (low + high - N_FIELDS * side) / 2
+    fields = ((points - corner) / side).astype(int).clip(0, N_FIELDS - 1)
+    counts = np.zeros((len(labels), N_FIELDS, N_FIELDS))
+    np.add.at(counts, (members, *fields.T), 1)
+    density = gaussian_filter(counts, sigma=(0, 1, 1))
+    worth = density**2 / density.sum(axis=0).clip(min=1e-9)
+
+    x, y = np.indices((N_FIELDS, N_FIELDS))
+    placed = []
+    for own, label in zip(worth, labels, strict=True):
+        width = 0.7 + 0.6 * len(label)  # in fields, for Axes of some 4 inches
+        is_inside = abs(x + 0.5 - N_FIELDS / 2) <= (N_FIELDS - width) / 2
+        free = own * is_inside
+        for other_x, other_y, other_width in placed:
+            is_beside = abs(x - other_x) >= (width + other_width) / 2
+            free[~is_beside & (abs(y - other_y) < 2)] = 0
+        best = np.argmax(free if free.any() else own)
+        placed.append((x.flat[best], y.flat[best], width))
+    return corner + (np.array(placed)[:, :2] + 0.5) * side
+
+
+def encode_plane(estimator, X):
+    """Give the codes of samples, which have to be points of a plane.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted estimator with ``transform``.
+    X : array-like of shape (n_samples, n_features) or images
+        The samples.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, 2)
+        The codes.
+
+    Raises
+    ------
+    ValueError
+        If the codes have not two components.
+    """
+    codes = check_array(estimator.transform(X), input_name="codes")
+    if codes.shape[1] != 2:
+        raise ValueError(
+            f"The codes of {type(estimator).__name__} have {codes.shape[1]} "
+            "components; a plane of images needs 2."
+        )
+    return codes
+
+
+def decode_plane(estimator, values, image_shape):
+    """Decode the codes of a grid.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted estimator with ``inverse_transform``.
+    values : ndarray of shape (2, n_steps)
+        The values of the two components along the axes.
+    image_shape : tuple of int
+        Shape of one image.
+
+    Returns
+    -------
+    ndarray of shape (n_steps, n_steps, height, width) or \
+            (n_steps, n_steps, height, width, 3)
+        The images; ``[i, j]`` belongs to the code ``(values[0, i], values[1, j])``.
+    """
+    grid = np.stack(np.meshgrid(*values, indexing="ij"), axis=-1)
+    decoded = estimator.inverse_transform(grid.reshape(-1, 2))
+    images = as_floats(as_images(decoded, image_shape))
+    return images.reshape(*grid.shape[:2], *images.shape[1:])

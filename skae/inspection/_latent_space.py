@@ -3,57 +3,9 @@
 from numbers import Integral
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_array
 
-from skae.inspection._drawing import COLORS, new_axes
-
-# The labels of the classes stand in fields of a grid with so many fields a side.
-N_FIELDS = 24
-
-
-def _place_labels(points, members, labels):
-    """Find for each class the place where it is densest and purest.
-
-    Places keep some distance from each other, so that the labels stay legible.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_samples, 2)
-        The points.
-    members : ndarray of shape (n_samples,)
-        The class of each, as its position in ``labels``.
-    labels : list of str
-        The labels of the classes.
-
-    Returns
-    -------
-    ndarray of shape (n_classes, 2)
-        Where the labels have their middles.
-    """
-    low, high = points.min(axis=0), points.max(axis=0)
-    # The fields are squares, as both axes have one scale.
-    side = (high - low).max() / N_FIELDS or 1e-9
-    corner = (low + high - N_FIELDS * side) / 2
-    fields = ((points - corner) / side).astype(int).clip(0, N_FIELDS - 1)
-    counts = np.zeros((len(labels), N_FIELDS, N_FIELDS))
-    np.add.at(counts, (members, *fields.T), 1)
-    density = gaussian_filter(counts, sigma=(0, 1, 1))
-    worth = density**2 / density.sum(axis=0).clip(min=1e-9)
-
-    x, y = np.indices((N_FIELDS, N_FIELDS))
-    placed = []
-    for own, label in zip(worth, labels, strict=True):
-        width = 0.7 + 0.6 * len(label)  # in fields, for Axes of some 4 inches
-        is_inside = abs(x + 0.5 - N_FIELDS / 2) <= (N_FIELDS - width) / 2
-        free = own * is_inside
-        for other_x, other_y, other_width in placed:
-            is_beside = abs(x - other_x) >= (width + other_width) / 2
-            free[~is_beside & (abs(y - other_y) < 2)] = 0
-        best = np.argmax(free if free.any() else own)
-        placed.append((x.flat[best], y.flat[best], width))
-    return corner + (np.array(placed)[:, :2] + 0.5) * side
+from skae.inspection._drawing import COLORS, find_classes, new_axes, place_labels
 
 
 class LatentSpaceDisplay:
@@ -141,10 +93,7 @@ class LatentSpaceDisplay:
         colors = np.full(len(points), COLORS[0])
         classes = []
         if self.y is not None:
-            y = column_or_1d(self.y)
-            check_consistent_length(points, y)
-            check_classification_targets(y)
-            classes, members = np.unique(y, return_inverse=True)
+            classes, members = find_classes(self.y, points)
             colors = np.take(COLORS, members, mode="wrap")
 
         from matplotlib.cbook import normalize_kwargs
@@ -166,7 +115,7 @@ class LatentSpaceDisplay:
         self.texts_, self.legend_ = [], None
         if len(classes):
             labels = [str(label) for label in classes]
-            places = _place_labels(points, members, labels)
+            places = place_labels(points, members, labels)
             colors = np.take(COLORS, range(len(classes)), mode="wrap")
             box = {"boxstyle": "round", "facecolor": "white", "linewidth": 2}
             self.texts_ = [

@@ -3,12 +3,13 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_scalar
 
 from skae.inspection._drawing import (
     as_floats,
-    as_images,
+    decode_plane,
     draw_tiles,
+    encode_plane,
     find_image_shape,
     new_axes,
     takes_images,
@@ -155,19 +156,11 @@ class ManifoldDisplay:
         """
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
         image_shape = find_image_shape(image_shape, X, estimator)
-        codes = check_array(estimator.transform(X), input_name="codes")
-        if codes.shape[1] != 2:
-            raise ValueError(
-                f"The codes of {type(estimator).__name__} have {codes.shape[1]} "
-                "components; a plane of images needs 2."
-            )
+        codes = encode_plane(estimator, X)
         edges = np.quantile(codes, np.linspace(0, 1, n_steps + 1), axis=0).T
         values = np.quantile(codes, (np.arange(n_steps) + 0.5) / n_steps, axis=0).T
         n_codes, _, _ = np.histogram2d(*codes.T, bins=edges)
-        grid = np.stack(np.meshgrid(*values, indexing="ij"), axis=-1)
-        decoded = estimator.inverse_transform(grid.reshape(-1, 2))
-        images = as_floats(as_images(decoded, image_shape)).copy()
-        images = images.reshape(n_steps, n_steps, *images.shape[1:])
+        images = decode_plane(estimator, values, image_shape).copy()
         images[n_codes == 0] = np.nan
         limits = value_range(as_floats(X, are_images=takes_images(estimator, X)))
         return cls(images=images, values=values, limits=limits).plot(ax, cmap=cmap)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import colors
+from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
@@ -19,6 +20,7 @@ from skae.inspection._drawing import (
     find_image_shape,
     mosaic,
     new_axes,
+    place_labels,
     takes_images,
     value_range,
 )
@@ -274,3 +276,23 @@ def test_tiles_begin_where_they_are_told(ax):
     image, middles = draw_tiles(ax, np.zeros((2, 2, 4, 4)), (0, 1), "gray", top=9.5)
     np.testing.assert_allclose(middles, [10, 11])
     assert image.get_extent()[3] == pytest.approx(9.5 + 0.1)
+
+
+def test_labels_stand_among_their_class():
+    points, members = make_blobs(
+        n_samples=300, centers=[[0, 0], [9, 0], [0, 9], [9, 9]], random_state=0
+    )
+    places = place_labels(points, members, list("abcd"))
+    for own, place in enumerate(places):
+        mean = points[members == own].mean(axis=0)
+        assert np.linalg.norm(place - mean) < 1.5
+
+
+def test_label_of_a_class_in_two_places_stands_in_the_purer_one():
+    # The first class has more members at (20, 0), but there the second has yet more.
+    sizes = [100, 150, 300]
+    members = np.repeat([0, 0, 1], sizes)
+    points = np.random.default_rng(0).normal(size=(550, 2))
+    points += np.repeat([[0, 0], [20, 0], [20, 0]], sizes, axis=0)
+    (place, _) = place_labels(points, members, ["a", "b"])
+    assert np.linalg.norm(place) < 3

@@ -10,7 +10,6 @@ from sklearn.decomposition import PCA
 
 from skae.inspection import LatentSpaceDisplay
 from skae.inspection._drawing import COLORS
-from skae.inspection._latent_space import _place_labels
 
 
 def in_order(array):
@@ -111,26 +110,6 @@ def test_style_can_be_changed(digits, pca, ax):
     assert display.scatter_.get_sizes().tolist() == [7]
     assert display.scatter_.get_alpha() == 0.5
     assert display.scatter_.get_linewidth().tolist() == [2]
-
-
-def test_labels_stand_among_their_class():
-    points, members = make_blobs(
-        n_samples=300, centers=[[0, 0], [9, 0], [0, 9], [9, 9]], random_state=0
-    )
-    places = _place_labels(points, members, list("abcd"))
-    for own, place in enumerate(places):
-        mean = points[members == own].mean(axis=0)
-        assert np.linalg.norm(place - mean) < 1.5
-
-
-def test_label_of_a_class_in_two_places_stands_in_the_purer_one():
-    # The first class has more members at (20, 0), but there the second has yet more.
-    sizes = [100, 150, 300]
-    members = np.repeat([0, 0, 1], sizes)
-    points = np.random.default_rng(0).normal(size=(550, 2))
-    points += np.repeat([[0, 0], [20, 0], [20, 0]], sizes, axis=0)
-    (place, _) = _place_labels(points, members, ["a", "b"])
-    assert np.linalg.norm(place) < 3
 
 
 def test_long_labels_stay_inside(ax):

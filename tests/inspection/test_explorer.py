@@ -1,0 +1,658 @@
+"""Tests of the page that shows the decoded image at the place of the pointer."""
+
+import base64
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+import zlib
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from scipy.interpolate import RegularGridInterpolator
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skae.inspection import LatentExplorer
+from skae.inspection._explorer import RESOLUTION, _find_range, _find_ticks
+
+MINUS = "\N{MINUS SIGN}"
+
+
+class Plane:
+    """A transformer that decodes every code with a function of its two components."""
+
+    def __init__(self, codes, decode):
+        self.codes = np.asarray(codes, dtype=float)
+        self.decode = decode
+
+    def transform(self, X):
+        return self.codes
+
+    def inverse_transform(self, codes):
+        return self.decode(*np.asarray(codes).T)
+
+
+def waves(x, y):
+    """Colour images of 5 x 7 pixels from 0 to 1 whose values bend with the code."""
+    phases = np.arange(5 * 7 * 3).reshape(5, 7, 3) / 10
+    x, y = (part[:, np.newaxis, np.newaxis, np.newaxis] for part in (x, y))
+    return 0.5 + np.sin(x + phases) * np.cos(2 * y - phases) / 2
+
+
+@pytest.fixture
+def colored():
+    """A transformer of colour images, and its samples."""
+    codes = np.random.default_rng(0).uniform(-1, 1, size=(300, 2))
+    return Plane(codes, waves), waves(*codes.T)
+
+
+def data_of(page):
+    """Read what a page's script gets."""
+    pattern = r'<script type="application/json" id="data">(.*?)</script>'
+    return json.loads(re.search(pattern, page, re.DOTALL)[1])
+
+
+def tiles_of(data):
+    """Read the images of a page, ``[i, j]`` as those of a LatentExplorer."""
+    packed = zlib.decompress(base64.b64decode(data["tiles"]))
+    n_steps, size = data["n_steps"], (data["height"], data["width"])
+    shape = (n_steps, n_steps, *size, *([3] if data["n_channels"] == 3 else []))
+    differences = np.frombuffer(packed, dtype=np.uint8).reshape(n_steps**2, -1)
+    return differences.cumsum(axis=0, dtype=np.uint8).reshape(shape)
+
+
+def grid_of(data):
+    """Give the codes of a page's grid, one row for each image."""
+    axes = np.linspace(data["low"], data["high"], data["n_steps"], axis=1)
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def assert_bytes(pixels, images, low=0, high=1):
+    """Check that pixels are images, rounded to bytes."""
+    expected = 255 * ((images - low) / (high - low)).clip(0, 1)
+    assert pixels.dtype == np.uint8
+    assert abs(pixels.reshape(expected.shape) - expected).max() <= 0.5 + 1e-3
+
+
+def test_pixels_are_the_decoded_grid_of_rows(digits, pca):
+    X, y = digits
+    explorer = LatentExplorer.from_estimator(pca, X, y, image_shape=(8, 8), n_steps=6)
+    data = data_of(explorer.to_html())
+    assert (data["n_steps"], data["height"], data["width"]) == (6, 8, 8)
+    # Black and white are those of the samples, 0 and 16.
+    assert_bytes(tiles_of(data), pca.inverse_transform(grid_of(data)), 0, 16)
+    assert data["name"] == "PCA"
+    assert data["grid_error"] < 5e-3  # PCA is linear, but for what is clipped
+
+
+def test_pixels_are_the_decoded_grid_of_colour_images(colored):
+    plane, X = colored
+    data = data_of(LatentExplorer.from_estimator(plane, X, n_steps=9).to_html())
+    pixels = tiles_of(data)
+    assert pixels.shape == (9, 9, 5, 7, 3)
+    assert_bytes(pixels, plane.inverse_transform(grid_of(data)))
+
+
+@pytest.mark.parametrize("kind", ["image_autoencoder", "row_autoencoder"])
+def test_pixels_are_the_decoded_grid_of_autoencoders(
+    kind, byte_images, digits, request
+):
+    autoencoder = request.getfixturevalue(kind)
+    X, high = (byte_images, 1) if kind == "image_autoencoder" else (digits[0], 16)
+    data = data_of(LatentExplorer.from_estimator(autoencoder, X, n_steps=5).to_html())
+    decoded = autoencoder.inverse_transform(grid_of(data))
+    assert_bytes(tiles_of(data), decoded, 0, high)
+
+
+def test_grid_error_is_the_one_halfway_between_codes(colored):
+    plane, X = colored
+    coarse, fine = (LatentExplorer.from_estimator(plane, X, n_steps=n) for n in (9, 17))
+    # Every other code of the fine grid lies halfway between those of the coarse one.
+    np.testing.assert_allclose(fine.values[:, ::2], coarse.values)
+    corners = coarse.images[1:] + coarse.images[:-1]
+    blended = (corners[:, 1:] + corners[:, :-1]) / 4
+    expected = abs(blended - fine.images[1::2, 1::2]).mean()
+    assert coarse.grid_error == pytest.approx(expected)
+    # The error of linear interpolation falls with the square of the steps.
+    assert fine.grid_error == pytest.approx(expected / 4, rel=0.2)
+
+
+def test_points_are_the_codes(digits, pca):
+    X, y = digits
+    explorer = LatentExplorer.from_estimator(pca, X, y, image_shape=(8, 8), n_steps=2)
+    data = data_of(explorer.to_html())
+    low, high = np.array(data["low"]), np.array(data["high"])
+    places = np.array(data["points"]) / RESOLUTION
+    assert len(places) == len(X) == data["n_samples"]
+    assert data["n_outside"] == 0
+    found = np.column_stack([low + places * (high - low), data["members"]])
+    expected = np.column_stack([pca.transform(X), y])
+    # Sorted by class and first component, which is coarser than the rounding.
+    for own in range(10):
+        a, b = (rows[rows[:, 2] == own, 0] for rows in (found, expected))
+        np.testing.assert_allclose(np.sort(a), np.sort(b), atol=np.ptp(b) / 1e3)
+    assert data["classes"] == list("0123456789")
+    assert len(set(data["colors"])) == 10
+    # The labels stand among their points.
+    for own, label in enumerate(data["labels"]):
+        assert abs(places[found[:, 2] == own] - label).sum(axis=1).min() < 0.1
+
+
+def test_no_class_covers_the_others_and_few_points_stand_for_many():
+    codes = np.random.default_rng(0).normal(size=(600, 2))
+    explorer = LatentExplorer(
+        images=np.zeros((2, 2, 3, 3)),
+        values=[[-9, 9], [-9, 9]],
+        codes=codes,
+        y=np.repeat(["a", "b", "c"], 200),
+        max_points=100,
+    )
+    data = data_of(explorer.to_html())
+    assert (len(data["points"]), data["n_samples"]) == (100, 600)
+    counts = np.bincount(data["members"])
+    assert (counts > 20).all()
+    assert set(data["members"][-15:]) == {0, 1, 2}
+
+
+def test_points_without_classes_have_one_colour(colored):
+    data = data_of(LatentExplorer.from_estimator(*colored, n_steps=2).to_html())
+    assert data["classes"] == data["labels"] == []
+    assert len(data["colors"]) == 1
+    assert set(data["members"]) == {0}
+
+
+def test_colours_repeat_from_the_eleventh_class_on(colored):
+    y = np.arange(300) % 12
+    data = data_of(LatentExplorer.from_estimator(*colored, y, n_steps=2).to_html())
+    assert data["colors"][10:] == data["colors"][:2]
+
+
+def test_what_lies_far_out_is_left_out():
+    codes = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2))
+    low, high = _find_range(codes)
+    assert (low <= codes.min(axis=0)).all()
+    assert (high >= codes.max(axis=0)).all()
+    np.testing.assert_allclose([low, high], [[-1.04] * 2, [1.04] * 2], atol=0.01)
+    codes[0, 0], codes[1, 1] = 80, -90
+    low, high = _find_range(codes)
+    np.testing.assert_allclose(low, [-1.05, -1.55], atol=0.05)
+    np.testing.assert_allclose(high, [1.55, 1.05], atol=0.05)
+    data = data_of(
+        LatentExplorer.from_estimator(Plane(codes, waves), waves(*codes.T)).to_html()
+    )
+    assert data["n_outside"] == 2
+    assert len(data["points"]) == 998
+
+
+def test_a_component_that_is_always_the_same():
+    codes = np.stack([np.linspace(0, 1, 50), np.full(50, 3)], axis=1)
+    data = data_of(
+        LatentExplorer.from_estimator(Plane(codes, waves), waves(*codes.T)).to_html()
+    )
+    assert (data["low"][1], data["high"][1]) == (2.5, 3.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (-1.3, 1.4, ["-1.0", "-0.5", "0.0", "0.5", "1.0"]),
+        (-0.004, 0.013, ["0.000", "0.005", "0.010"]),
+        (1e3, 6e3, ["1000", "2000", "3000", "4000", "5000", "6000"]),
+    ],
+)
+def test_ticks_are_round_numbers_at_their_places(low, high, texts):
+    places, found = zip(*_find_ticks(low, high), strict=True)
+    assert list(found) == [text.replace("-", MINUS) for text in texts]
+    shares = (np.array(texts, dtype=float) - low) / (high - low)
+    np.testing.assert_allclose(places, shares, atol=1e-5)
+
+
+class Tags(HTMLParser):
+    """Lists the tags of a page that open an element, and all that close one."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.opened, self.closed = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.opened.append((tag, attrs))
+
+    def handle_endtag(self, tag):
+        self.closed.append(tag)
+
+
+NASTY = ["</script><b>", "<!--<script>", "\"'&amp;\\", "snow \u2603\u2028", "__DATA__"]
+
+
+def test_names_of_classes_are_text_and_nothing_else(colored):
+    plane, X = colored
+    codes = np.arange(300) % 5
+    page, plain = (
+        LatentExplorer.from_estimator(plane, X, names[codes], n_steps=2).to_html()
+        for names in (np.array(NASTY), np.array(list("abcde")))
+    )
+    assert Tags(page).opened == Tags(plain).opened
+    assert Tags(page).closed == Tags(plain).closed
+    assert data_of(page)["classes"] == sorted(NASTY)
+    # What is not known at writing time gets onto the page as text only.
+    assert "innerHTML" not in page
+    assert "insertAdjacentHTML" not in page
+
+
+def test_the_page_is_one_file_that_asks_for_no_other(colored, tmp_path):
+    explorer = LatentExplorer.from_estimator(*colored, n_steps=2)
+    path = tmp_path / "latent.html"
+    explorer.save(path)
+    assert path.read_bytes() == explorer.to_html().encode()
+    assert b"\r" not in path.read_bytes()
+    attributes = [dict(attrs) for _, attrs in Tags(explorer.to_html()).opened]
+    assert not {"src", "href", "srcset", "action"} & {n for a in attributes for n in a}
+    assert re.findall(r"https?:|@import|url\(", explorer.to_html()) == []
+    # The browser is told to refuse what slips through.
+    assert "default-src 'none'" in explorer.to_html()
+
+
+def test_the_same_input_gives_the_same_bytes(digits, pca):
+    X, y = digits
+    pages = [
+        LatentExplorer.from_estimator(
+            pca, X, y, image_shape=(8, 8), n_steps=4, max_points=50
+        ).to_html()
+        for _ in range(2)
+    ]
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_steps"), [((28, 28), 47), ((32, 32, 3), 24), ((8, 8), 64)]
+)
+def test_a_page_is_under_3_mb_even_with_noise(shape, n_steps):
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(6000, 2))
+    plane = Plane(codes, lambda x, y: rng.random((len(x), *shape), dtype=np.float32))
+    X, y = rng.random((len(codes), *shape), dtype=np.float32), np.arange(6000) % 10
+    explorer = LatentExplorer.from_estimator(plane, X, y)
+    assert explorer.images.shape == (n_steps, n_steps, *shape)
+    assert len(explorer.to_html()) < 3e6
+    assert len(explorer._repr_html_()) < 3e6
+
+
+def test_notebooks_show_it_in_a_frame_of_its_own(colored):
+    explorer = LatentExplorer.from_estimator(*colored, [*"ab"] * 150, n_steps=2)
+    frame = explorer._repr_html_()
+    ((_, attrs),) = Tags(frame).opened
+    assert dict(attrs)["srcdoc"] == explorer.to_html()
+    assert dict(attrs)["sandbox"] == "allow-scripts"
+
+
+def test_pipeline_of_a_data_frame(digits):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(digits[0]).add_prefix("pixel")
+    y = pd.Series(digits[1], dtype="category")
+    pipeline = make_pipeline(MinMaxScaler(), PCA(2))
+    pipeline.set_output(transform="pandas").fit(X)
+    explorer = LatentExplorer.from_estimator(
+        pipeline, X, y, image_shape=(8, 8), n_steps=3
+    )
+    assert explorer.limits == (0, 16)
+    assert data_of(explorer.to_html())["classes"] == list("0123456789")
+
+
+@pytest.mark.parametrize("n_components", [1, 3])
+def test_codes_of_another_size_are_named(n_components, digits):
+    pca = PCA(n_components).fit(digits[0])
+    match = f"codes of PCA have {n_components} components; .* needs 2"
+    with pytest.raises(ValueError, match=match):
+        LatentExplorer.from_estimator(pca, digits[0], image_shape=(8, 8))
+
+
+def test_what_is_no_image_or_too_large_a_one_is_named(digits, pca):
+    X, _ = digits
+    with pytest.raises(ValueError, match=r"image_shape=None, and PCA knows"):
+        LatentExplorer.from_estimator(pca, X)
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 9\) does not fit"):
+        LatentExplorer.from_estimator(pca, X, image_shape=(8, 9))
+    with pytest.raises(ValueError, match=r"image_shape=\(900, 900\) is too large"):
+        LatentExplorer.from_estimator(pca, X, image_shape=(900, 900))
+    kmeans = KMeans(2, n_init=1).fit(X)
+    with pytest.raises(AttributeError, match="inverse_transform"):
+        LatentExplorer.from_estimator(kmeans, X, image_shape=(8, 8))
+
+
+@pytest.mark.parametrize(("n_steps", "error"), [(1, ValueError), (2.5, TypeError)])
+def test_wrong_n_steps_is_named(n_steps, error, colored):
+    with pytest.raises(error, match="n_steps"):
+        LatentExplorer.from_estimator(*colored, n_steps=n_steps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"max_points": 0}, "max_points == 0"),
+        ({"y": [0, 1]}, "inconsistent numbers of samples"),
+        ({"y": [0.1, 0.2, 0.3]}, "Unknown label type: continuous"),
+        ({"codes": np.zeros((3, 4))}, "codes have 4 components"),
+        ({"codes": np.full((3, 2), 7)}, "codes must lie within values"),
+        ({"codes": [[0, np.nan]]}, "codes contains NaN"),
+        ({"images": np.full((2, 2, 3, 3), np.nan)}, "images hold NaN"),
+        ({"images": np.zeros((2, 3, 3))}, r"images of shape \(2, 3, 3\) must"),
+        ({"images": np.zeros((2, 3, 3, 3))}, r"images of shape \(2, 3, 3, 3\) must"),
+        ({"values": [[0, 1]]}, r"values of shape \(1, 2\) must"),
+        ({"values": [[0, 1, 2]] * 2}, r"values of shape \(2, 3\) must"),
+        ({"values": [[1, 0], [0, 1]]}, r"values .* in equal steps"),
+        (
+            {"images": np.zeros((3, 3, 2, 2)), "values": [[0, 1, 3]] * 2},
+            r"values .* in equal steps",
+        ),
+    ],
+)
+def test_data_that_do_not_fit_are_named(changes, match):
+    data = {
+        "images": np.zeros((2, 2, 3, 3)),
+        "values": [[0, 1], [0, 1]],
+        "codes": [[0, 0], [0, 1], [1, 0]],
+    }
+    LatentExplorer(**data).to_html()
+    with pytest.raises(ValueError, match=match):
+        LatentExplorer(**data | changes).to_html()
+
+
+class Browser:
+    """Headless Chromium, driven through chromedriver by the W3C's WebDriver protocol.
+
+    Parameters
+    ----------
+    folder : path
+        An empty folder, for the browser's profile.
+    size : tuple of int
+        Width and height of what is shown, in CSS pixels.
+    density : float
+        Device pixels in a CSS pixel.
+    """
+
+    def __init__(self, folder, size, density):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        self.driver = subprocess.Popen(
+            ["chromedriver", f"--port={port}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        switches = ["headless", "no-sandbox", "disable-gpu", "no-first-run"]
+        switches += ["disable-background-networking", "disable-component-update"]
+        switches += ["disable-sync", f"user-data-dir={folder}"]
+        options = {"args": switches, "binary": shutil.which("chromium")}
+        capabilities = {"alwaysMatch": {"goog:chromeOptions": options}}
+        try:
+            wait_for(self._answers)
+            session = self.call("/session", capabilities=capabilities)
+        except BaseException:
+            self.quit()
+            raise
+        self.address += f"/session/{session['sessionId']}"
+        metrics = {"width": size[0], "height": size[1], "mobile": False}
+        metrics["deviceScaleFactor"] = density
+        self.command("Emulation.setDeviceMetricsOverride", **metrics)
+
+    def _answers(self):
+        try:
+            return self.call("/status")
+        except OSError:
+            return False
+
+    def call(self, path, **body):
+        """Send a command, or ask where there is nothing to send."""
+        data = json.dumps(body).encode() if body else None
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.address + path, data, headers)
+        return self._send(request)
+
+    def _send(self, request):
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def command(self, name, **parameters):
+        """Send a command of Chromium's own."""
+        return self.call("/goog/cdp/execute", cmd=name, params=parameters)
+
+    def run(self, script):
+        """Give what a script returns."""
+        return self.call("/execute/sync", script=script, args=[])
+
+    def open(self, path, fragment=""):
+        """Open a page, and wait until it is ready."""
+        self.call("/url", url="about:blank")
+        self.call("/url", url=path.as_uri() + fragment)
+        wait_for(lambda: self.text("#value-0"))
+
+    def text(self, selector):
+        """Give the text of an element."""
+        return self.run(f"return document.querySelector('{selector}').textContent")
+
+    def box(self, selector):
+        """Give left, top, width and height of an element."""
+        return self.run(
+            f"const box = document.querySelector('{selector}').getBoundingClientRect();"
+            "return [box.left, box.top, box.width, box.height]"
+        )
+
+    def code(self):
+        """Give the code that the page writes."""
+        texts = (self.text(f"#value-{component}") for component in (0, 1))
+        return [float(text.replace(MINUS, "-")) for text in texts]
+
+    def pixels(self):
+        """Give the pixels that the page shows as the decoded image."""
+        shape = self.run("const { width, height } = data; return [height, width, 4]")
+        pixels = self.run(
+            "return Array.from(image.getContext('2d')"
+            ".getImageData(0, 0, data.width, data.height).data)"
+        )
+        return np.array(pixels).reshape(shape)
+
+    def point(self, share, kind="mouse"):
+        """Move the mouse or a finger to a place of the plane, in shares of its sides.
+
+        Returns the share where that is, as a pointer stands on whole pixels.
+        """
+        left, top, width, height = self.box("#plane")
+        x, y = round(left + share[0] * width), round(top + (1 - share[1]) * height)
+        steps = [{"type": "pointerMove", "x": x, "y": y, "duration": 0}]
+        if kind == "touch":
+            # The finger comes down in the middle and is moved from there.
+            middle = {"x": round(left + width / 2), "y": round(top + height / 2)}
+            first = steps[0] | middle
+            steps = [first, {"type": "pointerDown", "button": 0}, *steps]
+            steps.append({"type": "pointerUp", "button": 0})
+        source = {"type": "pointer", "id": kind, "actions": steps}
+        source["parameters"] = {"pointerType": kind}
+        self.call("/actions", actions=[source])
+        return (x - left) / width, 1 - (y - top) / height
+
+    def press(self, *keys):
+        """Press keys, one after the other."""
+        turns = [(kind, key) for key in keys for kind in ("keyDown", "keyUp")]
+        actions = [{"type": kind, "value": key} for kind, key in turns]
+        source = {"type": "key", "id": "keyboard", "actions": actions}
+        self.call("/actions", actions=[source])
+
+    def quit(self):
+        """End the browser and its driver."""
+        try:
+            if "/session/" in self.address:
+                self._send(urllib.request.Request(self.address, method="DELETE"))
+        finally:
+            self.driver.terminate()
+            self.driver.wait()
+
+
+def wait_for(condition, seconds=30):
+    """Wait until a condition holds, and give what it gave."""
+    end = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return result
+
+
+TAB, LEFT, UP, RIGHT, DOWN = "\ue004", "\ue012", "\ue013", "\ue014", "\ue015"
+SIZES = {"desktop": ((1280, 800), 1), "phone": ((390, 844), 3)}
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def browser(request, tmp_path_factory):
+    for program in ("chromium", "chromedriver"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+    browser = Browser(tmp_path_factory.mktemp("profile"), *SIZES[request.param])
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, image_autoencoder, byte_images, digits):
+    """A page of an autoencoder: its path and its data."""
+    explorer = LatentExplorer.from_estimator(image_autoencoder, byte_images, digits[1])
+    path = tmp_path_factory.mktemp("page") / "latent.html"
+    explorer.save(path)
+    return path, data_of(explorer.to_html())
+
+
+def code_at(data, share):
+    """Give the code at a place of the plane."""
+    low, high = np.array(data["low"]), np.array(data["high"])
+    return low + np.array(share) * (high - low)
+
+
+@pytest.mark.parametrize("kind", ["mouse", "touch"])
+def test_the_image_under_the_pointer_is_the_decoded_code(
+    kind, browser, page, image_autoencoder
+):
+    path, data = page
+    browser.open(path)
+    for share in np.random.default_rng(0).uniform(0.02, 0.98, size=(20, 2)):
+        code = code_at(data, browser.point(share, kind))
+        digit = np.subtract(data["high"], data["low"]) / 100
+        assert (abs(browser.code() - code) <= digit).all()
+        pixels = browser.pixels()
+        decoded = image_autoencoder.inverse_transform(code[np.newaxis])[0]
+        assert (pixels[..., 3] == 255).all()
+        assert (pixels[..., :3] == pixels[..., :1]).all()
+        assert abs(pixels[..., 0] - 255 * decoded.clip(0, 1)).max() <= 1
+
+
+def test_between_codes_the_four_nearest_images_are_blended(browser, tmp_path, colored):
+    plane, X = colored
+    explorer = LatentExplorer.from_estimator(plane, X, n_steps=5)
+    explorer.save(tmp_path / "latent.html")
+    browser.open(tmp_path / "latent.html")
+    assert not browser.run("return document.querySelector('#legend').checkVisibility()")
+    data = data_of(explorer.to_html())
+    blend = RegularGridInterpolator(explorer.values, explorer.images)
+    for share in np.random.default_rng(0).uniform(0.02, 0.98, size=(8, 2)):
+        code = code_at(data, browser.point(share))
+        assert abs(browser.pixels()[..., :3] - 255 * blend(code)[0]).max() <= 1
+
+
+def test_arrow_keys_go_from_one_decoded_code_to_the_next(
+    browser, page, image_autoencoder
+):
+    path, data = page
+    middle = code_at(data, (0.507, 0.507))
+    browser.open(path, "#at={},{}".format(*middle))
+    np.testing.assert_allclose(browser.code(), middle, rtol=0.01)
+    browser.press(TAB)
+    assert browser.run("return document.activeElement.id") == "plane"
+    browser.press(RIGHT, RIGHT, UP, LEFT, DOWN, DOWN)
+    last = data["n_steps"] - 1
+    step = np.floor(0.507 * last)
+    steps = np.array([step + 1, step - 1])
+    np.testing.assert_allclose(browser.run("return place"), steps, atol=1e-9)
+    np.testing.assert_allclose(
+        browser.code(), code_at(data, steps / last), atol=0.01 * np.ptp(middle) + 0.1
+    )
+    decoded = image_autoencoder.inverse_transform(code_at(data, [steps / last]))[0]
+    # On a code of the grid the image is the decoder's own.
+    difference = browser.pixels()[..., 0] - 255 * decoded.clip(0, 1)
+    assert abs(difference).max() <= 0.5 + 1e-3
+    browser.press(*[LEFT] * 80, *[UP] * 80)
+    assert browser.run("return place") == [0, last]
+
+
+def test_position_and_class_are_told_once_they_rest(browser, page):
+    path, data = page
+    browser.open(path)
+    assert browser.run("return plane.getAttribute('role')") == "application"
+    for own in (3, 8):
+        sample = data["members"].index(own)
+        browser.point(np.array(data["points"][sample]) / RESOLUTION)
+        # Several samples may lie on one pixel.
+        name = browser.text("#near span")
+        assert re.fullmatch(r"Nearest sample: \d", name)
+        values = [browser.text(f"#value-{component}") for component in (0, 1)]
+        said = f"Component 0: {values[0]}, component 1: {values[1]}. {name}"
+        assert browser.text("#spoken") != said  # not while it moves
+        wait_for(lambda said=said: browser.text("#spoken") == said)
+        assert browser.run("return image.ariaLabel") == f"Decoded image. {said}"
+    places = np.array(data["points"]) / RESOLUTION
+    corners = np.array([[0.01, 0.01], [0.01, 0.99], [0.99, 0.01], [0.99, 0.99]])
+    distances = [np.linalg.norm(places - c, axis=1).min() for c in corners]
+    assert max(distances) > 0.05
+    browser.point(corners[np.argmax(distances)])
+    assert browser.text("#near span") == "No sample is near."
+
+
+def test_it_fits_the_screen_and_is_sharp(browser, page):
+    path, data = page
+    browser.open(path)
+    width, height = browser.run("return [innerWidth, innerHeight]")
+    assert browser.run("return document.documentElement.scrollWidth") <= width
+    for selector, least in (("#plane", 300), ("#image", 150), ("#near", 10)):
+        left, top, own_width, own_height = browser.box(selector)
+        assert left >= 0
+        assert top >= 0
+        assert left + own_width <= width
+        assert top + own_height <= height
+        assert own_width >= least
+    density = browser.run("return devicePixelRatio")
+    assert (density, width) in {(1, 1280), (3, 390)}
+    # Each pixel of the image is a square of whole device pixels.
+    _, _, own_width, own_height = browser.box("#image")
+    scale = own_width * density / data["width"]
+    assert scale == pytest.approx(round(scale), abs=1e-3)
+    assert own_width == pytest.approx(own_height)
+    points = browser.run("return [points.width, plane.clientWidth]")
+    assert points[0] == pytest.approx(points[1] * density, abs=1)
+
+
+def test_names_are_shown_as_they_are_and_nothing_is_loaded(browser, tmp_path, colored):
+    plane, X = colored
+    y = np.array(NASTY)[np.arange(300) % 5]
+    explorer = LatentExplorer.from_estimator(plane, X, y, n_steps=3)
+    explorer.save(tmp_path / "latent.html")
+    browser.open(tmp_path / "latent.html")
+    shown = "return Array.from(document.querySelectorAll('{}'), e => e.textContent)"
+    assert browser.run(shown.format("#legend li")) == sorted(NASTY)
+    assert browser.run(shown.format(".label")) == sorted(NASTY)
+    assert browser.run("return performance.getEntriesByType('resource')") == []
+
+
+def test_a_notebook_shows_it_in_a_frame(browser, tmp_path, colored):
+    path = tmp_path / "notebook.html"
+    frame = LatentExplorer.from_estimator(*colored, n_steps=3)._repr_html_()
+    path.write_text(f"<!DOCTYPE html><meta charset=utf-8>{frame}", encoding="utf-8")
+    browser.call("/url", url=path.as_uri())
+    browser.call("/frame", id=0)
+    wait_for(lambda: browser.text("#value-0"))
+    assert browser.run("return origin") == "null"
+    assert browser.pixels()[..., :3].any()
