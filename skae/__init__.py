@@ -6,6 +6,7 @@ from skae._colorization import ColorizationAutoEncoder, rgb_to_gray
 from skae._denoising import DenoisingAutoEncoder
 from skae._reconstructor import Reconstructor
 from skae._spectral_kmeans import SpectralKMeans
+from skae._variational import VariationalAutoEncoder
 
 __version__ = "0.1.0"
 
@@ -16,6 +17,7 @@ __all__ = [
     "DenoisingAutoEncoder",
     "Reconstructor",
     "SpectralKMeans",
+    "VariationalAutoEncoder",
     "__version__",
     "rgb_to_gray",
 ]

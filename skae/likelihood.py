@@ -24,12 +24,17 @@ class Likelihood(BaseEstimator):
         absolute scale; otherwise the engine may centre and scale X as it likes and
         give the loss back in X's units.
     has_noise : bool
-        Whether p(x|h) has a spread that is learned after the fit.
+        Whether p(x|h) has a spread that is learned.
+    loss_needs_noise : bool
+        Whether training must learn the spread along the way, because features whose
+        spreads differ are weighed by it. There is no ``loss`` then: training minimizes
+        -log p(x|h), a feature.
     """
 
     _parameter_constraints: dict = {}
     unit_power = 0
     has_noise = False
+    loss_needs_noise = False
 
     def loss(self, output, x):
         """Mean over samples and features of what training minimizes.
@@ -48,18 +53,36 @@ class Likelihood(BaseEstimator):
         """
         raise NotImplementedError
 
-    def noise(self, loss):
-        """Spread of p(x|h) that is most likely at a mean training loss.
+    def error(self, output, x):
+        """Give what the spread of p(x|h) is learned from.
 
         Parameters
         ----------
-        loss : float
-            Mean of :meth:`loss` over the training samples, in X's units.
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        x : torch.Tensor of shape (n_samples, n_features)
+            The samples.
 
         Returns
         -------
-        float or None
-            Variance of a feature given the code; None where the outputs alone decide.
+        torch.Tensor of shape (n_samples, n_features)
+            How far each value is from the mean, such as its squared error.
+        """
+        raise NotImplementedError
+
+    def noise(self, error):
+        """Spread of p(x|h) that is most likely at the mean error of each feature.
+
+        Parameters
+        ----------
+        error : torch.Tensor of shape (n_features,)
+            Mean of :meth:`error` over the samples.
+
+        Returns
+        -------
+        torch.Tensor of shape () or (n_features,), or None
+            Variance of a feature given the code, one for all or one for each; None
+            where the outputs alone decide.
         """
         return None
 
@@ -70,7 +93,7 @@ class Likelihood(BaseEstimator):
         ----------
         output : torch.Tensor of shape (n_samples, n_features)
             The decoder's outputs.
-        noise : float or None
+        noise : float, torch.Tensor of shape (n_features,) or None
             Variance of a feature, as :meth:`noise` gave it.
 
         Returns
@@ -79,6 +102,39 @@ class Likelihood(BaseEstimator):
             Of batch shape (n_samples, n_features).
         """
         raise NotImplementedError
+
+    def sample(self, output, noise=None):
+        """Draw samples from p(x|h), by torch's global generator.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        noise : float, torch.Tensor of shape (n_features,) or None, default=None
+            Variance of a feature given the code.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_features)
+            One draw for each row.
+        """
+        return self.distribution(output, noise).sample()
+
+    def bind(self, n_features, names=None):
+        """Learn which features there are.
+
+        Parameters
+        ----------
+        n_features : int
+            Their number.
+        names : sequence of str, default=None
+            Their names, where they have some.
+
+        Raises
+        ------
+        ValueError
+            If the likelihood is not one of so many features.
+        """
 
     def mean(self, output):
         """Give the expected sample at the decoder's outputs.
@@ -104,7 +160,7 @@ class Likelihood(BaseEstimator):
             The samples.
         output : torch.Tensor of shape (n_samples, n_features)
             The decoder's outputs.
-        noise : float or None, default=None
+        noise : float, torch.Tensor of shape (n_features,) or None, default=None
             Variance of a feature given the code.
 
         Returns
@@ -168,10 +224,10 @@ class _NoisyLikelihood(Likelihood):
 
 
 class Gaussian(_NoisyLikelihood):
-    """Normal noise of one variance: training minimizes the mean squared error.
+    """Normal noise: with one variance, training minimizes the mean squared error.
 
-    The variance is learned after the fit, as the mean squared error over the training
-    samples, which is where the likelihood is largest.
+    The variance is learned as the mean squared error over the training samples, which
+    is where the likelihood is largest.
 
     Parameters
     ----------
@@ -179,6 +235,10 @@ class Gaussian(_NoisyLikelihood):
         What the decoder's outputs are: the mean itself, or its log-odds, which bind it
         to [0, 1]. The latter is for X in [0, 1] with many values at the ends, such as
         images of ink on paper: black and white then cost the code nothing.
+    covariance_type : {"spherical", "diag"}, default="spherical"
+        "spherical" for one variance of all features, as in probabilistic PCA; "diag"
+        for one a feature, as in factor analysis, for tables whose columns are more and
+        less noisy. The latter are learned in training, which then minimizes -log p.
 
     References
     ----------
@@ -196,7 +256,20 @@ class Gaussian(_NoisyLikelihood):
     tensor([-3.8379])
     """
 
+    _parameter_constraints: dict = {
+        **_NoisyLikelihood._parameter_constraints,
+        "covariance_type": [StrOptions({"spherical", "diag"})],
+    }
     _power = 2
+
+    def __init__(self, link="identity", covariance_type="spherical"):
+        super().__init__(link)
+        self.covariance_type = covariance_type
+
+    @property
+    def loss_needs_noise(self):
+        """Whether each feature has a variance of its own."""
+        return self.covariance_type == "diag"
 
     def loss(self, output, x):  # noqa: D102
         return F.mse_loss(self.mean(output), x)
@@ -224,8 +297,11 @@ class Gaussian(_NoisyLikelihood):
         loss = flat.dot(flat).div_(flat.numel())
         return loss, self._grad_of_output(error.mul_(2.0 / flat.numel()), mean)
 
-    def noise(self, loss):  # noqa: D102
-        return loss
+    def error(self, output, x):  # noqa: D102
+        return (self.mean(output) - x).square()
+
+    def noise(self, error):  # noqa: D102
+        return error if self.covariance_type == "diag" else error.mean()
 
     def distribution(self, output, noise):  # noqa: D102
         mean = self.mean(output)
@@ -236,7 +312,7 @@ class Laplace(_NoisyLikelihood):
     """Double-exponential noise: training minimizes the mean absolute error.
 
     Heavier tails than the Gaussian's, so that single wild values pull less. The scale
-    b is learned after the fit as the mean absolute error; the variance is 2 b².
+    b is learned as the mean absolute error; the variance is 2 b².
 
     Parameters
     ----------
@@ -283,8 +359,11 @@ class Laplace(_NoisyLikelihood):
         loss = error.abs().mean()
         return loss, self._grad_of_output(error.sign_().div_(error.numel()), mean)
 
-    def noise(self, loss):  # noqa: D102
-        return 2.0 * loss**2
+    def error(self, output, x):  # noqa: D102
+        return (self.mean(output) - x).abs()
+
+    def noise(self, error):  # noqa: D102
+        return 2.0 * error.mean() ** 2
 
     def distribution(self, output, noise):  # noqa: D102
         scale = (noise / 2.0) ** 0.5

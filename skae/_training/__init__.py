@@ -1,10 +1,15 @@
 """The one training loop: a skorch net over batches sliced from memory."""
 
 from skae._training.batches import Batches, Rows, spread_rows
-from skae._training.callbacks import KeepBestWeights, ProgressBar
+from skae._training.callbacks import KeepBestWeights, ProgressBar, VariationalTerms
 from skae._training.compute_dtype import resolve_compute_dtype
 from skae._training.net import TrainingNet
-from skae._training.objective import PredictionObjective, ReconstructionObjective
+from skae._training.objective import (
+    PredictionObjective,
+    ReconstructionObjective,
+    VariationalObjective,
+    kl_divergence,
+)
 from skae._training.optimizers import OPTIMIZERS
 
 __all__ = [
@@ -16,6 +21,9 @@ __all__ = [
     "ReconstructionObjective",
     "Rows",
     "TrainingNet",
+    "VariationalObjective",
+    "VariationalTerms",
+    "kl_divergence",
     "resolve_compute_dtype",
     "spread_rows",
 ]

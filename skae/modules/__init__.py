@@ -4,6 +4,7 @@ from skae.modules._autoencoder import Autoencoder
 from skae.modules._colorizer import ConvColorizer
 from skae.modules._conv import ConvAutoencoder, ConvDecoder, ConvEncoder
 from skae.modules._dense import DenseAutoencoder
+from skae.modules._variational import VariationalAutoencoder
 
 __all__ = [
     "Autoencoder",
@@ -12,4 +13,5 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "DenseAutoencoder",
+    "VariationalAutoencoder",
 ]
