@@ -503,19 +503,20 @@ class BaseAutoEncoder(
             )
         return np.asarray(self.transform(x))[0]
 
-    def impute(self, X, *, max_iter=30):
+    def impute(self, X, *, max_iter=10):
         """Fill in missing values by what the model expects there.
 
         They start at the training mean. Then they are replaced by their expectation
-        E[x|h] at the code of the sample as filled so far, again and again [1]_; values
-        that are there are never touched. Nothing is drawn: equal samples get equal
-        answers.
+        E[x|h] at the code of the sample as filled so far, again and again [1]_.
+        :class:`~skae.VariationalAutoEncoder` goes on from there to the code that is
+        most likely given the values that are there. Those are never touched, and
+        nothing is drawn: equal samples get equal answers.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images
             Samples, NaN where a value is missing.
-        max_iter : int, default=30
+        max_iter : int, default=10
             How often the missing values are replaced.
 
         Returns
@@ -532,7 +533,7 @@ class BaseAutoEncoder(
         ----------
         .. [1] D. J. Rezende, S. Mohamed and D. Wierstra, "Stochastic backpropagation
            and approximate inference in deep generative models", ICML 2014,
-           appendix F.
+           section 6.4.
         """
         check_is_fitted(self)
         check_scalar(max_iter, "max_iter", Integral, min_val=1)
@@ -540,17 +541,22 @@ class BaseAutoEncoder(
         missing = np.isnan(samples.rows)
         start = np.where(missing, (self._mean / samples.unit), samples.rows)
         rows = self._make_rows(start.astype(samples.rows.dtype), samples.unit)
-        mean = self._likelihood.mean
 
         def fill(module, x, missing):
             missing = missing.bool()
-            for _ in range(max_iter):
-                x = torch.where(missing, mean(module.decode(module.encode(x))), x)
-            return x
+            code = self._complete(module, x, missing, max_iter)
+            return torch.where(missing, self._likelihood.mean(module.decode(code)), x)
 
         shape, mask = (self.n_features_in_,), self._make_rows(missing)
         out = self._forward(fill, shape, rows, mask)
         return out.reshape(-1, *self._sample_shape)
+
+    def _complete(self, module, x, missing, max_iter):
+        """Give the codes of samples of which some values are missing."""
+        code, mean = module.encode(x), self._likelihood.mean
+        for _ in range(max_iter - 1):
+            code = module.encode(torch.where(missing, mean(module.decode(code)), x))
+        return code
 
     # -- Conventions --------------------------------------------------------------
 

@@ -19,6 +19,8 @@ from skae.modules._dense import Dense
 # A component is active if the variance of its mean over the samples is above this, as
 # in Burda et al. (2016).
 ACTIVE_VARIANCE = 0.01
+# Steps to the most likely code of a sample with missing values, in units of p(h).
+N_CLIMB_STEPS, CLIMB_RATE = 30, 0.1
 
 
 class VariationalAutoEncoder(BaseAutoEncoder):
@@ -412,6 +414,28 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             Mean of :meth:`score_samples` in nats, higher is better.
         """
         return super().score(X)
+
+    def _complete(self, module, x, missing, max_iter):
+        with torch.inference_mode(False), torch.enable_grad():
+            start = super()._complete(module, x.clone(), missing.clone(), max_iter)
+            return self._most_likely(module, x.clone(), missing.clone(), start)
+
+    def _most_likely(self, module, x, missing, start):
+        """Climb to the code with the largest p(h) p(x|h) of the values that are there.
+
+        A missing value is set to its mean at each step. There the derivative of its
+        log-likelihood is zero, for every likelihood here, so that it has no say.
+        """
+        likelihood, log_prob = self._likelihood, self._log_prob()
+        code = start.detach().requires_grad_()
+        optimizer = torch.optim.Adam([code], lr=CLIMB_RATE)
+        for _ in range(N_CLIMB_STEPS):
+            output = module.decode(code)
+            filled = torch.where(missing, likelihood.mean(output).detach(), x)
+            log_joint = log_prob(filled, output) - 0.5 * code.square().sum(dim=1)
+            (code.grad,) = torch.autograd.grad(-log_joint.sum(), code)
+            optimizer.step()
+        return code.detach()
 
     def _draw_codes(self, n_samples, seed):
         return check_random_state(seed).randn(n_samples, self._n_features_out)

@@ -244,7 +244,9 @@ class Gaussian(_NoisyLikelihood):
     covariance_type : {"spherical", "diag"}, default="spherical"
         "spherical" for one variance of all features, as in probabilistic PCA; "diag"
         for one a feature, as in factor analysis, for tables whose columns are more and
-        less noisy. The latter are learned in training, which then minimizes -log p.
+        less noisy. The latter are learned in training, which then minimizes -log p; a
+        code that may hold a column exactly makes that column's variance vanish, so they
+        are for :class:`~skae.VariationalAutoEncoder`, whose code pays for it.
 
     References
     ----------

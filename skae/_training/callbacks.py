@@ -1,4 +1,4 @@
-"""The engine's own skorch callbacks: early stopping, the variational terms, the progress bar."""
+"""The engine's own skorch callbacks, which act between epochs."""
 
 import torch
 from skorch.callbacks import Callback

@@ -8,6 +8,7 @@ drawn, and pyplot only where no ``ax`` is given.
 
 from skae.inspection._cluster import ClusterDisplay
 from skae.inspection._colorization import ColorizationDisplay
+from skae.inspection._interpolation import InterpolationDisplay
 from skae.inspection._latent_space import LatentSpaceDisplay
 from skae.inspection._loss_curve import LossCurveDisplay
 from skae.inspection._manifold import ManifoldDisplay
@@ -16,6 +17,7 @@ from skae.inspection._reconstruction import ReconstructionDisplay
 __all__ = [
     "ClusterDisplay",
     "ColorizationDisplay",
+    "InterpolationDisplay",
     "LatentSpaceDisplay",
     "LossCurveDisplay",
     "ManifoldDisplay",

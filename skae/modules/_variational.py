@@ -48,5 +48,5 @@ class VariationalAutoencoder(Autoencoder):
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         return mean, (0.5 * log_variance).exp()
 
-    def encode(self, x):  # noqa: D102
+    def encode(self, x):
         return self.encode_distribution(x)[0]
