@@ -509,8 +509,10 @@ class BaseAutoEncoder(
         They start at the training mean. Then they are replaced by their expectation
         E[x|h] at the code of the sample as filled so far, again and again [1]_.
         :class:`~skae.VariationalAutoEncoder` goes on from there to the code that is
-        most likely given the values that are there. Those are never touched, and
-        nothing is drawn: equal samples get equal answers.
+        most likely given the values that are there. A denoiser that was trained on
+        :class:`~skae.corruption.Masking` fills holes as it learned to, in one step.
+        Values that are there are never touched, and nothing is drawn: equal samples get
+        equal answers.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._base import DTYPES, find_units, refuse_class
 from skae._base_autoencoder import SCORE_SEED, DeterministicAutoEncoder
 from skae._random import draw_seed
-from skae.corruption import GaussianNoise, is_own_code
+from skae.corruption import GaussianNoise, Masking, is_own_code
 
 
 class DenoisingAutoEncoder(DeterministicAutoEncoder):
@@ -338,6 +338,12 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
             self.lr_schedule,
             continues=self.warm_start and hasattr(self, "module_"),
         )
+
+    def _complete(self, module, x, missing, max_iter):
+        if not isinstance(self.corruption_, Masking):
+            return super()._complete(module, x, missing, max_iter)
+        # It has learned to fill just such holes, in one step.
+        return module.encode(x.masked_fill(missing, self.corruption_.fill_value))
 
     def _process(self, seed):
         """Give the corruption of rows, drawn from a seed."""

@@ -524,6 +524,12 @@ class Mixed(Likelihood, _BaseComposition):
         slice, a mask, or names where X has such. Each column must have one likelihood.
         The names serve to set parameters, ``likelihood__counts__link``.
 
+    Notes
+    -----
+    Numbers are taken as they are: put a
+    :class:`~sklearn.preprocessing.StandardScaler` before the autoencoder where columns
+    have different units.
+
     References
     ----------
     .. [1] A. Nazábal, P. M. Olmos, Z. Ghahramani and I. Valera, "Handling incomplete
@@ -543,12 +549,6 @@ class Mixed(Likelihood, _BaseComposition):
     ... )
     >>> likelihood.mean(torch.zeros(1, 5))
     tensor([[0.0000, 0.0000, 0.3333, 0.3333, 0.3333]])
-
-    Notes
-    -----
-    Numbers are taken as they are: put a
-    :class:`~sklearn.preprocessing.StandardScaler` before the autoencoder where columns
-    have different units.
     """
 
     _parameter_constraints: dict = {"likelihoods": [list]}
