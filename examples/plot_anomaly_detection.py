@@ -72,7 +72,7 @@ figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for i, (name, values) in enumerate(areas.items()):
     ax.bar(np.arange(len(values)) + 0.4 * i, values, width=0.38, label=name)
 ax.set_xticks(np.arange(len(strange)) + 0.2, strange)
-ax.set(ylim=(0.5, 1), ylabel="area under the ROC curve", xlabel="what is strange")
+ax.set(ylim=(0.4, 1), ylabel="area under the ROC curve", xlabel="what is strange")
 figure.legend(loc="outside upper right", ncols=2)
 path = Path(__file__).with_name(f"anomaly_detection_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)

@@ -20,13 +20,15 @@ from sklearn.neighbors import NearestNeighbors
 from skae import VariationalAutoEncoder
 from skae.datasets import fetch_mnist
 from skae.inspection import InterpolationDisplay
+from skae.likelihood import Gaussian
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--dataset", choices=["digits", "mnist"], default="digits")
 arguments = parser.parse_args()
 
 # %%
-# Images with values from 0 to 1, and a network that fits them.
+# Images with values from 0 to 1, and a network that fits them. The logit binds the
+# means to what ink can be.
 if arguments.dataset == "mnist":
     train, test = (fetch_mnist(subset=subset) for subset in ("train", "test"))
     X_train, X_test = (mnist.images / np.float32(255) for mnist in (train, test))
@@ -37,9 +39,9 @@ else:
     X_train, X_test, y_train, _ = train_test_split(
         digits.images / 16, digits.target, test_size=1 / 3, random_state=0
     )
-    network = {"hidden_layer_sizes": (256,), "batch_size": 64, "max_epochs": 200}
+    network = {"hidden_layer_sizes": (256, 256), "batch_size": 64, "max_epochs": 60}
 model = VariationalAutoEncoder(
-    n_components=16, likelihood="bernoulli", lr=3e-3, random_state=0, **network
+    16, likelihood=Gaussian(link="logit"), lr=3e-3, random_state=0, **network
 ).fit(X_train)
 print(f"{arguments.dataset}: {model.n_active_components_} of 16 components are active")
 print(f"log p(x) of held-out digits: {model.score(X_test):.1f} nats")
@@ -59,10 +61,9 @@ for what, X in (("sample", rows), ("held-out digit", held_out[:1000])):
 # %%
 # The pictures: samples, and walks between pairs of held-out digits.
 figure, axes = plt.subplots(nrows=2, figsize=(7, 8.5), layout="constrained")
-InterpolationDisplay(images=samples[:50].reshape(5, 10, *samples.shape[1:])).plot(
-    axes[0]
-)
-axes[0].set(title="Samples", xlabel="", xticks=[])
+drawn = samples[:50].reshape(5, 10, *samples.shape[1:])
+InterpolationDisplay(images=drawn, limits=(0, 1)).plot(axes[0])
+axes[0].set(title="Samples", xticks=[])
 InterpolationDisplay.from_estimator(model, X_test[:5], X_test[5:10], ax=axes[1])
 path = Path(__file__).with_name(f"generation_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)

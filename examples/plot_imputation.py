@@ -20,6 +20,7 @@ from sklearn.model_selection import train_test_split
 from skae import VariationalAutoEncoder
 from skae.datasets import fetch_mnist
 from skae.inspection import ReconstructionDisplay
+from skae.likelihood import Gaussian
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--dataset", choices=["digits", "mnist"], default="digits")
@@ -39,7 +40,7 @@ else:
         load_digits().data / 16, test_size=1 / 3, random_state=0
     )
     image_shape = (8, 8)
-    network = {"hidden_layer_sizes": (256,), "batch_size": 64, "max_epochs": 200}
+    network = {"hidden_layer_sizes": (256, 256), "batch_size": 64, "max_epochs": 60}
 missing = np.random.default_rng(0).random(X_test.shape) < 0.3
 X_holes = np.where(missing, np.nan, X_test).astype(X_test.dtype)
 
@@ -47,7 +48,7 @@ X_holes = np.where(missing, np.nan, X_test).astype(X_test.dtype)
 # What is filled in, how far from the truth, and in how many seconds.
 model = VariationalAutoEncoder(
     32,
-    likelihood="bernoulli",
+    likelihood=Gaussian(link="logit"),
     image_shape=image_shape,
     lr=3e-3,
     random_state=0,
