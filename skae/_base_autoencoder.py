@@ -216,14 +216,18 @@ class BaseAutoEncoder(
         likelihood, corruption = self._likelihood, self._corruption()
         generator = self._stream(NOISE)
 
-        def error(module, x, target):
+        total = torch.zeros(self.n_features_in_, dtype=torch.float64)
+
+        def add_errors(module, x, target):
             if corruption is not None:
                 x = self._on_images(corruption, generator, x)
             code = self._code(module, x, generator)
-            return likelihood.error(module.decode(code), target)
+            error = likelihood.error(module.decode(code), target)
+            total.add_(error.sum(dim=0).to(total))
+            return torch.zeros(len(x))  # of the rows themselves nothing is kept
 
-        errors = self._forward(error, (self.n_features_in_,), inputs, targets)
-        noise = likelihood.noise(torch.from_numpy(errors.mean(axis=0, dtype=float)))
+        self._forward(add_errors, (), inputs, targets)
+        noise = likelihood.noise(total / len(inputs))
         # A perfect fit must not make the density infinite.
         noise = np.maximum(noise.numpy(), 1e-12 * self.scale_**2)
         self.noise_variance_ = noise if noise.ndim else float(noise)

@@ -280,7 +280,7 @@ def test_laplace_and_a_variance_a_feature():
     assert model.score(rows) == pytest.approx(analysis.score(rows), rel=0.01)
 
 
-def test_compile_and_compute_dtype():
+def test_compute_dtypes_agree():
     rough = make(compute_dtype="bfloat16").fit(X)
     exact = make(compute_dtype="float32").fit(X)
     assert rough.loss_curve_[-1] == pytest.approx(exact.loss_curve_[-1], rel=0.02)
