@@ -108,7 +108,7 @@ def main():
     """Measure what the command line asks for."""
     arguments = parser(__doc__.splitlines()[0])
     arguments.add_argument("--seeds", type=int, default=3)
-    arguments.add_argument("--epochs", type=int, default=100)
+    arguments.add_argument("--epochs", type=int, default=150)
     arguments.add_argument("--n-test", type=int, default=10_000)
     arguments = arguments.parse_args()
     report = Report("Generative modelling of MNIST")

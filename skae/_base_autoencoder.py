@@ -278,8 +278,8 @@ class BaseAutoEncoder(
 
         The learning rate is constant at ``lr``. The first samples that the estimator
         sees decide its units (``offset_``, ``scale_``). ``lr``, ``batch_size``,
-        ``augmentation`` and ``corruption`` may change between two calls; other
-        parameters that do wait for the next ``fit``.
+        ``augmentation``, ``corruption`` and ``density`` may change between two calls;
+        other parameters that do wait for the next ``fit``.
 
         Parameters
         ----------
@@ -599,14 +599,14 @@ class DeterministicAutoEncoder(BaseAutoEncoder):
         density = NormalDensity() if self.density is None else clone(self.density)
         if "random_state" in density.get_params():
             density.set_params(random_state=self._seed)
-        codes = self._forward(lambda m, x: m.encode(x), (self.n_components,), rows)
+        codes = self._forward(lambda m, x: m.encode(x), (self._n_features_out,), rows)
         self.density_ = density.fit(codes)
 
     def _draw_codes(self, n_samples, seed):
         if "random_state" in signature(self.density_.sample).parameters:
-            codes = self.density_.sample(n_samples, random_state=seed)
+            drawn = self.density_.sample(n_samples, random_state=seed)
         else:
-            # scikit-learn's mixtures draw from what they were made with.
+            # scikit-learn's mixtures draw by a parameter, and add the component.
             density = copy.copy(self.density_).set_params(random_state=seed)
-            codes, _ = density.sample(n_samples)
-        return codes
+            drawn, _ = density.sample(n_samples)
+        return np.asarray(drawn, dtype=np.float64)
