@@ -170,9 +170,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
     .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
     .. [2] I. Higgins et al., "beta-VAE: learning basic visual concepts with a
        constrained variational framework", ICLR 2017.
-    .. [3] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders",
-       ICLR 2016.
-    .. [4] O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training
+    .. [3] O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training
        with calibrated decoders", ICML 2021, for a variance that is learned.
 
     Examples
@@ -362,7 +360,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         """Log-likelihood of samples, as a lower bound.
 
         It is the logarithm of the mean of ``n_importance_samples`` weights
-        p(x|h) p(h) / p_enc(h|x) at codes h drawn from p_enc(h|x) [3]_. They come of one
+        p(x|h) p(h) / p_enc(h|x) at codes h drawn from p_enc(h|x) [1]_. They come of one
         fixed draw of noise for all samples, so that the score of a sample depends on
         nothing but the sample.
 
@@ -376,6 +374,11 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         ndarray of shape (n_samples,)
             Bound on log p(x) in nats, higher is better. Its expectation is below
             log p(x) and nears it with more draws. Images of uint8 count in [0, 1].
+
+        References
+        ----------
+        .. [1] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted
+           autoencoders", ICLR 2016.
         """
         check_is_fitted(self)
         log_prob = self._log_prob()
