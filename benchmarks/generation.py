@@ -77,7 +77,7 @@ def measure_samples(model, X_test, classifier, neighbours, seed):
         f"{confidence:.3f} ({sure:.3f} of real digits); to the nearest training "
         f"image {near:.2f} ({real:.2f} from real digits)"
     )
-    return shares.min(), shares.max(), confidence
+    return float(shares.min()), float(shares.max()), float(confidence)
 
 
 def measure_imputation(model, digits, seed):
@@ -101,7 +101,7 @@ def measure_imputation(model, digits, seed):
         f"  missing pixels, seed {seed}: MSE {ours:.4f}, KNNImputer's {theirs:.4f}; "
         f"{1000 * seconds:.1f} ms an image, KNNImputer's {1000 * knn_seconds:.1f}"
     )
-    return ours / theirs
+    return float(ours / theirs)
 
 
 def main():
