@@ -8,6 +8,7 @@ from skae._pseudo_label import PseudoLabelClassifier
 from skae._reconstructor import Reconstructor
 from skae._self_supervised import make_self_supervised_classifier
 from skae._spectral_kmeans import SpectralKMeans
+from skae._variational import VariationalAutoEncoder
 
 __version__ = "0.1.0"
 
@@ -19,6 +20,7 @@ __all__ = [
     "PseudoLabelClassifier",
     "Reconstructor",
     "SpectralKMeans",
+    "VariationalAutoEncoder",
     "__version__",
     "make_self_supervised_classifier",
     "rgb_to_gray",

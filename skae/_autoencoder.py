@@ -1,9 +1,9 @@
 """The autoencoder as a transformer."""
 
-from skae._base_autoencoder import BaseAutoEncoder
+from skae._base_autoencoder import DeterministicAutoEncoder
 
 
-class AutoEncoderTransformer(BaseAutoEncoder):
+class AutoEncoderTransformer(DeterministicAutoEncoder):
     """Autoencoder: an encoder h = f(x) and a decoder r = g(h), used as a transformer.
 
     It learns codes of ``n_components`` numbers from which the samples can be decoded,
@@ -44,6 +44,12 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         Weight of the squared Frobenius norm of the encoder's Jacobian in the loss
         [2]_, for codes that change little with the sample. Estimated without bias in
         one random direction a sample.
+    density : estimator, default=None
+        Density of the training codes that :meth:`sample` draws from [4]_: a density
+        estimator with ``sample``, such as
+        :class:`~sklearn.mixture.GaussianMixture` or
+        :class:`~sklearn.neighbors.KernelDensity`, which is cloned and fitted on them.
+        None for a normal distribution with their mean and covariance.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with the samples of a batch, images as
         (n_samples, height, width) or (n_samples, height, width, n_channels), and a
@@ -111,7 +117,11 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         Loss of the held-out samples after each epoch; empty without early stopping.
     n_epochs_ : int
         Epochs trained.
-    noise_variance_ : float
+    density_ : estimator
+        The density, fitted on the codes of at most 4096 samples of the last call of
+        ``fit`` or ``partial_fit``: a step of training moves all codes, so that those of
+        calls before would be out of date.
+    noise_variance_ : float or ndarray of shape (n_features,)
         Variance of a feature given the code, learned after the fit from at most 4096
         samples; not there for "bernoulli".
     device_ : torch.device
@@ -144,6 +154,8 @@ class AutoEncoderTransformer(BaseAutoEncoder):
        auto-encoders: explicit invariance during feature extraction", ICML 2011.
     .. [3] L. N. Smith, "A disciplined approach to neural network hyper-parameters",
        arXiv:1803.09820, 2018.
+    .. [4] P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black and B. Schölkopf, "From
+       variational to deterministic autoencoders", ICLR 2020.
 
     Examples
     --------
@@ -176,6 +188,7 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         weight_decay=0.0,
         l1_penalty=0.0,
         contractive_penalty=0.0,
+        density=None,
         augmentation=None,
         optimizer="adam",
         lr=1e-3,
@@ -205,6 +218,7 @@ class AutoEncoderTransformer(BaseAutoEncoder):
         self.weight_decay = weight_decay
         self.l1_penalty = l1_penalty
         self.contractive_penalty = contractive_penalty
+        self.density = density
         self.augmentation = augmentation
         self.optimizer = optimizer
         self.lr = lr

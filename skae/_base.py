@@ -281,9 +281,9 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         """Offset and scale of the module's outputs."""
         return self.offset_, self.scale_
 
-    def _loss_unit(self):
-        """Give what a loss of one in the module's units is in those of the targets."""
-        return 1.0
+    def _in_units(self, loss):
+        """Turn a loss in the module's units into one in those of the targets."""
+        return loss
 
     def _make_callbacks(self, inputs, targets, epochs):
         """Give callbacks of skorch that the estimator itself needs in training."""
@@ -437,11 +437,13 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             n_before = len(self.net_.history)
             self.net_.train(batches, validation, epochs)
 
-        losses, unit = self.net_.history[n_before:], self._loss_unit()
-        self.loss_curve_ = self.loss_curve_ + [h["train_loss"] * unit for h in losses]
+        epochs = self.net_.history[n_before:]
+        self.loss_curve_ = self.loss_curve_ + [
+            self._in_units(epoch["train_loss"]) for epoch in epochs
+        ]
         if validation is not None:
             self.validation_loss_curve_ = self.validation_loss_curve_ + [
-                h["valid_loss"] * unit for h in losses
+                self._in_units(epoch["valid_loss"]) for epoch in epochs
             ]
         self.n_epochs_ = len(self.loss_curve_)
 
@@ -453,7 +455,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             self.n_features_in_,
             self.device_,
         )
-        callbacks = [*_copy_callbacks(self.callbacks), *callbacks]
+        callbacks = [*callbacks, *_copy_callbacks(self.callbacks)]
         if self.early_stopping:
             callbacks.append(KeepBestWeights(self.n_iter_no_change, self.tol))
         if self.verbose:
@@ -472,7 +474,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
 
     # -- What the samples look like -----------------------------------------------
 
-    def _validate_samples(self, X, *, reset, lazy=False):
+    def _validate_samples(self, X, *, reset, ensure_all_finite=True):
         """Check X and flatten images.
 
         Parameters
@@ -481,8 +483,9 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             A table or images.
         reset : bool
             Whether X decides what later samples must look like.
-        lazy : bool, default=False
-            Whether NaN and infinity are looked for later, chunk by chunk.
+        ensure_all_finite : bool or "allow-nan", default=True
+            Whether NaN and infinity are refused; False looks for them later, chunk by
+            chunk.
 
         Returns
         -------
@@ -506,7 +509,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             reset=reset,
             dtype=DTYPES,
             order="C",
-            ensure_all_finite=not lazy,
+            ensure_all_finite=ensure_all_finite,
         )
         if reset:
             self._sample_shape = shape or (rows.shape[1],)
@@ -600,7 +603,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         return out
 
     def _infer(self, X, function, shape):
-        samples = self._validate_samples(X, reset=False, lazy=True)
+        samples = self._validate_samples(X, reset=False, ensure_all_finite=False)
         return self._forward(function, shape, self._make_rows(*samples))
 
     # -- Conventions --------------------------------------------------------------

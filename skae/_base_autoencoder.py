@@ -1,5 +1,8 @@
 """What all autoencoders share: units, likelihood, codes and reconstructions."""
 
+import copy
+from abc import abstractmethod
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,16 +13,20 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
-from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import check_array, check_scalar
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae._base import NOISE, BaseTorchEstimator, check_sizes, find_units
+from skae._density import NormalDensity
+from skae._random import draw_seed, isolated_generators
 from skae._training import ReconstructionObjective, spread_rows
 from skae.likelihood import LIKELIHOODS, Likelihood, make_likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
 
+# `score` draws the same for every estimator and every sample.
+SCORE_SEED = 0
 # Widths of the hidden layers, or channels of the stages, where the user gives none.
 HIDDEN_LAYER_SIZES = {"dense": (256, 64), "conv": (32, 64)}
 
@@ -75,8 +82,6 @@ class BaseAutoEncoder(
         "activation": [StrOptions({"identity", "logistic", "relu", "tanh"})],
         "likelihood": [StrOptions(set(LIKELIHOODS)), Likelihood],
         "module": [callable, None],
-        "l1_penalty": [Interval(Real, 0, None, closed="left")],
-        "contractive_penalty": [Interval(Real, 0, None, closed="left")],
     }
 
     # -- What an estimator may do in its own way ----------------------------------
@@ -88,6 +93,27 @@ class BaseAutoEncoder(
         """
         return None
 
+    def _make_network(self, n_features, sizes):
+        """Build the torch module where the user gives none."""
+        if self.architecture == "dense":
+            return DenseAutoencoder(
+                n_features, self.n_components, sizes, self.activation
+            )
+        return ConvAutoencoder(
+            self.image_shape_, self.n_components, sizes, self.activation
+        )
+
+    def _code(self, module, x, generator):
+        """Give the codes that the decoder gets in training."""
+        return module.encode(x)
+
+    def _learn_codes(self, rows):
+        """Learn from samples what their codes are like; called after the training."""
+
+    @abstractmethod
+    def _draw_codes(self, n_samples, seed):
+        """Draw codes of new samples, an ndarray of shape (n_samples, n_components)."""
+
     # -- Fitting ------------------------------------------------------------------
 
     def _make_module(self, n_features, n_outputs):
@@ -97,35 +123,21 @@ class BaseAutoEncoder(
         if sizes is None:
             sizes = HIDDEN_LAYER_SIZES[self.architecture]
         sizes = check_sizes(sizes, are_channels=self.architecture == "conv")
-        if self.architecture == "dense":
-            return DenseAutoencoder(
-                n_features, self.n_components, sizes, self.activation
-            )
-        if self.image_shape_ is None:
+        if self.architecture == "conv" and self.image_shape_ is None:
             raise ValueError(
                 "architecture='conv' needs images: give X the shape (n_samples, "
                 "height, width[, n_channels]), or set image_shape."
             )
-        return ConvAutoencoder(
-            self.image_shape_, self.n_components, sizes, self.activation
-        )
+        return self._make_network(n_features, sizes)
 
-    def _make_objective(self, generator):
-        if self.compile and self.contractive_penalty:
-            raise ValueError(
-                f"contractive_penalty={self.contractive_penalty!r} must be 0 with "
-                "compile=True: torch compiles no derivative of a derivative."
-            )
-        return ReconstructionObjective(
-            self._likelihood,
-            self.l1_penalty,
-            self.contractive_penalty,
-            generator,
-        )
+    def _make_likelihood(self, n_features):
+        likelihood = clone(make_likelihood(self.likelihood))
+        likelihood.bind(n_features, getattr(self, "feature_names_in_", None))
+        return likelihood
 
     def _start(self, inputs, targets):
         # As it is now: what is changed later waits for the next fit.
-        self._likelihood = clone(make_likelihood(self.likelihood))
+        self._likelihood = self._make_likelihood(inputs.rows.shape[1])
         super()._start(inputs, targets)
         self._n_features_out = self.n_components
 
@@ -134,8 +146,10 @@ class BaseAutoEncoder(
         if self.module is None and self._likelihood.unit_power:
             self.offset_, self.scale_ = find_units(targets or inputs)
 
-    def _loss_unit(self):
-        return self.scale_**self._likelihood.unit_power
+    def _in_units(self, loss):
+        if self._likelihood.loss_needs_noise:  # it is a density's logarithm
+            return loss + np.log(self.scale_)
+        return loss * self.scale_**self._likelihood.unit_power
 
     def _own_code(self):
         return super()._own_code() or self.module is not None
@@ -153,35 +167,43 @@ class BaseAutoEncoder(
 
     def _train(self, inputs, targets, epochs, schedule, keep_net):
         super()._train(inputs, targets, epochs, schedule, keep_net)
-        if self._likelihood.has_noise:
-            with self._isolation(self._seed + self.n_epochs_):
-                self._learn_noise(self._likelihood, inputs, targets or inputs)
-
-    def _learn_noise(self, likelihood, inputs, targets):
-        """Learn the variance of p(x|h) from the samples, or some thousand of them."""
-        corruption, generator = self._corruption(), self._stream(NOISE)
-
-        def loss(module, x, target):
-            if corruption is not None:
-                x = self._on_images(corruption, generator, x)
-            output = module.decode(module.encode(x))
-            # One number a chunk, weighted by its rows in the mean below.
-            return likelihood.loss(output, target).expand(len(x))
-
+        # From all samples, or from some thousand of them.
         some = [
             self._make_rows(np.ascontiguousarray(spread_rows(rows)), unit)
-            for rows, unit in (inputs, targets)
+            for rows, unit in (inputs, targets or inputs)
         ]
-        losses = self._forward(loss, (), *some)
-        noise = likelihood.noise(float(losses.mean(dtype=np.float64)))
+        self._mean = some[1].array.mean(axis=0, dtype=np.float64) * some[1].factor
+        with self._isolation(self._seed + self.n_epochs_):
+            if self._likelihood.has_noise:
+                self._learn_noise(*some)
+            self._learn_codes(some[1])
+
+    def _learn_noise(self, inputs, targets):
+        """Learn the variance of p(x|h)."""
+        likelihood, corruption = self._likelihood, self._corruption()
+        generator = self._stream(NOISE)
+
+        total = torch.zeros(self.n_features_in_, dtype=torch.float64)
+
+        def add_errors(module, x, target):
+            if corruption is not None:
+                x = self._on_images(corruption, generator, x)
+            code = self._code(module, x, generator)
+            error = likelihood.error(module.decode(code), target)
+            total.add_(error.sum(dim=0).to(total))
+            return torch.zeros(len(x))  # of the rows themselves nothing is kept
+
+        self._forward(add_errors, (), inputs, targets)
+        noise = likelihood.noise(total / len(inputs))
         # A perfect fit must not make the density infinite.
-        self.noise_variance_ = max(noise, 1e-12 * self.scale_**2)
+        noise = np.maximum(noise.numpy(), 1e-12 * self.scale_**2)
+        self.noise_variance_ = noise if noise.ndim else float(noise)
 
     def _validate_training(self, X, *, reset):
         """Check training samples; gives them as inputs that are targets too."""
         inputs = self._validate_samples(X, reset=reset)
         if inputs.unit == 1.0:  # images of bytes end up in [0, 1] whatever they hold
-            make_likelihood(self.likelihood).check(inputs.rows)
+            self._make_likelihood(inputs.rows.shape[1]).check(inputs.rows)
         return inputs, None
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -223,8 +245,8 @@ class BaseAutoEncoder(
 
         The learning rate is constant at ``lr``. The first samples that the estimator
         sees decide its units (``offset_``, ``scale_``). ``lr``, ``batch_size``,
-        ``augmentation`` and ``corruption`` may change between two calls; other
-        parameters that do wait for the next ``fit``.
+        ``augmentation``, ``corruption`` and ``density`` may change between two calls;
+        other parameters that do wait for the next ``fit``.
 
         Parameters
         ----------
@@ -342,9 +364,16 @@ class BaseAutoEncoder(
         return self._infer(X, lambda m, x: log_prob(x, m.decode(m.encode(x))), ())
 
     def _log_prob(self):
-        likelihood = self._likelihood
+        likelihood, noise = self._likelihood, self._noise()
+        return lambda x, output: likelihood.log_prob(x, output, noise(output))
+
+    def _noise(self):
+        """Give what makes the learned noise fit a tensor."""
         noise = getattr(self, "noise_variance_", None)
-        return lambda x, output: likelihood.log_prob(x, output, noise)
+        if not isinstance(noise, np.ndarray):
+            return lambda like: noise
+        noise = torch.from_numpy(noise)
+        return lambda like: noise.to(like.device, like.dtype)
 
     def score(self, X, y=None):
         """Mean log-likelihood of samples given their codes.
@@ -363,9 +392,188 @@ class BaseAutoEncoder(
         """
         return float(self.score_samples(X).mean(dtype=np.float64))
 
+    # -- Generation ---------------------------------------------------------------
+
+    def sample(self, n_samples=1, random_state=None, *, noise=True):
+        """Draw new samples.
+
+        Codes are drawn first, then a sample from p(x|h) at each.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Seed of what is drawn.
+        noise : bool, default=True
+            Whether to draw from p(x|h), as the model says that samples arise. False
+            gives its mean E[x|h], which is what images are looked at by.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
+            New samples, float64.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is not positive.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        seed = draw_seed(random_state)
+        codes = self._draw_codes(n_samples, seed)
+        if not noise:
+            return self.inverse_transform(codes)
+        likelihood, variance = self._likelihood, self._noise()
+
+        def draw(module, h):
+            output = module.decode(h)
+            return likelihood.sample(output, variance(output))
+
+        # torch's distributions draw from its global generator only.
+        with isolated_generators(seed, self.device_):
+            rows = self._make_rows(codes)
+            out = self._forward(draw, (self.n_features_in_,), rows)
+        return out.reshape(-1, *self._sample_shape)
+
+    def interpolate(self, x1, x2, n=10):
+        """Walk from one sample to another in the code space.
+
+        Parameters
+        ----------
+        x1 : array-like of the shape of a sample, or of one sample
+            Where the walk begins: ``X[0]`` or ``X[:1]``.
+        x2 : array-like of the shape of a sample, or of one sample
+            Where it ends.
+        n : int, default=10
+            Number of steps, the ends included; at least 2.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features) or images as ``fit`` saw them
+            Expected samples E[x|h] at codes in equal steps on the straight line from
+            that of ``x1`` to that of ``x2``. The ends are their reconstructions.
+
+        Raises
+        ------
+        ValueError
+            If an end is not one sample, or ``n`` is below 2.
+        """
+        check_is_fitted(self)
+        check_scalar(n, "n", Integral, min_val=2)
+        ends = [self._encode_one(x, name) for x, name in ((x1, "x1"), (x2, "x2"))]
+        return self.inverse_transform(np.linspace(*ends, n))
+
+    def _encode_one(self, x, name):
+        if np.shape(x) in (self._sample_shape, (self.n_features_in_,)):
+            x = np.asarray(x)[np.newaxis]
+        if np.shape(x)[:1] != (1,):
+            raise ValueError(
+                f"{name} must be one sample; it has the shape {np.shape(x)}."
+            )
+        return np.asarray(self.transform(x))[0]
+
+    def impute(self, X, *, max_iter=10):
+        """Fill in missing values by what the model expects there.
+
+        They start at the training mean. Then they are replaced by their expectation
+        E[x|h] at the code of the sample as filled so far, again and again [1]_.
+        :class:`~skae.VariationalAutoEncoder` goes on from there to the code that is
+        most likely given the values that are there. A denoiser that was trained on
+        :class:`~skae.corruption.Masking` fills holes as it learned to, in one step.
+        Values that are there are never touched, and nothing is drawn: equal samples get
+        equal answers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples, NaN where a value is missing.
+        max_iter : int, default=10
+            How often the missing values are replaced.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
+            A copy of X without NaN.
+
+        Raises
+        ------
+        ValueError
+            If X holds infinity, or is not as ``fit`` saw it.
+
+        References
+        ----------
+        .. [1] D. J. Rezende, S. Mohamed and D. Wierstra, "Stochastic backpropagation
+           and approximate inference in deep generative models", ICML 2014,
+           section 6.4.
+        """
+        check_is_fitted(self)
+        check_scalar(max_iter, "max_iter", Integral, min_val=1)
+        samples = self._validate_samples(X, reset=False, ensure_all_finite="allow-nan")
+        missing = np.isnan(samples.rows)
+        start = np.where(missing, (self._mean / samples.unit), samples.rows)
+        rows = self._make_rows(start.astype(samples.rows.dtype), samples.unit)
+
+        def fill(module, x, missing):
+            missing = missing.bool()
+            code = self._complete(module, x, missing, max_iter)
+            return torch.where(missing, self._likelihood.mean(module.decode(code)), x)
+
+        shape, mask = (self.n_features_in_,), self._make_rows(missing)
+        out = self._forward(fill, shape, rows, mask)
+        return out.reshape(-1, *self._sample_shape)
+
+    def _complete(self, module, x, missing, max_iter):
+        """Give the codes of samples of which some values are missing."""
+        code, mean = module.encode(x), self._likelihood.mean
+        for _ in range(max_iter - 1):
+            code = module.encode(torch.where(missing, mean(module.decode(code)), x))
+        return code
+
     # -- Conventions --------------------------------------------------------------
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+class DeterministicAutoEncoder(BaseAutoEncoder):
+    """Base of the autoencoders whose encoder is a function."""
+
+    _parameter_constraints: dict = {
+        **BaseAutoEncoder._parameter_constraints,
+        "l1_penalty": [Interval(Real, 0, None, closed="left")],
+        "contractive_penalty": [Interval(Real, 0, None, closed="left")],
+        "density": [HasMethods(["fit", "sample"]), None],
+    }
+
+    def _make_objective(self, generator):
+        if self.compile and self.contractive_penalty:
+            raise ValueError(
+                f"contractive_penalty={self.contractive_penalty!r} must be 0 with "
+                "compile=True: torch compiles no derivative of a derivative."
+            )
+        return ReconstructionObjective(
+            self._likelihood,
+            self.l1_penalty,
+            self.contractive_penalty,
+            generator,
+        )
+
+    def _learn_codes(self, rows):
+        density = NormalDensity() if self.density is None else clone(self.density)
+        if "random_state" in density.get_params():
+            density.set_params(random_state=self._seed)
+        codes = self._forward(lambda m, x: m.encode(x), (self._n_features_out,), rows)
+        self.density_ = density.fit(codes)
+
+    def _draw_codes(self, n_samples, seed):
+        if "random_state" in signature(self.density_.sample).parameters:
+            drawn = self.density_.sample(n_samples, random_state=seed)
+        else:
+            # scikit-learn's mixtures draw by a parameter, and add the component.
+            density = copy.copy(self.density_).set_params(random_state=seed)
+            drawn, _ = density.sample(n_samples)
+        return np.asarray(drawn, dtype=np.float64)

@@ -404,8 +404,8 @@ class ColorizationAutoEncoder(
     def _output_units(self):
         return self._target_offset, self._target_scale
 
-    def _loss_unit(self):
-        return self._target_scale**2
+    def _in_units(self, loss):
+        return loss * self._target_scale**2
 
     def _train(self, inputs, targets, epochs, schedule, keep_net):
         super()._train(inputs, targets, epochs, schedule, keep_net)
@@ -429,9 +429,11 @@ class ColorizationAutoEncoder(
         # Gray targets: nothing is missing.
         return float(np.sqrt(predicted / true)) if true else 1.0
 
-    def _validate_gray(self, X, *, reset, lazy=False):
+    def _validate_gray(self, X, *, reset, ensure_all_finite=True):
         """Check X, and that images are gray and in [0, 1]."""
-        inputs = self._validate_samples(X, reset=reset, lazy=lazy)
+        inputs = self._validate_samples(
+            X, reset=reset, ensure_all_finite=ensure_all_finite
+        )
         if self.image_shape_ is not None:
             if self.image_shape_[2:] not in ((), (1,)):
                 raise ValueError(
@@ -579,7 +581,7 @@ class ColorizationAutoEncoder(
         gain = 1.0
         if self.saturation is not None and self.saturation_ > 0:
             gain = self.saturation / self.saturation_
-        inputs = self._validate_gray(X, reset=False, lazy=True)
+        inputs = self._validate_gray(X, reset=False, ensure_all_finite=False)
 
         def predict(module, x):
             if self.image_shape_ is None:
@@ -620,7 +622,7 @@ class ColorizationAutoEncoder(
             Codes, in float32 for X of float32, float16 or uint8, else in float64.
         """
         check_is_fitted(self)
-        inputs = self._validate_gray(X, reset=False, lazy=True)
+        inputs = self._validate_gray(X, reset=False, ensure_all_finite=False)
         shape = (self._n_features_out,)
         return self._forward(lambda m, x: m.encode(x), shape, self._make_rows(*inputs))
 

@@ -6,15 +6,12 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base import DTYPES, find_units, refuse_class
-from skae._base_autoencoder import BaseAutoEncoder
+from skae._base_autoencoder import SCORE_SEED, DeterministicAutoEncoder
 from skae._random import draw_seed
-from skae.corruption import GaussianNoise, is_own_code
-
-# `score` corrupts every estimator's samples by the same draws.
-SCORE_SEED = 0
+from skae.corruption import GaussianNoise, Masking, is_own_code
 
 
-class DenoisingAutoEncoder(BaseAutoEncoder):
+class DenoisingAutoEncoder(DeterministicAutoEncoder):
     """Autoencoder that learns to give clean samples back from corrupted ones.
 
     In each epoch every sample x is corrupted anew, x̃ ~ C(x̃|x), and encoder f and
@@ -62,6 +59,12 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
     contractive_penalty : float, default=0.0
         Weight of the squared Frobenius norm of the encoder's Jacobian in the loss, for
         codes that change little with the sample.
+    density : estimator, default=None
+        Density of the training codes that :meth:`sample` draws from [3]_: a density
+        estimator with ``sample``, such as
+        :class:`~sklearn.mixture.GaussianMixture` or
+        :class:`~sklearn.neighbors.KernelDensity`, which is cloned and fitted on them.
+        None for a normal distribution with their mean and covariance.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with the samples of a batch before they
         are corrupted. What it returns is the target.
@@ -132,7 +135,11 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
         trains on; empty without early stopping.
     n_epochs_ : int
         Epochs trained.
-    noise_variance_ : float
+    density_ : estimator
+        The density, fitted on the codes of at most 4096 samples of the last call of
+        ``fit`` or ``partial_fit``: a step of training moves all codes, so that those of
+        calls before would be out of date.
+    noise_variance_ : float or ndarray of shape (n_features,)
         Variance of a feature of x given the code of x̃, learned after the fit from at
         most 4096 samples; not there for "bernoulli".
     device_ : torch.device
@@ -165,6 +172,8 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
        denoising autoencoders", Journal of Machine Learning Research 11, 2010.
     .. [2] I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016,
        section 14.5.
+    .. [3] P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black and B. Schölkopf, "From
+       variational to deterministic autoencoders", ICLR 2020.
 
     Examples
     --------
@@ -183,7 +192,7 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
     """
 
     _parameter_constraints: dict = {
-        **BaseAutoEncoder._parameter_constraints,
+        **DeterministicAutoEncoder._parameter_constraints,
         "corruption": [callable, None],
     }
 
@@ -201,6 +210,7 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
         weight_decay=0.0,
         l1_penalty=0.0,
         contractive_penalty=0.0,
+        density=None,
         augmentation=None,
         optimizer="adam",
         lr=1e-3,
@@ -231,6 +241,7 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
         self.weight_decay = weight_decay
         self.l1_penalty = l1_penalty
         self.contractive_penalty = contractive_penalty
+        self.density = density
         self.augmentation = augmentation
         self.optimizer = optimizer
         self.lr = lr
@@ -332,6 +343,12 @@ class DenoisingAutoEncoder(BaseAutoEncoder):
             self.lr_schedule,
             continues=self.warm_start and hasattr(self, "module_"),
         )
+
+    def _complete(self, module, x, missing, max_iter):
+        if not isinstance(self.corruption_, Masking):
+            return super()._complete(module, x, missing, max_iter)
+        # It has learned to fill just such holes, in one step.
+        return module.encode(x.masked_fill(missing, self.corruption_.fill_value))
 
     def _process(self, seed):
         """Give the corruption of rows, drawn from a seed."""

@@ -339,6 +339,31 @@ class SwapNoise(Corruption):
         return torch.where(is_swapped, swapped, rows).view(x.shape)
 
 
+class Binarize(Corruption):
+    """Make of each value a draw of one or zero, with the value as probability of a one.
+
+    As ``augmentation`` it trains a model of bits on gray images, which are drawn anew
+    in each epoch, so that it cannot learn one draw by heart [1]_.
+
+    References
+    ----------
+    .. [1] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders",
+       ICLR 2016, section 5.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.corruption import Binarize
+    >>> gray = torch.full((1000, 64), 0.3)
+    >>> bits = Binarize()(gray, torch.Generator().manual_seed(0))
+    >>> print(bits.unique(), f"{bits.mean():.2f}")
+    tensor([0., 1.]) 0.30
+    """
+
+    def _corrupt(self, x, generator):
+        return _draw(torch.rand, x.shape, generator, x.device).lt(x).to(x.dtype)
+
+
 class RandomErasing(_ImageCorruption):
     """Tear a rectangle out of every image, all channels of it.
 

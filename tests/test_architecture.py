@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # What a file or folder is called here decides what it may import. Files of one folder
 # on one floor may import each other; files of the package's own folder may not.
 FLOORS = {
+    "_density": 0,
     "_device": 0,
     "_random": 0,
     "corruption": 0,

@@ -14,7 +14,9 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import Pipeline
 from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
@@ -227,6 +229,96 @@ def test_scores():
     assert not hasattr(bernoulli, "noise_variance_")
     with pytest.raises(ValueError, match=r"X in \[0, 1\]; got values from 0 to 16"):
         make(likelihood="bernoulli").fit(X)
+
+
+def test_samples_come_from_the_density_of_the_codes():
+    autoencoder = make(max_epochs=30).fit(X)
+    codes = autoencoder.transform(X)
+    np.testing.assert_allclose(autoencoder.density_.mean_, codes.mean(axis=0))
+    np.testing.assert_allclose(
+        autoencoder.density_.covariance_, np.cov(codes.T, ddof=0)
+    )
+    means = autoencoder.sample(3000, random_state=0, noise=False)
+    np.testing.assert_allclose(means.mean(axis=0), X.mean(axis=0), atol=2)
+    drawn = autoencoder.sample(3000, random_state=0)
+    variance = autoencoder.noise_variance_
+    assert (drawn - means).var() == pytest.approx(variance, rel=0.05)
+    np.testing.assert_array_equal(autoencoder.sample(3000, 0), drawn)
+    assert (autoencoder.sample(3000, random_state=1) != drawn).any()
+    assert autoencoder.sample().shape == (1, 64)
+    before = states()
+    autoencoder.sample(5, random_state=0)
+    assert states() == before
+
+
+@pytest.mark.parametrize("density", [GaussianMixture(3), KernelDensity()], ids=str)
+def test_own_density(density):
+    autoencoder = make(density=density).fit(X)
+    assert autoencoder.density_ is not density
+    assert not hasattr(density, "n_features_in_")
+    drawn = autoencoder.sample(50, random_state=0)
+    np.testing.assert_array_equal(autoencoder.sample(50, random_state=0), drawn)
+    assert (autoencoder.sample(50, random_state=1) != drawn).any()
+    again = make(density=density).fit(X)
+    np.testing.assert_array_equal(again.sample(50, random_state=0), drawn)
+    copied = pickle.loads(pickle.dumps(autoencoder))
+    np.testing.assert_array_equal(copied.sample(50, random_state=0), drawn)
+    with pytest.raises(ValueError, match="'density' parameter of AutoEncoderTran"):
+        make(density=PCA()).fit(X)
+
+
+def test_density_follows_the_codes_of_the_last_call():
+    autoencoder = make().partial_fit(X[:200]).partial_fit(X[200:])
+    codes = autoencoder.transform(X[200:])
+    np.testing.assert_allclose(autoencoder.density_.mean_, codes.mean(axis=0))
+    one = make().partial_fit(X).set_params(n_components=7).partial_fit(X[:1])
+    np.testing.assert_allclose(
+        one.sample(1, random_state=0, noise=False), one.reconstruct(X[:1])
+    )
+
+
+def test_interpolation_walks_between_reconstructions():
+    autoencoder = make().fit(X)
+    walk = autoencoder.interpolate(X[0], X[1], 5)
+    ends = autoencoder.reconstruct(X[:2])
+    np.testing.assert_allclose(walk[[0, -1]], ends, atol=1e-12)
+    middle = autoencoder.transform(X[:2]).mean(axis=0, keepdims=True)
+    np.testing.assert_allclose(walk[2:3], autoencoder.inverse_transform(middle))
+    stack = X.reshape(-1, 8, 8)
+    of_images = make().fit(stack)
+    expected = of_images.interpolate(stack[0], stack[1], 5)
+    assert expected.shape == (5, 8, 8)
+    for x1, x2 in ((stack[:1], stack[1:2]), (X[0], X[1])):
+        np.testing.assert_array_equal(of_images.interpolate(x1, x2, 5), expected)
+    frame = pd.DataFrame(X).add_prefix("pixel")
+    framed = make().set_output(transform="pandas").fit(frame)
+    np.testing.assert_array_equal(framed.interpolate(frame[:1], frame[1:2], 5), walk)
+    with pytest.raises(ValueError, match=r"x2 must be one sample; .*\(2, 64\)"):
+        autoencoder.interpolate(X[0], X[:2])
+    with pytest.raises(ValueError, match="n == 1, must be >= 2"):
+        autoencoder.interpolate(X[0], X[1], 1)
+
+
+def test_impute():
+    stack = (X * 15).astype(np.float32).reshape(-1, 8, 8) / 255
+    autoencoder = make(max_epochs=60, lr=1e-2).fit(stack)
+    missing = np.random.default_rng(0).random(stack.shape) < 0.2
+    holes = np.where(missing, np.nan, stack).astype(np.float32)
+    filled = autoencoder.impute(holes)
+    assert filled.shape == stack.shape
+    assert filled.dtype == np.float32
+    np.testing.assert_array_equal(filled[~missing], stack[~missing])
+    by_mean = np.broadcast_to(stack.mean(axis=0), stack.shape)
+    errors = [((f - stack)[missing] ** 2).mean() for f in (filled, by_mean)]
+    assert errors[0] < 0.75 * errors[1]
+    np.testing.assert_array_equal(autoencoder.impute(stack), stack)
+    as_bytes = make().fit((X * 15).astype(np.uint8).reshape(-1, 8, 8))
+    half = as_bytes.impute(np.full((1, 8, 8), np.nan))
+    assert 0 < half.mean() < 1
+    with pytest.raises(ValueError, match="max_iter == 0"):
+        autoencoder.impute(holes, max_iter=0)
+    with pytest.raises(ValueError, match="infinity"):
+        autoencoder.impute(np.full((1, 64), np.inf))
 
 
 def test_early_stopping_stops_and_goes_back():

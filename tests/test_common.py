@@ -15,7 +15,11 @@ from skae import (
     PseudoLabelClassifier,
     Reconstructor,
     SpectralKMeans,
+    VariationalAutoEncoder,
 )
+
+# Many checks fit noise, or train for a few steps: nothing to encode, and it says so.
+pytestmark = pytest.mark.filterwarnings("ignore:The posterior has collapsed")
 
 ESTIMATORS = [
     AutoEncoderTransformer(),
@@ -24,6 +28,7 @@ ESTIMATORS = [
     DenoisingAutoEncoder(),
     PseudoLabelClassifier(),
     SpectralKMeans(),
+    VariationalAutoEncoder(),
     # The one that needs to be told what it wraps.
     Reconstructor(DenoisingAutoEncoder(max_epochs=5, random_state=0)),
 ]

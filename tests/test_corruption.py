@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skae import AutoEncoderTransformer
 from skae.corruption import (
+    Binarize,
     Chain,
     Corruption,
     GaussianNoise,
@@ -35,6 +36,7 @@ OF_ROWS = [
     SaltAndPepper(0.3),
     Masking(0.3, fill_value=0.5),
     SwapNoise(0.1),
+    Binarize(),
     Chain([("noise", GaussianNoise()), ("mask", Masking())]),
 ]
 OF_IMAGES = [
@@ -399,6 +401,16 @@ def erased_by(corruption, n_samples, *shape):
     erased = out == 1
     assert torch.equal(out[~erased], x[~erased])
     return erased
+
+
+def test_binarize_draws_ones_by_the_intensity():
+    gray = torch.linspace(0, 1, 11).expand(20_000, 11)
+    bits = Binarize()(gray, seeded())
+    assert torch.equal(bits.unique(), torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(bits.mean(dim=0), gray[0], atol=0.015, rtol=0)
+    # What is black or white stays as it is.
+    assert not bits[:, 0].any()
+    assert bits[:, -1].all()
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (8, 8), (5, 40), (33, 7), (1, 30), (1, 1)])

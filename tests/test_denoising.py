@@ -295,3 +295,19 @@ def test_mnist_is_repaired(mnist, corruption, share):
             neighbors.score(x, y_test[:2000]) for x in (clean, corrupted, cleaned)
         )
         assert mended - torn > (best - torn) / 2
+
+
+def test_holes_are_filled_as_was_learned():
+    X = load_digits().data[:600] / 16
+    missing = np.random.default_rng(0).random(X.shape) < 0.3
+    holes = np.where(missing, np.nan, X)
+    options = {"max_epochs": 60, "lr": 3e-3, "random_state": 0}
+    masked = DenoisingAutoEncoder(corruption=Masking(0.3, 0.5), **options).fit(X)
+    filled = masked.impute(holes)
+    np.testing.assert_array_equal(filled[~missing], X[~missing])
+    by_hand = masked.reconstruct(np.where(missing, 0.5, X))
+    np.testing.assert_allclose(filled[missing], by_hand[missing])
+    noisy = DenoisingAutoEncoder(corruption=GaussianNoise(std=0.2), **options).fit(X)
+    by_mean = ((X.mean(axis=0) - X)[missing] ** 2).mean()
+    for found in (filled, noisy.impute(holes)):
+        assert ((found - X)[missing] ** 2).mean() < by_mean / 2

@@ -42,6 +42,33 @@ class KeepBestWeights(Callback):
         self.best_state_ = None
 
 
+class VariationalTerms(Callback):
+    """Set the weight of the divergence for an epoch, and record both terms after it.
+
+    Parameters
+    ----------
+    warm_up : int
+        Epochs over which the weight rises from zero to the objective's ``beta``.
+    first_epoch : int
+        Epochs that the model was trained for before.
+    """
+
+    def __init__(self, warm_up, first_epoch):
+        self.warm_up = warm_up
+        self.first_epoch = first_epoch
+
+    def on_epoch_begin(self, net, **kwargs):
+        epoch = self.first_epoch + len(net.history) - 1
+        share = min(1.0, epoch / self.warm_up) if self.warm_up else 1.0
+        net.criterion_.weight = share * net.criterion_.beta
+        net.criterion_.forget_terms()
+
+    def on_epoch_end(self, net, **kwargs):
+        misfit, divergence = net.criterion_.mean_terms()
+        net.history.record("reconstruction_loss", misfit)
+        net.history.record("kl_divergence", divergence)
+
+
 class ProgressBar(Callback):
     """One bar over the epochs, with the losses beside it."""
 

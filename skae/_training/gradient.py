@@ -62,6 +62,7 @@ def make_gradient(module, objective, compute_dtype, compile_step):
         and type(module) is DenseAutoencoder
         and type(objective) is ReconstructionObjective
         and not objective.contractive_penalty
+        and objective.weighed is None
         and _has_own_derivative(type(objective.likelihood))
     )
     if written_out:

@@ -4,6 +4,62 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+# What a batch weighs in the running mean of the errors that noise is learned from.
+BATCH_WEIGHT = 0.1
+# Smallest mean error, as a share of that of the units: a perfect fit must not make the
+# density infinite.
+SMALLEST_ERROR = 1e-12
+
+
+class NegativeLogLikelihood(nn.Module):
+    """-log p(x|h) a feature in nats, at a noise that is learned along the way.
+
+    The most likely noise of some outputs is known in closed form. So it needs no
+    gradient: it is taken from a running mean of the errors in the batches before.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        p(x|h).
+    """
+
+    def __init__(self, likelihood):
+        super().__init__()
+        self.likelihood = likelihood
+        self.error = None
+
+    def forward(self, output, target, learn):
+        """Evaluate it on a batch.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        target : torch.Tensor of shape (n_samples, n_features)
+            What is to come out.
+        learn : bool
+            Whether the noise learns from this batch.
+
+        Returns
+        -------
+        torch.Tensor
+            A differentiable scalar.
+        """
+        noise = None
+        if self.likelihood.has_noise:
+            if learn:
+                self._learn(output.detach(), target)
+            noise = self.likelihood.noise(self.error)
+        log_prob = self.likelihood.log_prob(target, output, noise)
+        return -log_prob.mean() / target.shape[1]
+
+    def _learn(self, output, target):
+        error = self.likelihood.error(output, target).mean(dim=0)
+        error = error.clamp(min=SMALLEST_ERROR)
+        if self.error is not None:
+            error = self.error.lerp(error, BATCH_WEIGHT)
+        self.error = error
+
 
 class ReconstructionObjective(nn.Module):
     """-log p(x|h) a feature and, in training, what regularizes the code.
@@ -29,6 +85,9 @@ class ReconstructionObjective(nn.Module):
         self.l1_penalty = l1_penalty
         self.contractive_penalty = contractive_penalty
         self.generator = generator
+        self.weighed = None
+        if likelihood.loss_needs_noise:
+            self.weighed = NegativeLogLikelihood(likelihood)
 
     def forward(self, module, x, target):
         """Evaluate the objective on a batch.
@@ -51,7 +110,11 @@ class ReconstructionObjective(nn.Module):
         if contracted:
             x = x.detach().requires_grad_()
         code = module.encode(x)
-        loss = self.likelihood.loss(module.decode(code).float(), target)
+        output = module.decode(code).float()
+        if self.weighed is None:
+            loss = self.likelihood.loss(output, target)
+        else:
+            loss = self.weighed(output, target, learn=module.training)
         if self.l1_penalty and module.training:
             loss = loss + self.l1_penalty * code.float().abs().sum() / len(code)
         if contracted:
@@ -69,6 +132,106 @@ class ReconstructionObjective(nn.Module):
         signs = signs.to(code.dtype) * 2 - 1
         (grad,) = torch.autograd.grad(code, x, signs, create_graph=True)
         return grad.float().square().sum() / len(x)
+
+
+class VariationalObjective(nn.Module):
+    """Negative evidence lower bound (ELBO) a feature, in nats.
+
+    -E[log p(x|h)] + weight * KL(p_enc(h|x) || N(0, 1)) with one draw h = mean + std * ε
+    a sample (Kingma and Welling 2014), both divided by the number of features. In
+    evaluation the weight is ``beta``.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        p(x|h).
+    beta : float
+        Weight of the divergence at last.
+    generator : torch.Generator, default=None
+        Draws ε.
+
+    Attributes
+    ----------
+    weight : float
+        Weight of the divergence in training, which may rise to ``beta``.
+    """
+
+    def __init__(self, likelihood, beta, generator=None):
+        super().__init__()
+        self.misfit = NegativeLogLikelihood(likelihood)
+        self.beta = self.weight = beta
+        self.generator = generator
+        self.forget_terms()
+
+    def forward(self, module, x, target):
+        """Evaluate the objective on a batch.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            With ``encode_distribution`` and ``decode``.
+        x : torch.Tensor of shape (n_samples, n_features)
+            What is encoded.
+        target : torch.Tensor of shape (n_samples, n_features)
+            What is to come out.
+
+        Returns
+        -------
+        torch.Tensor
+            A differentiable scalar.
+        """
+        mean, std = (part.float() for part in module.encode_distribution(x))
+        code = mean + std * self._draw(mean)
+        output = module.decode(code).float()
+        misfit = self.misfit(output, target, learn=module.training)
+        divergence = kl_divergence(mean, std).sum() / target.numel()
+        if not module.training:
+            return misfit + self.beta * divergence
+        self._note_terms(misfit.detach(), divergence.detach(), len(x))
+        return misfit + self.weight * divergence
+
+    # Neither a generator nor sums that outlive the call are anything to compile.
+
+    @torch.compiler.disable
+    def _draw(self, mean):
+        return torch.randn(mean.shape, generator=self.generator, device=mean.device)
+
+    @torch.compiler.disable
+    def _note_terms(self, misfit, divergence, n_samples):
+        self._n_samples += n_samples
+        self._sums = self._sums + n_samples * torch.stack([misfit, divergence])
+
+    def forget_terms(self):
+        """Begin to average the two terms anew."""
+        self._n_samples, self._sums = 0, 0.0
+
+    def mean_terms(self):
+        """Give both terms, averaged over the samples since :meth:`forget_terms`.
+
+        Returns
+        -------
+        list of float
+            -E[log p(x|h)] and the divergence without its weight, a feature.
+        """
+        return (self._sums / self._n_samples).tolist()
+
+
+def kl_divergence(mean, std):
+    """Kullback-Leibler divergence of normal distributions from N(0, 1).
+
+    Parameters
+    ----------
+    mean : torch.Tensor
+        Their means.
+    std : torch.Tensor of the shape of mean
+        Their standard deviations.
+
+    Returns
+    -------
+    torch.Tensor of the shape of mean
+        In nats.
+    """
+    return 0.5 * (mean.square() + std.square() - 1.0) - std.log()
 
 
 class PredictionObjective(nn.Module):

@@ -9,6 +9,7 @@ browser instead, which ``save`` writes.
 
 from skae.inspection._cluster import ClusterDisplay
 from skae.inspection._colorization import ColorizationDisplay
+from skae.inspection._interpolation import InterpolationDisplay
 from skae.inspection._explorer import LatentExplorer
 from skae.inspection._latent_space import LatentSpaceDisplay
 from skae.inspection._loss_curve import LossCurveDisplay
@@ -18,6 +19,7 @@ from skae.inspection._reconstruction import ReconstructionDisplay
 __all__ = [
     "ClusterDisplay",
     "ColorizationDisplay",
+    "InterpolationDisplay",
     "LatentExplorer",
     "LatentSpaceDisplay",
     "LossCurveDisplay",

@@ -5,6 +5,7 @@ from skae.modules._classifier import ConvClassifier, DenseClassifier
 from skae.modules._colorizer import ConvColorizer
 from skae.modules._conv import ConvAutoencoder, ConvDecoder, ConvEncoder
 from skae.modules._dense import DenseAutoencoder
+from skae.modules._variational import VariationalAutoencoder
 
 __all__ = [
     "Autoencoder",
@@ -15,4 +16,5 @@ __all__ = [
     "ConvEncoder",
     "DenseAutoencoder",
     "DenseClassifier",
+    "VariationalAutoencoder",
 ]

@@ -138,6 +138,9 @@ class _Rescaled(nn.Module):
     def encode(self, x):
         return self.module.encode((x - self.offset) / self.scale)
 
+    def encode_distribution(self, x):
+        return self.module.encode_distribution((x - self.offset) / self.scale)
+
     def decode(self, h):
         return self.module.decode(h) * self.out_scale + self.out_offset
 

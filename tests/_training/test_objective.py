@@ -2,11 +2,17 @@
 
 import pytest
 import torch
+from torch import distributions, nn
 from torch.func import jacrev, vmap
 
-from skae._training.objective import ReconstructionObjective
+from skae._training.objective import (
+    NegativeLogLikelihood,
+    ReconstructionObjective,
+    VariationalObjective,
+    kl_divergence,
+)
 from skae.likelihood import Bernoulli, Gaussian, Laplace
-from skae.modules import DenseAutoencoder
+from skae.modules import DenseAutoencoder, VariationalAutoencoder
 
 
 @pytest.fixture
@@ -77,3 +83,60 @@ def test_target_may_differ_from_input(module, x):
     target = x.flip(0)
     found = ReconstructionObjective(Gaussian())(module, x, target)
     torch.testing.assert_close(found, (module(x) - target).square().mean())
+
+
+def test_kl_divergence_agrees_with_torch():
+    mean, std = torch.tensor([[-1.0, 0.0, 2.0], [0.0, 1.0, 0.5]]), torch.tensor(0.7)
+    expected = distributions.kl_divergence(
+        distributions.Normal(mean, std), distributions.Normal(0.0, 1.0)
+    )
+    torch.testing.assert_close(kl_divergence(mean, std), expected)
+    assert kl_divergence(torch.zeros(1), torch.ones(1)) == 0
+
+
+@pytest.mark.parametrize("likelihood", [Gaussian(), Laplace()], ids=str)
+def test_noise_is_learned_along_the_way(x, likelihood):
+    misfit, output = NegativeLogLikelihood(likelihood), torch.zeros_like(x)
+    first = misfit(output, x, learn=True)
+    noise = likelihood.noise(likelihood.error(output, x).mean(dim=0))
+    expected = -likelihood.log_prob(x, output, noise).mean() / 5
+    torch.testing.assert_close(first, expected)
+    # Without learning the noise stays; with it, it nears that of the newer batches.
+    far = misfit(output, 3 * x, learn=False)
+    torch.testing.assert_close(
+        far, -likelihood.log_prob(3 * x, output, noise).mean() / 5
+    )
+    for _ in range(100):
+        found = misfit(output, 3 * x, learn=True)
+    noise = likelihood.noise(likelihood.error(output, 3 * x).mean(dim=0))
+    expected = -likelihood.log_prob(3 * x, output, noise).mean() / 5
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+    perfect = NegativeLogLikelihood(likelihood)(x, x, learn=True)
+    assert perfect.isfinite()
+
+
+def test_variational_objective_is_the_negative_elbo(x):
+    torch_state = torch.get_rng_state()
+    torch.manual_seed(0)
+    module = VariationalAutoencoder(nn.Linear(5, 6), nn.Linear(3, 5))
+    torch.set_rng_state(torch_state)
+    objective = VariationalObjective(
+        Bernoulli(), beta=2.0, generator=torch.Generator().manual_seed(3)
+    )
+    objective.weight = 0.5
+    found = objective(module.train(), x, x)
+    mean, std = module.encode_distribution(x)
+    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(3))
+    misfit = Bernoulli().loss(module.decode(mean + std * noise), x)
+    divergence = kl_divergence(mean, std).sum(dim=1).mean() / 5
+    torch.testing.assert_close(found, misfit + 0.5 * divergence)
+    terms = objective.mean_terms()
+    assert terms == pytest.approx([misfit.item(), divergence.item()])
+    # Held-out samples: the last weight, and nothing is noted.
+    objective.generator.manual_seed(3)
+    held_out = objective(module.eval(), x, x)
+    torch.testing.assert_close(held_out, misfit + 2.0 * divergence)
+    assert objective.mean_terms() == terms
+    objective.forget_terms()
+    objective(module.train(), x[:2], x[:2])
+    assert objective.mean_terms() != terms

@@ -1,0 +1,67 @@
+"""The density that codes are drawn from by default."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+
+class NormalDensity(BaseEstimator):
+    """Normal distribution with the mean and the covariance of the samples.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+        Their mean.
+    covariance_ : ndarray of shape (n_features, n_features)
+        Their covariance.
+    """
+
+    def fit(self, X, y=None):
+        """Learn mean and covariance.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            The samples; one is enough, and has no covariance.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : NormalDensity
+            The density.
+        """
+        self.mean_ = X.mean(axis=0, dtype=np.float64)
+        centred = X - self.mean_
+        self.covariance_ = centred.T @ centred / len(X)
+        return self
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw samples.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Seed of what is drawn.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The samples.
+        """
+        # By eigenvectors: a component that never varies leaves no Cholesky factor.
+        variances, directions = np.linalg.eigh(self.covariance_)
+        draws = check_random_state(random_state).randn(n_samples, len(self.mean_))
+        scaled = draws * np.sqrt(variances.clip(0))
+        return self.mean_ + scaled @ directions.T
+
+    def __setstate__(self, state):
+        # Copied, so that what comes out of a memory map is what went into it.
+        super().__setstate__(
+            {
+                name: np.array(value) if isinstance(value, np.memmap) else value
+                for name, value in state.items()
+            }
+        )
