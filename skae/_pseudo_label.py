@@ -31,8 +31,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
 
     - a sample whose class it predicts with more than ``confidence`` gets that label
       [1]_;
-    - a sample whose label it thinks less likely than not is left out of the next
-      epoch [2]_.
+    - a sample for which it thinks another class more likely than not is left out of the
+      next epoch [2]_.
 
     A network of convolutions is made for images, a dense one for a table.
 
@@ -362,7 +362,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
             float16 or uint8, else in float64.
         """
         check_is_fitted(self)
-        return self._probabilities(self._validate_samples(X, reset=False, lazy=True))
+        samples = self._validate_samples(X, reset=False, ensure_all_finite=False)
+        return self._probabilities(samples)
 
     def predict(self, X):
         """Predict the class of each sample.

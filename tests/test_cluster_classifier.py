@@ -7,7 +7,13 @@ from itertools import permutations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin, clone
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClusterMixin,
+    TransformerMixin,
+    clone,
+)
 from sklearn.cluster import (
     DBSCAN,
     AffinityPropagation,
@@ -20,14 +26,18 @@ from sklearn.cluster import (
 )
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
@@ -909,6 +919,7 @@ def test_grid_search_over_the_encoder(digits):
         ClusterClassifier(),
         ClusterClassifier(n_clusters=5, assignment="majority"),
         ClusterClassifier(PCA()),
+        ClusterClassifier(refiner=KNeighborsClassifier(1)),
     ],
     ids=repr,
 )
@@ -927,3 +938,126 @@ def test_scikit_learn_checks(classifier):
 )
 def test_checks_that_check_estimator_leaves_out(check):
     check("ClusterClassifier", ClusterClassifier())
+
+
+# -- Refiner ----------------------------------------------------------------------
+
+
+class Rule(ClassifierMixin, BaseEstimator):
+    """A refiner that follows a rule of its own; it remembers what it was given."""
+
+    def __init__(self, rule):
+        self.rule = rule
+
+    def fit(self, X, y):
+        self.X_, self.y_ = X, np.array(y)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return self.rule(X, self)
+
+
+def test_the_refiner_learns_the_clusters_from_the_samples_themselves():
+    X, y = load_digits(return_X_y=True)
+    images = X.reshape(-1, 8, 8)
+    refiner = Rule(lambda X, self: self.y_[: len(X)])
+    classifier = ClusterClassifier(Flatten(), refiner=refiner, random_state=0)
+    classifier.fit(images, y)
+    plain = ClusterClassifier(Flatten(), random_state=0).fit(images, y)
+    assert classifier.refiner_.X_.shape == (len(X), 8, 8)
+    assert classifier.refiner_ is not refiner
+    np.testing.assert_array_equal(classifier.refiner_.y_, plain.labels_)
+    np.testing.assert_array_equal(classifier.labels_, plain.labels_)
+    assert plain.refiner_ is None
+
+
+@pytest.mark.parametrize(
+    "refiner", [LogisticRegression(max_iter=1000), LinearSVC(), KNeighborsClassifier()]
+)
+def test_the_refiner_has_the_last_word(digits, refiner):
+    X, X_test, y, y_test = digits
+    classifier = ClusterClassifier(
+        PCA(16, random_state=0), refiner=make_pipeline(StandardScaler(), refiner)
+    )
+    classifier.set_params(random_state=0).fit(X, y)
+    for samples, clusters in ((X, classifier.labels_), (X_test, None)):
+        refined = classifier.refiner_.predict(samples)
+        if clusters is not None:
+            np.testing.assert_array_equal(clusters, refined)
+        predicted = classifier.predict(samples)
+        np.testing.assert_array_equal(predicted, classifier.cluster_to_class_[refined])
+    probabilities = classifier.predict_proba(X_test)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_array_equal(
+        classifier.classes_[probabilities.argmax(axis=1)], classifier.predict(X_test)
+    )
+    assert classifier.score(X_test, y_test) > 0.7
+
+
+def test_probabilities_are_the_refiners(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(refiner=LogisticRegression(), random_state=0)
+    classifier.fit(X, y)
+    of_clusters = classifier.refiner_.predict_proba(X)
+    order = np.argsort(classifier.cluster_to_class_)
+    np.testing.assert_allclose(
+        classifier.predict_proba(X), of_clusters[:, order], atol=1e-5
+    )
+
+
+def test_a_cluster_that_the_refiner_empties_stays_where_it_was(blobs):
+    X, y = blobs
+    plain = ClusterClassifier(random_state=0).fit(X, y)
+    lost = plain.labels_[y == 2][0]
+    kept = plain.labels_[y == 0][0]
+
+    def merge(X, self):
+        clusters = plain.clusterer_.predict(X)
+        return np.where(clusters == lost, kept, clusters)
+
+    classifier = ClusterClassifier(refiner=Rule(merge), random_state=0).fit(X, y)
+    assert set(classifier.labels_) == {0, 1, 2} - {lost}
+    assert len(classifier.exemplar_indices_) == 3
+    assert classifier.exemplar_indices_[lost] == plain.exemplar_indices_[lost]
+    assert classifier.score(X, y) == pytest.approx(2 / 3)
+    # Naming goes on with all three clusters.
+    assert len(classifier.map_labels(X, y).cluster_to_class_) == 3
+
+
+def test_exemplars_are_of_the_refined_clusters(blobs):
+    X, y = blobs
+
+    def swap(X, self):  # two of three clusters trade their members
+        return np.array([1, 0, 2])[plain.clusterer_.predict(X)]
+
+    plain = ClusterClassifier(random_state=0).fit(X, y)
+    classifier = ClusterClassifier(refiner=Rule(swap), random_state=0).fit(X, y)
+    np.testing.assert_array_equal(
+        classifier.exemplar_indices_, plain.exemplar_indices_[[1, 0, 2]]
+    )
+    np.testing.assert_array_equal(
+        classifier.labels_[classifier.exemplar_indices_], [0, 1, 2]
+    )
+
+
+def test_x_is_checked_where_only_a_refiner_sees_it(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(refiner=KNeighborsClassifier(), random_state=0).fit(
+        X, y
+    )
+    with pytest.raises(ValueError, match="X has 2 features, but ClusterClassifier is"):
+        classifier.predict(X[:, :2])
+    with pytest.raises(ValueError, match="'refiner' parameter of ClusterClassifier"):
+        ClusterClassifier(refiner=PCA()).fit(X, y)
+
+
+def test_the_refiner_is_seeded(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(
+        refiner=make_pipeline(StandardScaler(), RandomForestClassifier(5)),
+        random_state=0,
+    ).fit(X, y)
+    seed = classifier.refiner_[-1].random_state
+    assert isinstance(seed, int)
+    assert seed not in (None, classifier.clusterer_.random_state)

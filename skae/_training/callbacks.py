@@ -89,8 +89,8 @@ class RefineLabels(Callback):
 
     A network learns what most labels of a kind agree on long before it learns the
     exceptions. So after an epoch a sample whose class is predicted with confidence is
-    given that class; and one whose label is thought less likely than not is left out
-    of the next epoch.
+    given that class; and one for which a class other than its label is more likely than
+    not is left out of the next epoch.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ class RefineLabels(Callback):
         net.module_.eval()
         probabilities = self.predict()
         best = probabilities.argmax(axis=1, keepdims=True)
-        sure = np.take_along_axis(probabilities, best, axis=1) > self.confidence
-        self.labels_ = np.where(sure, best, self.labels_)
-        doubted = np.take_along_axis(probabilities, self.labels_, axis=1) < 0.5
+        probability = np.take_along_axis(probabilities, best, axis=1)
+        self.labels_ = np.where(probability > self.confidence, best, self.labels_)
+        doubted = (probability > 0.5) & (best != self.labels_)
         _, targets = dataset_train.rows
         targets.overwrite(np.where(doubted, -1, self.labels_))

@@ -9,8 +9,8 @@ browser instead, which ``save`` writes.
 
 from skae.inspection._cluster import ClusterDisplay
 from skae.inspection._colorization import ColorizationDisplay
-from skae.inspection._interpolation import InterpolationDisplay
 from skae.inspection._explorer import LatentExplorer
+from skae.inspection._interpolation import InterpolationDisplay
 from skae.inspection._latent_space import LatentSpaceDisplay
 from skae.inspection._loss_curve import LossCurveDisplay
 from skae.inspection._manifold import ManifoldDisplay

@@ -1,0 +1,246 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+
+from skae import PseudoLabelClassifier
+from skae._training import RefineLabels
+from skae._training.objective import ClassificationObjective
+from skae.corruption import RandomAffine
+
+DIGITS = load_digits()
+IMAGES, Y = (DIGITS.images / 16).astype(np.float32), DIGITS.target
+
+
+def spoil(y, share, seed=0):
+    """Give a share of the labels another value."""
+    rng = np.random.default_rng(seed)
+    moved = (y + rng.integers(1, 10, size=len(y))) % 10
+    return np.where(rng.random(len(y)) < share, moved, y)
+
+
+def make(**parameters):
+    return PseudoLabelClassifier(
+        **{"max_epochs": 5, "hidden_layer_sizes": (16,), "random_state": 0} | parameters
+    )
+
+
+# -- What it is for ---------------------------------------------------------------
+
+
+def test_it_finds_out_wrong_labels():
+    noisy = spoil(Y, 0.3)
+    views = RandomAffine(5.0, 0.05, (0.95, 1.05))
+    classifier = PseudoLabelClassifier(augmentation=views, random_state=0)
+    classifier.fit(IMAGES, noisy)
+    assert (noisy == Y).mean() < 0.72
+    assert (classifier.labels_ == Y).mean() > 0.95
+    assert classifier.score(IMAGES, Y) > 0.95
+
+
+def test_labels_are_kept_without_a_confidence():
+    noisy = spoil(Y, 0.3)
+    classifier = make(confidence=None).fit(IMAGES, noisy)
+    np.testing.assert_array_equal(classifier.labels_, noisy)
+    # Certainty itself convinces nobody.
+    classifier = make(confidence=1.0).fit(IMAGES, noisy)
+    np.testing.assert_array_equal(classifier.labels_, noisy)
+
+
+def test_a_table():
+    X, y = make_blobs(300, centers=3, random_state=0)
+    names = np.array(["red", "green", "blue"])[y]
+    classifier = PseudoLabelClassifier(random_state=0).fit(X, names)
+    assert classifier.score(X, names) == pytest.approx(
+        LogisticRegression().fit(X, names).score(X, names), abs=0.02
+    )
+    assert classifier.classes_.tolist() == ["blue", "green", "red"]
+    assert set(classifier.labels_) <= set(names)
+
+
+def test_the_users_labels_are_not_touched():
+    noisy = spoil(Y, 0.3)
+    before = noisy.copy()
+    make(max_epochs=10).fit(IMAGES, noisy)
+    np.testing.assert_array_equal(noisy, before)
+
+
+# -- The rule ---------------------------------------------------------------------
+
+
+class Targets:
+    def __init__(self, labels):
+        self.array = np.array(labels).reshape(-1, 1)
+
+    def overwrite(self, array):
+        self.array = array
+
+
+class Net:
+    module_ = torch.nn.Identity()
+
+
+class Data:
+    def __init__(self, labels):
+        self.rows = None, Targets(labels)
+
+
+def test_sure_predictions_become_labels_and_doubted_labels_rest():
+    #                  agrees      sure of 1    thinks 1    undecided    unsure of 0
+    probabilities = [[0.95, 0.05], [0.05, 0.95], [0.3, 0.7], [0.5, 0.5], [0.6, 0.4]]
+    data = Data([0, 0, 0, 0, 0])
+    callback = RefineLabels(lambda: np.array(probabilities), 0.9, n_warm_up=1)
+    callback.on_train_begin(Net, X=data)
+    callback.on_epoch_end(Net, dataset_train=data)
+    assert data.rows[1].array.ravel().tolist() == [0, 1, -1, 0, 0]
+    assert callback.labels_.ravel().tolist() == [0, 1, 0, 0, 0]
+    # What rested comes back once it is believed again.
+    probabilities[2] = [0.6, 0.4]
+    callback.on_epoch_end(Net, dataset_train=data)
+    assert data.rows[1].array.ravel().tolist() == [0, 1, 0, 0, 0]
+
+
+def test_the_first_epochs_take_the_labels_as_they_came():
+    data = Data([0, 0])
+    callback = RefineLabels(lambda: np.array([[0.0, 1.0]] * 2), 0.9, n_warm_up=3)
+    callback.on_train_begin(Net, X=data)
+    for expected in (0, 0, 1):
+        callback.on_epoch_end(Net, dataset_train=data)
+        assert data.rows[1].array.ravel().tolist() == [expected] * 2
+
+
+# -- The objective ----------------------------------------------------------------
+
+
+class Scores(torch.nn.Module):
+    def encode(self, x):
+        return x
+
+    def decode(self, h):
+        return h
+
+
+def test_the_loss_is_the_cross_entropy_of_those_that_are_not_left_out():
+    scores = torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 0.0], [3.0, 0.0, 0.0]])
+    target = torch.tensor([[2.0], [-1.0], [1.0]])
+    loss = ClassificationObjective()(Scores(), scores, target)
+    log_p = scores.log_softmax(dim=1)
+    torch.testing.assert_close(loss, -(log_p[0, 2] + log_p[2, 1]) / 3)
+    smoothed = ClassificationObjective(label_smoothing=0.3)(Scores(), scores, target)
+    smooth = -(0.7 * log_p[0, 2] + 0.7 * log_p[2, 1] + 0.1 * log_p[[0, 2]].sum()) / 3
+    torch.testing.assert_close(smoothed, smooth)
+
+
+def test_dropout_keeps_the_mean_and_draws_from_its_generator():
+    features = torch.ones(1000, 50)
+    seen = []
+
+    class Watched(Scores):
+        def decode(self, h):
+            seen.append(h)
+            return h
+
+    module, target = Watched(), torch.zeros(1000, 1)
+    before = torch.get_rng_state()
+    for _ in range(2):
+        generator = torch.Generator().manual_seed(0)
+        ClassificationObjective(0.0, 0.3, generator)(module, features, target)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(seen[0], seen[1])
+    assert (seen[0] == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert seen[0].mean().item() == pytest.approx(1.0, abs=0.02)
+    module.eval()
+    ClassificationObjective(0.0, 0.3, generator)(module, features, target)
+    assert torch.equal(seen[2], features)
+
+
+# -- Contracts --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_one_seed_one_result(images):
+    X = IMAGES if images else IMAGES.reshape(len(IMAGES), -1)
+    states = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    first, same, other = (make(random_state=s).fit(X, Y) for s in (0, 0, 1))
+    np.testing.assert_array_equal(first.predict_proba(X), same.predict_proba(X))
+    assert (first.predict_proba(X) != other.predict_proba(X)).any()
+    assert states == (np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+
+
+def test_types_shapes_and_pickles():
+    classifier = make().fit(IMAGES, Y)
+    for dtype in (np.float32, np.float64):
+        X = IMAGES.astype(dtype)
+        probabilities = classifier.predict_proba(X)
+        assert probabilities.dtype == dtype
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(
+            classifier.predict(X), classifier.classes_[probabilities.argmax(axis=1)]
+        )
+    copied = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(
+        copied.predict_proba(IMAGES), classifier.predict_proba(IMAGES)
+    )
+    rows = IMAGES.reshape(-1, 64)
+    by_shape = make(image_shape=(8, 8)).fit(rows, Y)
+    np.testing.assert_array_equal(
+        by_shape.predict_proba(rows), classifier.predict_proba(IMAGES)
+    )
+
+
+def test_bytes_are_images_from_zero_to_one():
+    scaled = np.round(IMAGES * 255).astype(np.uint8)
+    from_bytes = make().fit(scaled, Y).predict_proba(scaled)
+    from_floats = (
+        make().fit(scaled / np.float32(255), Y).predict_proba(scaled / np.float32(255))
+    )
+    np.testing.assert_allclose(from_bytes, from_floats, atol=1e-3)
+
+
+def test_warm_start_goes_on():
+    classifier = make(warm_start=True).fit(IMAGES, Y)
+    loss = classifier.loss_curve_[-1]
+    classifier.fit(IMAGES, Y)
+    assert classifier.n_epochs_ == 10
+    assert classifier.loss_curve_[-1] < loss
+    with pytest.raises(ValueError, match=r"was fitted on .*warm_start=True"):
+        classifier.fit(IMAGES[Y < 5], Y[Y < 5])
+    assert classifier.n_epochs_ == 10
+
+
+def test_early_stopping():
+    classifier = make(early_stopping=True, n_iter_no_change=2, max_epochs=30)
+    classifier.fit(IMAGES, Y)
+    assert len(classifier.validation_loss_curve_) == classifier.n_epochs_
+
+
+def test_max_steps():
+    # 1797 samples are 15 batches.
+    for max_steps, n_epochs in ((1, 1), (15, 1), (16, 2), (1000, 5)):
+        assert make(max_steps=max_steps).fit(IMAGES, Y).n_epochs_ == n_epochs
+
+
+def test_a_grid_search():
+    search = GridSearchCV(make(max_epochs=2), {"confidence": [0.8, None]}, cv=2)
+    assert search.fit(IMAGES, Y).best_score_ > 0.5
+    assert clone(make(lr=0.1)).lr == 0.1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"confidence": 0.3}, r"'confidence' .* \[0.5, 1.0\] or None. Got 0.3"),
+        ({"label_smoothing": 1.0}, r"'label_smoothing' .* \[0.0, 1.0\). Got 1.0"),
+        ({"dropout": -0.1}, r"'dropout' .* \[0.0, 1.0\). Got -0.1"),
+        ({"hidden_layer_sizes": ()}, "must hold one number or more"),
+        ({"max_steps": 0}, r"'max_steps' .* \[1, inf\) or None. Got 0"),
+    ],
+)
+def test_bad_parameters(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        make(**parameters).fit(IMAGES, Y)
