@@ -22,7 +22,7 @@ from skae.metrics import colorfulness
 def main():
     """Fit one colorizer and measure both of its modes."""
     arguments = parser(__doc__.splitlines()[0])
-    arguments.add_argument("--epochs", type=int, default=16)
+    arguments.add_argument("--epochs", type=int, default=24)
     arguments = arguments.parse_args()
     report = Report("Colours of CIFAR-10's test images from gray ones")
     train, test = (

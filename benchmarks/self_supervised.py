@@ -5,9 +5,9 @@
 
 Everything is learned from the training images without their labels, which then name
 the clusters. Accuracy, normalized mutual information and adjusted Rand index are those
-of the test images: MNIST's 10,000, or the held-out third of scikit-learn's digits. MNIST
-is taken from the folder that SKAE_DATA names, or downloaded. ``--growth`` also times the
-fit of four times as many images, MNIST's and three affine copies of each.
+of the test images: MNIST's 10,000, or the held-out third of scikit-learn's digits.
+MNIST is taken from the folder that SKAE_DATA names, or downloaded. ``--growth`` also
+times the fit of four times as many images, MNIST's and three affine copies of each.
 """
 
 import time

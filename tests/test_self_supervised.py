@@ -99,7 +99,8 @@ def test_rows_become_images_by_their_shape(fitted):
 def test_a_table():
     X, y = load_wine(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    classifier = make_pipeline(StandardScaler(), make_small(None))
+    small = make_small(None).set_params(refiner__max_epochs=100)
+    classifier = make_pipeline(StandardScaler(), small)
     assert classifier.fit(X_train, y_train).score(X_test, y_test) > 0.9
 
 
