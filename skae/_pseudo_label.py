@@ -117,7 +117,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         The trained module, which turns ``(x - offset_) / scale_`` into a score for each
         class.
     offset_ : ndarray of shape (n_features,)
-        Mean of the samples.
+        Mean of the samples; zero for images.
     scale_ : float
         Standard deviation over all features together.
     net_ : TrainingNet
@@ -265,6 +265,10 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
 
     def _learn_units(self, inputs, targets):
         self.offset_, self.scale_ = find_units(inputs)
+        if self.image_shape_ is not None:
+            # A feature must look the same wherever it is, and black like the border
+            # that convolutions put around an image.
+            self.offset_ = np.zeros_like(self.offset_)
 
     def _output_units(self):
         return np.zeros(1), 1.0

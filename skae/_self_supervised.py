@@ -110,9 +110,8 @@ def make_self_supervised_classifier(
                 hidden_layer_sizes=(500, 500, 2000),
                 image_shape=image_shape,
                 augmentation=views,
-                lr=2e-3,
-                max_epochs=60,
-                max_steps=12_000,
+                max_epochs=100,
+                max_steps=14_000,
             ),
         )
         for number in range(n_encoders)
