@@ -80,7 +80,7 @@ REPAIR = {
         **CONV,
     ),
     "salt": DenoisingAutoEncoder(
-        256, SaltAndPepper(0.3), hidden_layer_sizes=(32, 64), max_epochs=10, **CONV
+        256, SaltAndPepper(0.3), hidden_layer_sizes=(32, 64), max_epochs=20, **CONV
     ),
 }
 ALL = ["pca", *RECONSTRUCTION, *DENOISING, *REPAIR]
