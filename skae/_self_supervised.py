@@ -87,16 +87,17 @@ def make_self_supervised_classifier(
     >>> classifier.clusterer
     SpectralKMeans(criterion='mutual_information')
 
-    Without a single label it finds out which digits to look at. Their ten labels then
-    name the clusters:
+    Without a single label it finds out which flowers to look at. The labels of three
+    then name the clusters:
 
-    >>> from sklearn.datasets import load_digits
-    >>> digits = load_digits()
-    >>> X, y = digits.images / 16, digits.target
-    >>> classifier.fit(X)  # doctest: +SKIP
-    >>> classifier.map_labels(
-    ...     X[classifier.exemplar_indices_], y[classifier.exemplar_indices_]
-    ... )  # doctest: +SKIP
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X = scale(X)
+    >>> classifier = make_self_supervised_classifier(3, random_state=0).fit(X)
+    >>> asked = classifier.exemplar_indices_
+    >>> classifier.map_labels(X[asked], y[asked]).score(X, y) > 0.8
+    True
     """
     views = ImagesOrRows(
         images=RandomAffine(rotation=10, shift=0.1, scale=(0.9, 1.1), shear=10),
@@ -120,7 +121,7 @@ def make_self_supervised_classifier(
         FeatureUnion(encoders, n_jobs=n_jobs),
         SpectralKMeans(criterion="mutual_information", n_jobs=n_jobs),
         refiner=PseudoLabelClassifier(
-            image_shape=image_shape, augmentation=views, max_epochs=200, max_steps=9000
+            image_shape=image_shape, augmentation=views, max_epochs=100, max_steps=5000
         ),
         n_clusters=n_clusters,
         random_state=random_state,
