@@ -121,7 +121,11 @@ def make_self_supervised_classifier(
         FeatureUnion(encoders, n_jobs=n_jobs),
         SpectralKMeans(criterion="mutual_information", n_jobs=n_jobs),
         refiner=PseudoLabelClassifier(
-            image_shape=image_shape, augmentation=views, max_epochs=100, max_steps=5000
+            image_shape=image_shape,
+            augmentation=views,
+            lr=6e-3,
+            max_epochs=100,
+            max_steps=5000,
         ),
         n_clusters=n_clusters,
         random_state=random_state,
