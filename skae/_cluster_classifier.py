@@ -183,7 +183,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         What draws the boundaries between the clusters anew: any classifier of
         scikit-learn, or a :class:`~skae.PseudoLabelClassifier`. It is cloned and
         learns the cluster numbers from `X` as it came, images too. From then on a
-        sample's cluster is what it predicts. None keeps the clusters as they are.
+        sample's cluster is the one that it thinks most probable, or the one that it
+        predicts where it gives no probabilities. None keeps the clusters as they are.
 
     n_clusters : int, default=None
         Number of clusters. It is handed to the clusterer, and wins over the
@@ -239,7 +240,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     exemplar_indices_ : ndarray of shape (n_clusters,)
         Index into the training `X` of the sample most typical of each cluster: the
         samples to label first. It is the member nearest to the heart of its cluster,
-        which is the mean of the half of the members that are nearest to their mean.
+        which is the mean of the half of the members that are nearest to their mean. A
+        cluster that the refiner has left without members keeps the sample that it had.
 
     n_features_in_ : int
         Number of features seen during `fit`, where the encoder counts them.
@@ -336,7 +338,17 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If `X` or `y` is not valid, if no sample is labelled, if neither `y` nor a
             parameter tells the number of clusters, or if all samples are noise.
+            Whatever stops a fit, the classifier is then what it was before.
         """
+        before = dict(vars(self))
+        try:
+            return self._fit(X, y)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit(self, X, y):
         if self.encoder is None:
             X = validate_data(self, X, dtype=[np.float64, np.float32])
         if y is not None:
@@ -489,13 +501,15 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
         The probabilities are None where the refiner has none.
         """
-        if self.encoder_ is None:
-            X = self._encode(X)
         if not hasattr(self.refiner_, "predict_proba"):
             return self.refiner_.predict(X), None
         # As a copy, and not twice: the most probable cluster is the one predicted.
         probabilities = np.array(self.refiner_.predict_proba(X), dtype=np.float64)
         return probabilities.argmax(axis=1), probabilities
+
+    def _check(self, X):
+        """Check X where there is no encoder that does it."""
+        return self._encode(X) if self.encoder_ is None else X
 
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
@@ -553,7 +567,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     def _find_clusters(self, X):
         """Return the cluster of each sample."""
         if self.refiner_ is not None:
-            return self._refined(X)[0]
+            return self._refined(self._check(X))[0]
         return self._assign(self._encode(X))
 
     def _nearness(self, codes):
@@ -570,7 +584,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         """Return p(cluster | sample) up to a factor for each sample."""
         memberships = None
         if self.refiner_ is not None:
-            clusters, memberships = self._refined(X)
+            clusters, memberships = self._refined(self._check(X))
         if memberships is None:
             codes = self._encode(X)
             memberships = self._nearness(codes)

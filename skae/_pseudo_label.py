@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base import BaseTorchEstimator, Samples, check_sizes, find_units
-from skae._training import ClassificationObjective, RefineLabels
+from skae._training import ClassificationObjective, RefineLabels, Rows
 from skae.modules import ConvClassifier, DenseClassifier
 
 # Widths of the hidden layers for a table, and channels of the stages for images, where
@@ -112,7 +112,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     labels_ : ndarray of shape (n_samples,)
-        The labels of the training samples, corrected.
+        The labels of the training samples, as corrected after the last epoch.
     module_ : torch.nn.Module
         The trained module, which turns ``(x - offset_) / scale_`` into a score for each
         class.
@@ -123,9 +123,11 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     net_ : TrainingNet
         The skorch net of the last fit, with its history. Not in a pickle.
     loss_curve_ : list of float
-        Training loss of each epoch: the mean cross-entropy in nats.
+        Training loss of each epoch: the mean cross-entropy with the smoothed labels in
+        nats, where a sample that is left out counts as zero.
     validation_loss_curve_ : list of float
-        Loss of the held-out samples after each epoch; empty without early stopping.
+        Loss of the held-out samples and their labels as they came after each epoch;
+        empty without early stopping.
     n_epochs_ : int
         Epochs trained.
     device_ : torch.device
@@ -252,8 +254,11 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         if self.confidence is None:
             return []
 
+        # As in training: in float32 whatever X is, and products in its type.
+        rows = Rows(inputs.rows, self.device_, unit=inputs.unit)
+
         def predict():
-            return self._probabilities(inputs, self.compute_dtype_)
+            return self._probabilities(rows, self.compute_dtype_)
 
         return [RefineLabels(predict, self.confidence, round(WARM_UP * epochs))]
 
@@ -291,7 +296,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         y = column_or_1d(y, warn=True)
         check_consistent_length(inputs.rows, y)
         assert_all_finite(y, input_name="y")
-        assert_all_finite(y, input_name="y")
+        if y.dtype == object and len({isinstance(label, str) for label in y}) > 1:
+            raise ValueError("y mixes strings with labels of other types.")
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
         if reset:
@@ -338,8 +344,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
 
     # -- Inference ----------------------------------------------------------------
 
-    def _probabilities(self, samples, compute_dtype=torch.float32):
-        """Give the probabilities of the classes of checked samples."""
+    def _probabilities(self, rows, compute_dtype=torch.float32):
+        """Give the probabilities of the classes of rows."""
 
         def probabilities(module, x):
             low = compute_dtype != torch.float32
@@ -347,9 +353,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
                 scores = module(x)
             return scores.to(x.dtype).softmax(dim=1)
 
-        return self._forward(
-            probabilities, (len(self.classes_),), self._make_rows(*samples)
-        )
+        return self._forward(probabilities, (len(self.classes_),), rows)
 
     def predict_proba(self, X):
         """Tell how probable each class is.
@@ -367,7 +371,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         """
         check_is_fitted(self)
         samples = self._validate_samples(X, reset=False, ensure_all_finite=False)
-        return self._probabilities(samples)
+        return self._probabilities(self._make_rows(*samples))
 
     def predict(self, X):
         """Predict the class of each sample.

@@ -2,6 +2,7 @@
 
 from numbers import Integral
 
+from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils._param_validation import Interval, validate_params
 
@@ -110,7 +111,7 @@ def make_self_supervised_classifier(
                 10,
                 hidden_layer_sizes=(500, 500, 2000),
                 image_shape=image_shape,
-                augmentation=views,
+                augmentation=clone(views),
                 max_epochs=100,
                 max_steps=14_000,
             ),
@@ -122,7 +123,7 @@ def make_self_supervised_classifier(
         SpectralKMeans(criterion="mutual_information", n_jobs=n_jobs),
         refiner=PseudoLabelClassifier(
             image_shape=image_shape,
-            augmentation=views,
+            augmentation=clone(views),
             lr=6e-3,
             max_epochs=100,
             max_steps=5000,

@@ -5,6 +5,7 @@ import random
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.base import (
@@ -1061,3 +1062,26 @@ def test_the_refiner_is_seeded(blobs):
     seed = classifier.refiner_[-1].random_state
     assert isinstance(seed, int)
     assert seed not in (None, classifier.clusterer_.random_state)
+
+
+def test_a_fit_that_the_refiner_stops_changes_nothing(blobs):
+    X, y = blobs
+    broken = LogisticRegression(C=-1)
+    fresh = ClusterClassifier(refiner=broken, random_state=0)
+    with pytest.raises(ValueError, match="'C' parameter"):
+        fresh.fit(X, y)
+    with pytest.raises(NotFittedError):
+        fresh.predict(X)
+    classifier = ClusterClassifier(random_state=0).fit(X, y)
+    before = classifier.predict_proba(X)
+    with pytest.raises(ValueError, match="'C' parameter"):
+        classifier.set_params(refiner=broken, n_clusters=5).fit(X, y)
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
+def test_a_frame_without_an_encoder(blobs):
+    X, y = blobs
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    classifier = ClusterClassifier(refiner=KNeighborsClassifier(), random_state=0)
+    classifier.fit(frame, y)  # warnings are errors
+    assert classifier.score(frame, y) == 1.0

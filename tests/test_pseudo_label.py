@@ -1,4 +1,6 @@
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from skae import PseudoLabelClassifier
-from skae._training import RefineLabels
+from skae._training import Batches, RefineLabels, Rows
 from skae._training.objective import ClassificationObjective
 from skae.corruption import RandomAffine
 
@@ -73,27 +75,20 @@ def test_the_users_labels_are_not_touched():
 # -- The rule ---------------------------------------------------------------------
 
 
-class Targets:
-    def __init__(self, labels):
-        self.array = np.array(labels).reshape(-1, 1)
-
-    def overwrite(self, array):
-        self.array = array
-
-
 class Net:
     module_ = torch.nn.Identity()
 
 
-class Data:
-    def __init__(self, labels):
-        self.rows = None, Targets(labels)
+def make_batches(labels, runs=None):
+    cpu = torch.device("cpu")
+    columns = np.zeros((len(labels), 1)), np.array(labels).reshape(-1, 1)
+    return Batches(*(Rows(c, cpu) for c in columns), batch_size=2, runs=runs)
 
 
 def test_sure_predictions_become_labels_and_doubted_labels_rest():
     #                  agrees      sure of 1    thinks 1    undecided    unsure of 0
     probabilities = [[0.95, 0.05], [0.05, 0.95], [0.3, 0.7], [0.5, 0.5], [0.6, 0.4]]
-    data = Data([0, 0, 0, 0, 0])
+    data = make_batches([0, 0, 0, 0, 0])
     callback = RefineLabels(lambda: np.array(probabilities), 0.9, n_warm_up=1)
     callback.on_train_begin(Net, X=data)
     callback.on_epoch_end(Net, dataset_train=data)
@@ -105,8 +100,17 @@ def test_sure_predictions_become_labels_and_doubted_labels_rest():
     assert data.rows[1].array.ravel().tolist() == [0, 1, 0, 0, 0]
 
 
+def test_held_out_rows_are_not_written_to():
+    data = make_batches([0, 0, 0, 0], runs=np.array([3, 1]))
+    assert data.sample_numbers().tolist() == [1, 3]
+    callback = RefineLabels(lambda: np.array([[0.0, 1.0]] * 4), 0.9, n_warm_up=1)
+    callback.on_train_begin(Net, X=data)
+    callback.on_epoch_end(Net, dataset_train=data)
+    assert data.rows[1].array.ravel().tolist() == [0, 1, 0, 1]
+
+
 def test_the_first_epochs_take_the_labels_as_they_came():
-    data = Data([0, 0])
+    data = make_batches([0, 0])
     callback = RefineLabels(lambda: np.array([[0.0, 1.0]] * 2), 0.9, n_warm_up=3)
     callback.on_train_begin(Net, X=data)
     for expected in (0, 0, 1):
@@ -217,6 +221,34 @@ def test_early_stopping():
     classifier = make(early_stopping=True, n_iter_no_change=2, max_epochs=30)
     classifier.fit(IMAGES, Y)
     assert len(classifier.validation_loss_curve_) == classifier.n_epochs_
+
+
+def test_held_out_labels_stay_as_they_came():
+    # Of labels without any sense nothing can be learned that holds for others.
+    # Corrected ones would be easy to predict.
+    senseless = np.random.default_rng(0).integers(10, size=600)
+    classifier = make(
+        confidence=0.5, dropout=0.0, early_stopping=True, max_epochs=30
+    ).set_params(n_iter_no_change=30)
+    classifier.fit(IMAGES[:600], senseless)
+    assert min(classifier.validation_loss_curve_) > 2.2
+    assert classifier.validation_loss_curve_[-1] > 2.5
+
+
+def test_the_samples_are_let_go():
+    X = IMAGES.copy()
+    classifier = make().fit(X, Y)
+    watched = weakref.ref(X)
+    del X
+    gc.collect()
+    assert watched() is None
+    assert classifier.n_epochs_ == 5
+
+
+def test_strings_and_numbers():
+    mixed = np.array([0, "one"] * 10, dtype=object)
+    with pytest.raises(ValueError, match="y mixes strings with labels of other types"):
+        make().fit(IMAGES[:20], mixed)
 
 
 def test_max_steps():

@@ -23,7 +23,7 @@ def make_small(n_clusters=10, **parameters):
         n_clusters, **{"random_state": 0} | parameters
     )
     for name, _ in classifier.encoder.transformer_list:
-        encoder = {"hidden_layer_sizes": (64,), "max_epochs": 15}
+        encoder = {"hidden_layer_sizes": (64,), "lr": 5e-3, "max_epochs": 20}
         classifier.set_params(
             **{f"encoder__{name}__{key}": value for key, value in encoder.items()}
         )
@@ -55,6 +55,14 @@ def test_it_is_an_unfitted_classifier_whose_parts_can_be_changed():
     encoder = dict(copied.encoder.transformer_list)["ae2"]
     assert encoder.augmentation.rows.amount == 0.3
     assert copied.refiner.confidence == 0.8
+
+
+def test_the_parts_share_nothing():
+    classifier = make_self_supervised_classifier()
+    classifier.set_params(refiner__augmentation__images__rotation=5.0)
+    for _, encoder in classifier.encoder.transformer_list:
+        assert encoder.augmentation.images.rotation == 10
+    assert clone(classifier).get_params()["encoder__ae0__augmentation"] is not None
 
 
 def test_better_than_k_means_without_a_label(fitted):

@@ -251,6 +251,19 @@ class Batches:
     def __len__(self):
         return -(-self.n_runs * self.run_length // self.batch_size)
 
+    def sample_numbers(self):
+        """Give the numbers of the samples that are used.
+
+        Returns
+        -------
+        ndarray of int
+            Rows of the data, in ascending order.
+        """
+        runs = np.arange(self.n_runs) if self.runs is None else np.sort(self.runs)
+        starts = runs[:, np.newaxis] * self.run_length
+        numbers = (starts + np.arange(self.run_length)).ravel()
+        return numbers[numbers < len(self.rows[0])]
+
     def _shuffled_runs(self):
         if self.generator is not None:
             order = torch.randperm(self.n_runs, generator=self.generator)

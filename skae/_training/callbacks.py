@@ -126,5 +126,12 @@ class RefineLabels(Callback):
         probability = np.take_along_axis(probabilities, best, axis=1)
         self.labels_ = np.where(probability > self.confidence, best, self.labels_)
         doubted = (probability > 0.5) & (best != self.labels_)
+        # Samples that are held out go on judging by the labels as they came.
         _, targets = dataset_train.rows
-        targets.overwrite(np.where(doubted, -1, self.labels_))
+        trained = dataset_train.sample_numbers()
+        labels = targets.array.copy()
+        labels[trained] = np.where(doubted, -1, self.labels_)[trained]
+        targets.overwrite(labels)
+
+    def on_train_end(self, net, **kwargs):
+        self.predict = None  # it holds on to the samples

@@ -194,7 +194,9 @@ class VariationalObjective(nn.Module):
 
     @torch.compiler.disable
     def _draw(self, mean):
-        return torch.randn(mean.shape, generator=self.generator, device=mean.device)
+        device = self.generator.device  # Apple's GPUs have none of their own here
+        noise = torch.randn(mean.shape, generator=self.generator, device=device)
+        return noise.to(mean.device)
 
     @torch.compiler.disable
     def _note_terms(self, misfit, divergence, n_samples):
@@ -306,9 +308,7 @@ class ClassificationObjective(nn.Module):
         features = module.encode(x)
         if self.dropout and module.training:
             kept = 1 - self.dropout
-            mask = torch.empty(features.shape, device=x.device)
-            mask.bernoulli_(kept, generator=self.generator)
-            features = features * (mask / kept).to(features.dtype)
+            features = features * (self._draw(features, kept) / kept)
         losses = F.cross_entropy(
             module.decode(features).float(),
             target[:, 0].long(),
@@ -317,3 +317,10 @@ class ClassificationObjective(nn.Module):
             reduction="none",
         )
         return losses.mean()
+
+    # A generator is nothing to compile.
+    @torch.compiler.disable
+    def _draw(self, features, kept):
+        device = None if self.generator is None else self.generator.device
+        mask = torch.empty(features.shape, device=device)
+        return mask.bernoulli_(kept, generator=self.generator).to(features)
