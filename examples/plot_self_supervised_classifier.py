@@ -74,7 +74,7 @@ spectral = SpectralKMeans(criterion="mutual_information")
 refiner = PseudoLabelClassifier(
     image_shape=(28, 28) if on_mnist else (8, 8),
     augmentation=RandomAffine(rotation=10, shift=0.1, shear=10),
-    max_epochs=10 if on_mnist else 40,
+    max_epochs=10 if on_mnist else 25,
 )
 
 
