@@ -348,8 +348,17 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                 module.eval()
             raise
 
-    def _fit(self, validate, epochs, schedule, *, continues, keep_net=False):
-        """Train on samples.
+    def _fit(self, validate):
+        """Train on samples as the parameters say, see `_go_on`."""
+        return self._go_on(
+            validate,
+            self.max_epochs,
+            self.lr_schedule,
+            continues=self.warm_start and hasattr(self, "module_"),
+        )
+
+    def _go_on(self, validate, epochs, schedule, *, continues, keep_net=False):
+        """Train on samples, from the start or from the weights that are there.
 
         Parameters
         ----------
@@ -519,6 +528,13 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                     self.image_shape, rows.shape[1], shape
                 )
         return as_samples(rows, self.image_shape_ is not None)
+
+    def _require_target(self, y):
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None."
+            )
 
     def _on_images(self, function, generator, *rows):
         """Apply to rows a random function of images, or of rows where there are none.

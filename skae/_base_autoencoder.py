@@ -232,12 +232,7 @@ class BaseAutoEncoder(
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
-        return self._fit(
-            lambda reset: self._validate_training(X, reset=reset),
-            self.max_epochs,
-            self.lr_schedule,
-            continues=self.warm_start and hasattr(self, "module_"),
-        )
+        return self._fit(lambda reset: self._validate_training(X, reset=reset))
 
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
@@ -272,7 +267,7 @@ class BaseAutoEncoder(
             raise ValueError(
                 "partial_fit does not support early_stopping=True; set it to False."
             )
-        return self._fit(
+        return self._go_on(
             lambda reset: self._validate_training(X, reset=reset),
             1,
             "constant",

@@ -407,7 +407,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         self._validate_params()
         is_labeled, labels = _split_labels(y, self.unlabeled)
         check_consistent_length(X, is_labeled)
-        return self._name(self._find_clusters(X)[is_labeled], labels)
+        return self._name(self._memberships(X).argmax(axis=1)[is_labeled], labels)
 
     def predict(self, X):
         """Predict the class of each sample: that of the cluster it belongs to.
@@ -507,10 +507,6 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         probabilities = np.array(self.refiner_.predict_proba(X), dtype=np.float64)
         return probabilities.argmax(axis=1), probabilities
 
-    def _check(self, X):
-        """Check X where there is no encoder that does it."""
-        return self._encode(X) if self.encoder_ is None else X
-
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
         if self.encoder_ is None:
@@ -564,12 +560,6 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             labels[is_lost] = cdist(codes[is_lost], self._means).argmin(axis=1)
         return labels
 
-    def _find_clusters(self, X):
-        """Return the cluster of each sample."""
-        if self.refiner_ is not None:
-            return self._refined(self._check(X))[0]
-        return self._assign(self._encode(X))
-
     def _nearness(self, codes):
         """Return p(cluster | code) of Gaussian clusters, up to a factor a code."""
         distances = cdist(codes, self._means, "sqeuclidean")
@@ -581,10 +571,12 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             return np.exp(-distances / width)
 
     def _memberships(self, X):
-        """Return p(cluster | sample) up to a factor for each sample."""
+        """Return p(cluster | sample) up to a factor; a sample's cluster comes first."""
         memberships = None
         if self.refiner_ is not None:
-            clusters, memberships = self._refined(self._check(X))
+            # Without an encoder nobody else checks X.
+            checked = self._encode(X) if self.encoder_ is None else X
+            clusters, memberships = self._refined(checked)
         if memberships is None:
             codes = self._encode(X)
             memberships = self._nearness(codes)

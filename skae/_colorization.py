@@ -457,11 +457,7 @@ class ColorizationAutoEncoder(
 
     def _validate_targets(self, y, n_samples):
         """Check y and flatten images; gives rows and the shape of a sample."""
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but "
-                "the target y is None."
-            )
+        self._require_target(y)
         y = check_array(
             y,
             dtype=DTYPES,
@@ -566,12 +562,7 @@ class ColorizationAutoEncoder(
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
-        return self._fit(
-            lambda reset: self._validate_pairs(X, y, reset=reset),
-            self.max_epochs,
-            self.lr_schedule,
-            continues=self.warm_start and hasattr(self, "module_"),
-        )
+        return self._fit(lambda reset: self._validate_pairs(X, y, reset=reset))
 
     # -- Inference ----------------------------------------------------------------
 

@@ -338,10 +338,7 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
             If the loss is not finite or ends far above where it began.
         """
         return self._fit(
-            lambda reset: self._validate_training(X, X_corrupted, reset=reset),
-            self.max_epochs,
-            self.lr_schedule,
-            continues=self.warm_start and hasattr(self, "module_"),
+            lambda reset: self._validate_training(X, X_corrupted, reset=reset)
         )
 
     def _complete(self, module, x, missing, max_iter):

@@ -288,11 +288,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
 
     def _validate_pairs(self, X, y, *, reset):
         inputs = self._validate_samples(X, reset=reset)
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but "
-                "the target y is None."
-            )
+        self._require_target(y)
         y = column_or_1d(y, warn=True)
         check_consistent_length(inputs.rows, y)
         assert_all_finite(y, input_name="y")
@@ -335,12 +331,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
-        return self._fit(
-            lambda reset: self._validate_pairs(X, y, reset=reset),
-            self.max_epochs,
-            self.lr_schedule,
-            continues=self.warm_start and hasattr(self, "module_"),
-        )
+        return self._fit(lambda reset: self._validate_pairs(X, y, reset=reset))
 
     # -- Inference ----------------------------------------------------------------
 
