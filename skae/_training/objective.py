@@ -156,6 +156,9 @@ class VariationalObjective(nn.Module):
         Weight of the divergence in training, which may rise to ``beta``.
     """
 
+    # Neither a generator nor sums that outlive the call are anything to compile.
+    not_compiled = ("_draw", "_note_terms")
+
     def __init__(self, likelihood, beta, generator=None):
         super().__init__()
         self.misfit = NegativeLogLikelihood(likelihood)
@@ -190,15 +193,11 @@ class VariationalObjective(nn.Module):
         self._note_terms(misfit.detach(), divergence.detach(), len(x))
         return misfit + self.weight * divergence
 
-    # Neither a generator nor sums that outlive the call are anything to compile.
-
-    @torch.compiler.disable
     def _draw(self, mean):
         device = self.generator.device  # Apple's GPUs have none of their own here
         noise = torch.randn(mean.shape, generator=self.generator, device=device)
         return noise.to(mean.device)
 
-    @torch.compiler.disable
     def _note_terms(self, misfit, divergence, n_samples):
         self._n_samples += n_samples
         self._sums = self._sums + n_samples * torch.stack([misfit, divergence])
@@ -282,6 +281,8 @@ class ClassificationObjective(nn.Module):
         Draws which.
     """
 
+    not_compiled = ("_draw",)  # a generator is nothing to compile
+
     def __init__(self, label_smoothing=0.0, dropout=0.0, generator=None):
         super().__init__()
         self.label_smoothing = label_smoothing
@@ -318,8 +319,6 @@ class ClassificationObjective(nn.Module):
         )
         return losses.mean()
 
-    # A generator is nothing to compile.
-    @torch.compiler.disable
     def _draw(self, features, kept):
         device = None if self.generator is None else self.generator.device
         mask = torch.empty(features.shape, device=device)
