@@ -85,7 +85,7 @@ def measure_packages(report, name, job, repeats):
 def measure_mnist(report, repeats):
     """Time large data, where arithmetic counts."""
     X = as_float32(fetch_mnist().data)
-    for name, widths, epochs in (("small", SMALL, 5), ("big", BIG, 1)):
+    for name, widths, epochs in (("small", SMALL, 5), ("big", BIG, 2)):
         job = (X, widths, 256, epochs)
         contestants = {
             "skae": lambda j=job: skae_fit(*j),
@@ -119,7 +119,7 @@ def measure_mnist(report, repeats):
         measure_products(),
     )
     measure_transform(report, X, repeats)
-    measure_packages(report, "mnist_big", (X[:20_000], BIG, 256, 1), repeats)
+    measure_packages(report, "mnist_big", (X[:20_000], BIG, 256, 3), repeats)
 
 
 def measure_products():
