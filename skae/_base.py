@@ -240,6 +240,8 @@ def _with_tensors(module, tensors):
 class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators that train a torch module. Think twice before adding."""
 
+    # Whether the weights of a fit are the average over its last steps.
+    _averages_weights = False
     _parameter_constraints: dict = {
         "image_shape": ["array-like", None],
         "augmentation": [callable, None],
@@ -475,6 +477,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             objective,
             compute_dtype=self.compute_dtype_,
             compile_step=self.compile,
+            average_weights=self._averages_weights,
             optimizer=optimizer,
             lr=self.lr,
             callbacks=callbacks,

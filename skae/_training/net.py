@@ -6,6 +6,7 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
+from skae._training.averaging import AveragedWeights
 from skae._training.gradient import make_gradient
 from skae._training.optimizers import make_step
 from skae._training.schedules import SCHEDULES
@@ -37,6 +38,9 @@ class TrainingNet(NeuralNet):
         Type of the matrix products.
     compile_step : bool, default=False
         Use ``torch.compile``.
+    average_weights : bool, default=False
+        Let the average of the weights over the last steps be the module's between two
+        epochs and in the end.
     **kwargs : dict
         Parameters of ``skorch.NeuralNet``.
 
@@ -55,6 +59,7 @@ class TrainingNet(NeuralNet):
         *,
         compute_dtype=torch.float32,
         compile_step=False,
+        average_weights=False,
         **kwargs,
     ):
         super().__init__(
@@ -62,6 +67,7 @@ class TrainingNet(NeuralNet):
         )
         self.compute_dtype = compute_dtype
         self.compile_step = compile_step
+        self.average_weights = average_weights
 
     @property
     def _default_callbacks(self):
@@ -175,10 +181,15 @@ class TrainingNet(NeuralNet):
 
     def _run_epochs(self, training, validation, epochs):
         datasets = {"dataset_train": training, "dataset_valid": validation}
-        for _ in range(epochs):
+        self.averaged_ = AveragedWeights(self.module_) if self.average_weights else None
+        for epoch in range(epochs):
             self.notify("on_epoch_begin", **datasets)
+            if self.averaged_ and epoch:
+                self.averaged_.swap()
             self.module_.train()
             self.run_single_epoch(training, True, "train", self.train_step)
+            if self.averaged_:
+                self.averaged_.swap()
             if validation is not None:
                 self.module_.eval()
                 self.run_single_epoch(validation, False, "valid", self.validation_step)
@@ -256,7 +267,10 @@ class TrainingNet(NeuralNet):
                 )
             return loss
 
-        return self.take_step_(closure)
+        loss = self.take_step_(closure)
+        if self.averaged_:
+            self.averaged_.update()
+        return loss
 
     @torch.no_grad()
     def validation_step(self, batch, **fit_params):

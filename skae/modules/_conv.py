@@ -74,7 +74,7 @@ class _BatchNorm(nn.BatchNorm2d):
         return super().forward(maps)
 
 
-def make_stages(channels, activation, batch_norm, first_stride=STRIDE):
+def make_stages(channels, activation, batch_norm, strides=None):
     """Make convolutions, each with an activation.
 
     Parameters
@@ -85,21 +85,22 @@ def make_stages(channels, activation, batch_norm, first_stride=STRIDE):
         Activation after each stage.
     batch_norm : bool
         Whether each channel is normalized over the batch before the activation.
-    first_stride : int, default=2
-        Stride of the first stage. All others halve height and width, rounded up.
+    strides : sequence of int, default=None
+        Stride of each stage; None for 2, which halves height and width, rounded up.
 
     Returns
     -------
     torch.nn.ModuleList
         The stages.
     """
-    stages, before, stride = nn.ModuleList(), "identity", first_stride
-    for n_in, n_out in pairwise(channels):
+    stages, before = nn.ModuleList(), "identity"
+    strides = strides or [STRIDE] * (len(channels) - 1)
+    for (n_in, n_out), stride in zip(pairwise(channels), strides, strict=True):
         conv = nn.Conv2d(n_in, n_out, KERNEL, stride, PADDING)
         initialize(conv, n_in * KERNEL**2, before)
         norm = [_BatchNorm(n_out)] if batch_norm else []
         stages.append(nn.Sequential(conv, *norm, ACTIVATIONS[activation]()))
-        before, stride = activation, STRIDE
+        before = activation
     return stages
 
 

@@ -20,10 +20,10 @@ def test_any_image_in_a_batch_of_any_size(shape, n_rows):
 
 def test_the_first_stage_sees_the_image_as_fine_as_it_is():
     strides = [stage[0].stride for stage in ConvClassifier((8, 8), 3).encoder.stages]
-    assert strides == [(1, 1), (2, 2), (2, 2)]
+    assert strides == [(1, 1), (2, 2), (1, 1), (2, 2), (1, 1)]
     assert ConvClassifier((8, 8), 3).encode(torch.zeros(1, 64)).shape == (
         1,
-        2 * 2 * 128,
+        2 * 2 * 96,
     )
 
 
