@@ -1,7 +1,7 @@
 """A classifier made of clusters: encode, cluster, refine, name the clusters."""
 
 from inspect import signature
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -11,17 +11,16 @@ from sklearn.cluster import KMeans
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import (
-    assert_all_finite,
+    _safe_indexing,
     check_array,
     check_consistent_length,
     check_random_state,
-    column_or_1d,
     get_tags,
 )
-from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skae._labels import split_labels
 
 
 def _seed_unset(estimator, random_state):
@@ -50,45 +49,6 @@ def _number_is_open(clusterer):
     return (
         getattr(clusterer, name) == signature(type(clusterer)).parameters[name].default
     )
-
-
-def _split_labels(y, unlabeled):
-    """Return which samples have a label, as a mask, and the labels of those."""
-    if not hasattr(y, "dtype"):
-        # [1, 2, "?"] would become strings, and the classes 1 and 2 with them.
-        y = np.array(y, dtype=object)
-    y = column_or_1d(y, warn=True)
-    if unlabeled is None:
-        is_labeled = np.ones(len(y), dtype=bool)
-    elif not (is_scalar_nan(unlabeled) or is_pandas_na(unlabeled)):
-        is_labeled = np.asarray(y != unlabeled, dtype=bool)
-    elif y.dtype == object:
-        is_missing = [v is None or is_scalar_nan(v) or is_pandas_na(v) for v in y]
-        is_labeled = ~np.array(is_missing, dtype=bool)
-    else:
-        is_labeled = y == y  # only NaN differs from itself
-    labels = y[is_labeled]
-    if len(labels) == 0:
-        raise ValueError(
-            "y labels no sample: at least one needs a label"
-            + (f" other than unlabeled={unlabeled!r}." if len(y) else ".")
-        )
-
-    if labels.dtype == object:
-        are_strings = [isinstance(label, str) for label in labels]
-        if not any(are_strings):
-            labels = np.array(labels.tolist())
-        elif not all(are_strings):
-            raise ValueError("y mixes strings with labels of other types.")
-    assert_all_finite(labels, input_name="y")
-    # Not check_classification_targets: it warns of a regression where there are few
-    # samples a class, and one label a class is how this classifier is meant to be used.
-    kind = type_of_target(labels, input_name="y")
-    if kind not in ("binary", "multiclass"):
-        raise ValueError(
-            f"Unknown label type: {kind}. y must hold one class label a sample."
-        )
-    return is_labeled, labels
 
 
 def _name_clusters(contingency, assignment):
@@ -185,6 +145,13 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         learns the cluster numbers from `X` as it came, images too. From then on a
         sample's cluster is the one that it thinks most probable, or the one that it
         predicts where it gives no probabilities. None keeps the clusters as they are.
+
+    doubtful : float, default=0.0
+        Share of each cluster, from 0 to below 1, whose labels are kept from the
+        refiner: those samples that have the lowest ``certainty_``, which the clusterer
+        must tell, as :class:`~skae.SpectralKMeans` does. Where clusters touch they err
+        most. A refiner that has a parameter ``unlabeled`` gets those samples without
+        a label, any other does not get them.
 
     n_clusters : int, default=None
         Number of clusters. It is handed to the clusterer, and wins over the
@@ -289,6 +256,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         "encoder": [HasMethods(["fit", "transform"]), None],
         "clusterer": [HasMethods("fit_predict"), HasMethods(["fit", "predict"]), None],
         "refiner": [HasMethods(["fit", "predict"]), None],
+        "doubtful": [Interval(Real, 0, 1, closed="left")],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "assignment": [StrOptions({"hungarian", "majority"})],
         "unlabeled": "no_validation",
@@ -301,6 +269,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         clusterer=None,
         *,
         refiner=None,
+        doubtful=0.0,
         n_clusters=None,
         assignment="hungarian",
         unlabeled=None,
@@ -309,6 +278,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         self.encoder = encoder
         self.clusterer = clusterer
         self.refiner = refiner
+        self.doubtful = doubtful
         self.n_clusters = n_clusters
         self.assignment = assignment
         self.unlabeled = unlabeled
@@ -352,7 +322,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         if self.encoder is None:
             X = validate_data(self, X, dtype=[np.float64, np.float32])
         if y is not None:
-            is_labeled, labels = _split_labels(y, self.unlabeled)
+            is_labeled, labels = split_labels(y, self.unlabeled)
             check_consistent_length(X, is_labeled)
 
         clusterer = (
@@ -405,7 +375,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._validate_params()
-        is_labeled, labels = _split_labels(y, self.unlabeled)
+        is_labeled, labels = split_labels(y, self.unlabeled)
         check_consistent_length(X, is_labeled)
         return self._name(self._memberships(X).argmax(axis=1)[is_labeled], labels)
 
@@ -487,7 +457,15 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             return
         refiner = clone(self.refiner)
         _seed_unset(refiner, random_state)
-        self.refiner_ = refiner.fit(X, self.labels_)
+        is_certain = self._find_certain()
+        if is_certain.all():
+            self.refiner_ = refiner.fit(X, self.labels_)
+        elif "unlabeled" in refiner.get_params(deep=False):
+            refiner.set_params(unlabeled=-1)
+            self.refiner_ = refiner.fit(X, np.where(is_certain, self.labels_, -1))
+        else:
+            some = _safe_indexing(X, np.flatnonzero(is_certain))
+            self.refiner_ = refiner.fit(some, self.labels_[is_certain])
         self.labels_, _ = self._refined(X)
         # A cluster that has lost all its members stays where it was.
         numbers = np.unique(self.labels_)
@@ -495,6 +473,25 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             codes, self.labels_
         )
         self.exemplar_indices_[numbers] = typical
+
+    def _find_certain(self):
+        """Return which samples' labels the refiner is to learn from."""
+        is_certain = np.ones(len(self.labels_), dtype=bool)
+        if not self.doubtful:
+            return is_certain
+        certainty = getattr(self.clusterer_, "certainty_", None)
+        if certainty is None:
+            raise ValueError(
+                f"doubtful={self.doubtful} needs a clusterer with an attribute "
+                f"certainty_, such as SpectralKMeans; {self.clusterer_} has none. Set "
+                "doubtful=0."
+            )
+        for cluster in range(len(self._means)):
+            members = np.flatnonzero(self.labels_ == cluster)
+            limit = np.quantile(certainty[members], self.doubtful)
+            # What differs by rounding only is equally certain.
+            is_certain[members] = certainty[members] >= limit - 1e-9
+        return is_certain
 
     def _refined(self, X):
         """Return the cluster of each sample after the refiner, and its probabilities.

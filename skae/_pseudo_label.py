@@ -1,16 +1,16 @@
-"""A classifier for labels of which some are wrong."""
+"""A classifier for labels of which some are wrong or missing."""
 
 from numbers import Real
 
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base import BaseTorchEstimator, Samples, check_sizes, find_units
+from skae._labels import split_labels
 from skae._training import ClassificationObjective, RefineLabels, Rows
 from skae.modules import ConvClassifier, DenseClassifier
 
@@ -22,7 +22,7 @@ WARM_UP = 0.2
 
 
 class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
-    """Classifier for labels of which some are wrong, such as the numbers of clusters.
+    """Classifier for labels of which some are wrong or missing, such as clusters.
 
     Clusters are drawn along what is easy to measure, and a network that learns to tell
     them apart sees more than that: it agrees with the clusters where they are
@@ -34,6 +34,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     - a sample for which it thinks another class more likely than not is left out of the
       next epoch [2]_.
 
+    Samples without a label are left out until they get one in this way.
+
     What it predicts by is the average of its weights over the last steps, which is
     right earlier and errs less than the weights themselves [3]_. A network of
     convolutions is made for images, a dense one for a table.
@@ -43,6 +45,10 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     confidence : float, default=0.9
         Probability above which a prediction takes the place of a label, from 0.5 to 1.
         None keeps all labels as they are.
+    unlabeled : object, default=None
+        The value of `y` that marks a sample without a label, such as -1, ``"?"`` or
+        ``np.nan`` (which stands for None and ``pandas.NA`` in `y` too). None means that
+        all samples are labelled.
     label_smoothing : float, default=0.05
         Share of each label that is spread evenly over all classes in training, from 0
         to below 1.
@@ -114,7 +120,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     labels_ : ndarray of shape (n_samples,)
-        The labels of the training samples, as corrected after the last epoch.
+        The labels of the training samples, as corrected after the last epoch; of those
+        that never got one, the most probable classes.
     module_ : torch.nn.Module
         The trained module, which turns ``(x - offset_) / scale_`` into a score for each
         class.
@@ -179,6 +186,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     _parameter_constraints: dict = {
         **BaseTorchEstimator._parameter_constraints,
         "confidence": [Interval(Real, 0.5, 1, closed="both"), None],
+        "unlabeled": "no_validation",
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "hidden_layer_sizes": ["array-like", None],
@@ -189,6 +197,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         self,
         *,
         confidence=0.9,
+        unlabeled=None,
         label_smoothing=0.05,
         dropout=0.3,
         hidden_layer_sizes=None,
@@ -215,6 +224,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         verbose=0,
     ):
         self.confidence = confidence
+        self.unlabeled = unlabeled
         self.label_smoothing = label_smoothing
         self.dropout = dropout
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -290,18 +300,20 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         for _, callback in self.net_.callbacks_:
             if isinstance(callback, RefineLabels):
                 labels = callback.labels_
-        self.labels_ = self.classes_[labels[:, 0]]
+        labels = labels[:, 0]
+        is_open = labels < 0
+        if is_open.any():
+            rows = self._make_rows(inputs.rows[is_open], inputs.unit)
+            labels[is_open] = self._probabilities(rows).argmax(axis=1)
+        self.labels_ = self.classes_[labels]
 
     def _validate_pairs(self, X, y, *, reset):
         inputs = self._validate_samples(X, reset=reset)
         self._require_target(y)
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(inputs.rows, y)
-        assert_all_finite(y, input_name="y")
-        if y.dtype == object and len({isinstance(label, str) for label in y}) > 1:
-            raise ValueError("y mixes strings with labels of other types.")
-        check_classification_targets(y)
-        classes, labels = np.unique(y, return_inverse=True)
+        is_labeled, known = split_labels(y, self.unlabeled)
+        check_consistent_length(inputs.rows, is_labeled)
+        labels = np.full(len(is_labeled), -1)
+        classes, labels[is_labeled] = np.unique(known, return_inverse=True)
         if reset:
             self.classes_ = classes
         elif not np.array_equal(classes, self.classes_):
@@ -322,7 +334,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
             (n_samples, height, width, n_channels); of uint8 they mean 0 to 255 and
             are scaled to [0, 1].
         y : array-like of shape (n_samples,)
-            Their classes, some of them wrong.
+            Their classes, some of them wrong; the value ``unlabeled`` marks samples
+            without one.
 
         Returns
         -------

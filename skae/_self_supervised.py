@@ -33,7 +33,8 @@ def make_self_supervised_classifier(
        own way, so their codes are put side by side.
     2. :class:`SpectralKMeans` finds clusters along the graph of neighbouring codes.
     3. A :class:`PseudoLabelClassifier` learns to tell the clusters apart, on random
-       views again, and corrects those samples that do not fit in.
+       views again, and corrects those samples that do not fit in. It begins with those
+       whose cluster is certain.
 
     Images are seen rotated, shifted, scaled and sheared a little; rows of a table with
     some of their values from other samples.
@@ -128,6 +129,7 @@ def make_self_supervised_classifier(
             max_epochs=100,
             max_steps=5000,
         ),
+        doubtful=0.15,
         n_clusters=n_clusters,
         random_state=random_state,
     )

@@ -25,6 +25,9 @@ _DENSE_LIMIT = 500
 _SCOUTS = 1000
 # So many numbers of eigenvectors are tried where the user does not say which.
 _TRIES = 11
+# Steps of the random walk that tells how certain a cluster is: few would ask the next
+# neighbours only, many would cross every border.
+_WALK = 10
 
 
 def _distinct_points(X):
@@ -138,6 +141,18 @@ def _mutual_information(joint):
     return float(joint[has_edges] @ np.log(ratios))
 
 
+def _certainty(graph, labels, n_clusters):
+    """Probability that a random walk from a point ends in the cluster it began in."""
+    degrees = graph.sum(axis=1)
+    steps = sp.dia_array((1 / degrees[np.newaxis], [0]), shape=graph.shape) @ graph
+    rows = np.arange(len(labels))
+    shares = np.zeros((len(labels), n_clusters))
+    shares[rows, labels] = 1
+    for _ in range(_WALK):
+        shares = steps @ shares
+    return shares[rows, labels]
+
+
 def _cost(graph, labels, n_clusters, criterion):
     """Return what a partition costs; infinity if a cluster has no members."""
     joint = _joint_weights(graph, labels, n_clusters)
@@ -211,6 +226,11 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     ----------
     labels_ : ndarray of shape (n_samples,)
         The cluster of each training sample, from 0 to ``n_clusters - 1``.
+
+    certainty_ : ndarray of shape (n_samples,)
+        How certain the cluster of a training sample is, from 0 to 1: the probability
+        that a random walk of ten steps along the edges of the graph ends in the
+        cluster where it began. Low where clusters touch.
 
     n_components_ : int
         The number of eigenvectors that was chosen.
@@ -366,6 +386,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         self.normalized_cut_ = _normalized_cut(joint)
         self.mutual_information_ = _mutual_information(joint)
         self.labels_ = labels[point_of]
+        self.certainty_ = _certainty(graph, labels, n_clusters)[point_of]
         self._neighbors = NearestNeighbors(
             n_neighbors=min(self.n_neighbors, len(points)), n_jobs=self.n_jobs
         ).fit(points)

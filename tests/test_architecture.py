@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {
     "_density": 0,
     "_device": 0,
+    "_labels": 0,
     "_random": 0,
     "corruption": 0,
     "datasets": 0,
@@ -41,6 +42,7 @@ FLOORS = {
 # Files whose tests stand elsewhere, and why.
 TESTED_ELSEWHERE = {
     "_base.py": "an abstract class; tests/test_autoencoder.py runs all of it",
+    "_labels.py": "tests/test_cluster_classifier.py and test_pseudo_label.py run it",
     "_base_autoencoder.py": "an abstract class; tests/test_autoencoder.py runs it too",
     "exceptions.py": "a class without code; tests/_training/test_net.py raises it",
 }

@@ -48,6 +48,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skae._cluster_classifier import ClusterClassifier, _name_clusters
+from skae._spectral_kmeans import SpectralKMeans
 from skae.metrics import clustering_accuracy
 
 CENTERS = np.array([[0.0, 0.0, 0.0], [8.0, 0.0, 0.0], [0.0, 8.0, 8.0]])
@@ -971,6 +972,56 @@ def test_the_refiner_learns_the_clusters_from_the_samples_themselves():
     np.testing.assert_array_equal(classifier.refiner_.y_, plain.labels_)
     np.testing.assert_array_equal(classifier.labels_, plain.labels_)
     assert plain.refiner_ is None
+
+
+def test_doubtful_labels_are_kept_from_the_refiner(digits):
+    X, y = load_digits(return_X_y=True)
+    plain = ClusterClassifier(clusterer=SpectralKMeans(), random_state=0).fit(X, y)
+    certainty, labels = plain.clusterer_.certainty_, plain.labels_
+    settings = {"clusterer": SpectralKMeans(), "doubtful": 0.3, "random_state": 0}
+    follow = Rule(lambda X, self: np.zeros(len(X), dtype=int))
+    with_few = ClusterClassifier(refiner=follow, **settings).fit(X, y).refiner_
+
+    class Semi(Rule):
+        def __init__(self, rule, unlabeled=None):
+            super().__init__(rule)
+            self.unlabeled = unlabeled
+
+    with_all = (
+        ClusterClassifier(refiner=Semi(follow.rule), **settings).fit(X, y).refiner_
+    )
+
+    assert with_all.unlabeled == -1
+    assert with_all.X_.shape == X.shape
+    is_told = with_all.y_ >= 0
+    np.testing.assert_array_equal(with_all.y_[is_told], labels[is_told])
+    np.testing.assert_array_equal(with_few.X_, X[is_told])
+    np.testing.assert_array_equal(with_few.y_, labels[is_told])
+    for cluster in range(10):
+        told, kept = (certainty[(labels == cluster) & m] for m in (is_told, ~is_told))
+        assert len(kept) == pytest.approx(0.3 * (len(told) + len(kept)), abs=1)
+        assert kept.max() <= told.min()
+
+
+def test_doubt_needs_a_clusterer_that_doubts(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(refiner=KNeighborsClassifier(), doubtful=0.1)
+    with pytest.raises(
+        ValueError, match=r"doubtful=0.1 needs a clusterer with .*KMean"
+    ):
+        classifier.fit(X, y)
+    with pytest.raises(ValueError, match=r"'doubtful' .* \[0.0, 1.0\). Got 1.0"):
+        classifier.set_params(doubtful=1.0).fit(X, y)
+    # Clusters far apart: all samples are equally certain, and none is left out.
+    classifier = ClusterClassifier(
+        clusterer=SpectralKMeans(),
+        refiner=Rule(lambda X, self: np.zeros(len(X), dtype=int)),
+        doubtful=0.5,
+        random_state=0,
+    )
+    far = np.repeat([[0.0], [1e3]], 20, axis=0) + np.tile(np.arange(20), 2)[:, None]
+    classifier.fit(far, np.repeat([0, 1], 20))
+    assert len(classifier.refiner_.X_) == 40
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,35 @@ def test_labels_are_kept_without_a_confidence():
     np.testing.assert_array_equal(classifier.labels_, noisy)
 
 
+def test_a_few_labels_spread_to_the_others():
+    few = np.where(np.arange(len(Y)) < 100, Y, -1)
+    views = RandomAffine(5.0, 0.05, (0.95, 1.05))
+    settings = {"augmentation": views, "random_state": 0, "max_epochs": 40}
+    spread = PseudoLabelClassifier(unlabeled=-1, **settings).fit(IMAGES, few)
+    alone = PseudoLabelClassifier(**settings).fit(IMAGES[:100], Y[:100])
+    np.testing.assert_array_equal(spread.classes_, range(10))
+    rest = slice(100, None)
+    assert spread.score(IMAGES[rest], Y[rest]) > alone.score(IMAGES[rest], Y[rest])
+    assert (spread.labels_ == Y).mean() > 0.9
+
+
+@pytest.mark.parametrize("confidence", [None, 0.9])
+def test_samples_without_a_label_teach_nothing_before_they_get_one(confidence):
+    is_known = np.arange(len(Y)) % 2 == 0
+    names = np.array(list("abcdefghij"), dtype=object)[Y]
+    names[~is_known] = None
+    classifier = make(confidence=confidence, unlabeled=np.nan, max_epochs=1)
+    classifier.fit(IMAGES, names)
+    np.testing.assert_array_equal(classifier.classes_, list("abcdefghij"))
+    if confidence is None:
+        np.testing.assert_array_equal(classifier.labels_[is_known], names[is_known])
+        np.testing.assert_array_equal(
+            classifier.labels_[~is_known], classifier.predict(IMAGES[~is_known])
+        )
+    with pytest.raises(ValueError, match="y labels no sample"):
+        make(unlabeled=-1).fit(IMAGES, np.full(len(Y), -1))
+
+
 def test_a_table():
     X, y = make_blobs(300, centers=3, random_state=0)
     names = np.array(["red", "green", "blue"])[y]

@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import ClusterClassifier, SpectralKMeans
 from skae._spectral_kmeans import (
+    _certainty,
     _cost,
     _joint_weights,
     _leading_eigenvectors,
@@ -74,6 +75,16 @@ def test_costs_of_a_known_graph(triangles):
     assert _normalized_cut(joint) == pytest.approx(2 / 4 + 4 / 6 + 2 / 4)
     for criterion in CRITERIA:
         assert _cost(triangles, 0 * labels, 2, criterion) == np.inf
+
+
+def test_certainty_is_that_of_a_random_walk(triangles):
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    steps = triangles.toarray() / triangles.toarray().sum(axis=1, keepdims=True)
+    ends = np.linalg.matrix_power(steps, 10)
+    expected = [ends[i, labels == labels[i]].sum() for i in range(6)]
+    certainty = _certainty(triangles, labels, 2)
+    np.testing.assert_allclose(certainty, expected, rtol=1e-12)
+    assert certainty.argmin() in (2, 3)  # where the clusters touch
 
 
 def test_a_partition_without_a_cut(triangles):
@@ -161,6 +172,20 @@ def test_attributes_describe_the_partition():
     assert clusterer.normalized_cut_ > 0.1
     assert set(clusterer.labels_) == set(range(6))
     assert clusterer.n_features_in_ == 5
+    assert clusterer.certainty_.shape == (600,)
+    assert clusterer.certainty_.min() > 0
+    assert clusterer.certainty_.max() <= 1 + 1e-12
+
+
+def test_uncertain_samples_are_more_often_wrong(digits):
+    X, y = digits
+    clusterer = SpectralKMeans(10, random_state=0).fit(X)
+    is_certain = clusterer.certainty_ > np.median(clusterer.certainty_)
+    certain, uncertain = (
+        clustering_accuracy(y[some], clusterer.labels_[some])
+        for some in (is_certain, ~is_certain)
+    )
+    assert certain > uncertain + 0.05
 
 
 def test_numbers_of_eigenvectors():

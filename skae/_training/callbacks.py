@@ -104,7 +104,7 @@ class RefineLabels(Callback):
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples, 1)
-        The labels at the end.
+        The labels at the end; -1 for a sample that came without one and got none.
     """
 
     def __init__(self, predict, confidence, n_warm_up):
