@@ -22,6 +22,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._labels import split_labels
 
+# Certainty from which on nothing is doubtful, however certain the other samples are.
+CERTAIN = 0.95
+
 
 def _seed_unset(estimator, random_state):
     """Draw a seed for every ``random_state`` in the estimator that is None."""
@@ -148,10 +151,10 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     doubtful : float, default=0.0
         Share of each cluster, from 0 to below 1, whose labels are kept from the
-        refiner: those samples that have the lowest ``certainty_``, which the clusterer
-        must tell, as :class:`~skae.SpectralKMeans` does. Where clusters touch they err
-        most. A refiner that has a parameter ``unlabeled`` gets those samples without
-        a label, any other does not get them.
+        refiner: those samples that have the lowest ``certainty_``, unless it is above
+        0.95. The clusterer must tell it, as :class:`~skae.SpectralKMeans` does. Where
+        clusters touch they err most. A refiner that has a parameter ``unlabeled`` gets
+        those samples without a label, any other does not get them.
 
     n_clusters : int, default=None
         Number of clusters. It is handed to the clusterer, and wins over the
@@ -488,9 +491,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             )
         for cluster in range(len(self._means)):
             members = np.flatnonzero(self.labels_ == cluster)
-            limit = np.quantile(certainty[members], self.doubtful)
-            # What differs by rounding only is equally certain.
-            is_certain[members] = certainty[members] >= limit - 1e-9
+            limit = min(np.quantile(certainty[members], self.doubtful), CERTAIN)
+            is_certain[members] = certainty[members] >= limit
         return is_certain
 
     def _refined(self, X):
