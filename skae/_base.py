@@ -41,6 +41,9 @@ DTYPES = [
 FLOAT32_ANSWERS = (np.float32, np.float16, np.uint8)
 # Inference goes over the rows in chunks of this many numbers, or of MAX_CHUNK rows.
 CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
+# ... of fewer numbers by convolutions: their feature maps are many times as large as
+# the images, and twice as fast while they stay in the processor's cache.
+CONV_CHUNK_SIZE = 2**17
 # One seed serves several uses, each with a stream of its own.
 ORDER, VIEWS, PENALTY, NOISE = range(4)
 
@@ -602,7 +605,9 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
         out_tensor = torch.from_numpy(out)
-        length = max(1, min(MAX_CHUNK, CHUNK_SIZE // rows.array.shape[1]))
+        convolves = any(weight.dim() > 2 for weight in self.module_.parameters())
+        chunk_size = CONV_CHUNK_SIZE if convolves else CHUNK_SIZE
+        length = max(1, min(MAX_CHUNK, chunk_size // rows.array.shape[1]))
         may_be_nan = rows.array.dtype.kind == "f"
         with torch.inference_mode():
             for start in range(0, len(rows), length):

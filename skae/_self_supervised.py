@@ -114,7 +114,7 @@ def make_self_supervised_classifier(
                 image_shape=image_shape,
                 augmentation=clone(views),
                 max_epochs=100,
-                max_steps=14_000,
+                max_steps=12_000,
             ),
         )
         for number in range(n_encoders)
@@ -127,7 +127,7 @@ def make_self_supervised_classifier(
             augmentation=clone(views),
             lr=6e-3,
             max_epochs=100,
-            max_steps=5000,
+            max_steps=4200,
         ),
         doubtful=0.15,
         n_clusters=n_clusters,
