@@ -41,9 +41,6 @@ DTYPES = [
 FLOAT32_ANSWERS = (np.float32, np.float16, np.uint8)
 # Inference goes over the rows in chunks of this many numbers, or of MAX_CHUNK rows.
 CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
-# ... of fewer numbers by convolutions: their feature maps are many times as large as
-# the images, and twice as fast while they stay in the processor's cache.
-CONV_CHUNK_SIZE = 2**17
 # One seed serves several uses, each with a stream of its own.
 ORDER, VIEWS, PENALTY, NOISE = range(4)
 
@@ -599,14 +596,12 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         dtype = torch.float32 if in_float32 else torch.float64
         return Rows(array, self.device_, dtype, unit)
 
-    def _forward(self, function, shape, rows, *more_rows):
+    def _forward(self, function, shape, rows, *more_rows, chunk_size=CHUNK_SIZE):
         """Fill one array with ``function(module, x)`` of all rows, chunk by chunk."""
         module = self._module_for(rows.dtype)
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
         out_tensor = torch.from_numpy(out)
-        convolves = any(weight.dim() > 2 for weight in self.module_.parameters())
-        chunk_size = CONV_CHUNK_SIZE if convolves else CHUNK_SIZE
         length = max(1, min(MAX_CHUNK, chunk_size // rows.array.shape[1]))
         may_be_nan = rows.array.dtype.kind == "f"
         with torch.inference_mode():

@@ -483,11 +483,11 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         if not self.doubtful:
             return is_certain
         certainty = getattr(self.clusterer_, "certainty_", None)
-        if certainty is None:
+        if certainty is None or len(certainty) != len(self.labels_):
             raise ValueError(
                 f"doubtful={self.doubtful} needs a clusterer with an attribute "
-                f"certainty_, such as SpectralKMeans; {self.clusterer_} has none. Set "
-                "doubtful=0."
+                f"certainty_, such as SpectralKMeans; {self.clusterer_} has none for "
+                "these samples. Set doubtful=0."
             )
         for cluster in range(len(self._means)):
             members = np.flatnonzero(self.labels_ == cluster)

@@ -9,7 +9,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._base import BaseTorchEstimator, Samples, check_sizes, find_units
+from skae._base import CHUNK_SIZE, BaseTorchEstimator, Samples, check_sizes, find_units
 from skae._labels import split_labels
 from skae._training import ClassificationObjective, RefineLabels, Rows
 from skae.modules import ConvClassifier, DenseClassifier
@@ -17,6 +17,9 @@ from skae.modules import ConvClassifier, DenseClassifier
 # Widths of the hidden layers for a table, and channels of the stages for images, where
 # the user gives none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
+# A processor sees convolutions in chunks of so many numbers: their feature maps are
+# many times as large as the images, and twice as fast while they stay in its cache.
+CONV_CHUNK_SIZE = 2**17
 # Share of the epochs that are trained on the labels as they came.
 WARM_UP = 0.2
 
@@ -56,8 +59,9 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         Share of the last hidden layer that is set to zero in training, from 0 to below
         1.
     hidden_layer_sizes : array-like of int, default=None
-        Channels of the stages, of which all but the first halve height and width; None
-        for (32, 48, 96). For a table widths of the hidden layers, None for (256, 64).
+        Channels of the stages; None for (32, 48, 96). The first is one convolution,
+        each of the others two, of which one halves height and width. For a table widths
+        of the hidden layers, None for (256, 64).
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation of the hidden layers.
     image_shape : tuple of int, default=None
@@ -303,8 +307,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         labels = labels[:, 0]
         is_open = labels < 0
         if is_open.any():
-            rows = self._make_rows(inputs.rows[is_open], inputs.unit)
-            labels[is_open] = self._probabilities(rows).argmax(axis=1)
+            best = self._probabilities(self._make_rows(*inputs)).argmax(axis=1)
+            labels[is_open] = best[is_open]
         self.labels_ = self.classes_[labels]
 
     def _validate_pairs(self, X, y, *, reset):
@@ -312,6 +316,12 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         self._require_target(y)
         is_labeled, known = split_labels(y, self.unlabeled)
         check_consistent_length(inputs.rows, is_labeled)
+        if self.early_stopping and not is_labeled.all():
+            raise ValueError(
+                f"early_stopping={self.early_stopping!r} must be False where samples "
+                f"are without a label (unlabeled={self.unlabeled!r}): those that are "
+                "held out could not be judged."
+            )
         labels = np.full(len(is_labeled), -1)
         classes, labels[is_labeled] = np.unique(known, return_inverse=True)
         if reset:
@@ -363,7 +373,10 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
                 scores = module(x)
             return scores.to(x.dtype).softmax(dim=1)
 
-        return self._forward(probabilities, (len(self.classes_),), rows)
+        in_cache = self.image_shape_ is not None and self.device_.type == "cpu"
+        chunk_size = CONV_CHUNK_SIZE if in_cache else CHUNK_SIZE
+        shape = (len(self.classes_),)
+        return self._forward(probabilities, shape, rows, chunk_size=chunk_size)
 
     def predict_proba(self, X):
         """Tell how probable each class is.

@@ -63,7 +63,8 @@ def make_self_supervised_classifier(
     -------
     ClusterClassifier
         Not fitted yet. All parts and parameters can be looked at and changed, as in any
-        estimator of scikit-learn.
+        estimator of scikit-learn. A clusterer without ``certainty_`` needs
+        ``doubtful=0`` beside it.
 
     Raises
     ------

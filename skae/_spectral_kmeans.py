@@ -150,7 +150,7 @@ def _certainty(graph, labels, n_clusters):
     shares[rows, labels] = 1
     for _ in range(_WALK):
         shares = steps @ shares
-    return shares[rows, labels]
+    return shares[rows, labels].clip(max=1)
 
 
 def _cost(graph, labels, n_clusters, criterion):

@@ -195,3 +195,9 @@ def test_import_needs_neither_matplotlib_nor_pandas():
         "import skae, skae.datasets, skae.likelihood, skae.metrics, skae.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_import_leaves_the_compiler_alone():
+    # It takes a second, and only compile=True needs it.
+    code = "import sys, skae; sys.exit('torch._dynamo' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

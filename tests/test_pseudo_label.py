@@ -67,7 +67,7 @@ def test_a_few_labels_spread_to_the_others():
 
 
 @pytest.mark.parametrize("confidence", [None, 0.9])
-def test_samples_without_a_label_teach_nothing_before_they_get_one(confidence):
+def test_samples_without_a_label_are_given_one(confidence):
     is_known = np.arange(len(Y)) % 2 == 0
     names = np.array(list("abcdefghij"), dtype=object)[Y]
     names[~is_known] = None
@@ -79,6 +79,8 @@ def test_samples_without_a_label_teach_nothing_before_they_get_one(confidence):
         np.testing.assert_array_equal(
             classifier.labels_[~is_known], classifier.predict(IMAGES[~is_known])
         )
+    with pytest.raises(ValueError, match="early_stopping=True must be False where"):
+        classifier.set_params(early_stopping=True).fit(IMAGES, names)
     with pytest.raises(ValueError, match="y labels no sample"):
         make(unlabeled=-1).fit(IMAGES, np.full(len(Y), -1))
 
