@@ -467,8 +467,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             refiner.set_params(unlabeled=-1)
             self.refiner_ = refiner.fit(X, np.where(is_certain, self.labels_, -1))
         else:
-            some = _safe_indexing(X, np.flatnonzero(is_certain))
-            self.refiner_ = refiner.fit(some, self.labels_[is_certain])
+            certain = _safe_indexing(X, is_certain)
+            self.refiner_ = refiner.fit(certain, self.labels_[is_certain])
         self.labels_, _ = self._refined(X)
         # A cluster that has lost all its members stays where it was.
         numbers = np.unique(self.labels_)

@@ -974,7 +974,7 @@ def test_the_refiner_learns_the_clusters_from_the_samples_themselves():
     assert plain.refiner_ is None
 
 
-def test_doubtful_labels_are_kept_from_the_refiner(digits):
+def test_doubtful_labels_are_kept_from_the_refiner():
     X, y = load_digits(return_X_y=True)
     plain = ClusterClassifier(clusterer=SpectralKMeans(), random_state=0).fit(X, y)
     certainty, labels = plain.clusterer_.certainty_, plain.labels_

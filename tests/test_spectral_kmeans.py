@@ -174,7 +174,7 @@ def test_attributes_describe_the_partition():
     assert clusterer.n_features_in_ == 5
     assert clusterer.certainty_.shape == (600,)
     assert clusterer.certainty_.min() > 0
-    assert clusterer.certainty_.max() <= 1 + 1e-12
+    assert clusterer.certainty_.max() <= 1
 
 
 def test_uncertain_samples_are_more_often_wrong(digits):

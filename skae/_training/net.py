@@ -196,6 +196,7 @@ class TrainingNet(NeuralNet):
             self.notify("on_epoch_end", **datasets)
             if self.stop_training_:
                 break
+        self.averaged_ = None  # which now holds the weights that nobody needs
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run over the data once and record the mean loss.

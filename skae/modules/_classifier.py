@@ -4,6 +4,7 @@ from torch import nn
 
 from skae.modules._autoencoder import Autoencoder
 from skae.modules._conv import (
+    STRIDE,
     as_maps,
     as_rows,
     check_channels,
@@ -62,7 +63,7 @@ class _ConvFeatures(nn.Module):
             [n_channels(image_shape), first, *twice],
             activation,
             batch_norm=True,
-            strides=[1] + len(others) * [2, 1],
+            strides=[1] + len(others) * [STRIDE, 1],
         )
         height, width = stage_shapes(image_shape, len(others))[-1]
         self.n_features = height * width * channels[-1]

@@ -92,6 +92,10 @@ def test_parameters_are_views_of_one_vector(dtype, x):
     ours, _ = make_pair((8,), "relu", Gaussian(), 0.0, dtype)
     module = ours.autograd.module
     before = ours(x, x)
+    n_parameters = len(list(module.parameters()))
+    n_weights = sum(p.numel() for p in module.parameters())
+    assert ours.vector.shape == ours.vector.grad.shape
+    assert n_weights <= len(ours.vector) < n_weights + 32 * n_parameters
     storage = ours.vector.untyped_storage().data_ptr()
     grad_storage = ours.vector.grad.untyped_storage().data_ptr()
     for parameter in module.parameters():
