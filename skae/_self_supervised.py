@@ -3,6 +3,7 @@
 from numbers import Integral
 
 from sklearn.base import clone
+from sklearn.pipeline import FeatureUnion
 from sklearn.utils._param_validation import Interval, validate_params
 
 from skae._autoencoder import AutoEncoderTransformer
@@ -15,6 +16,7 @@ from skae.corruption import ImagesOrRows, RandomAffine, SwapNoise
 @validate_params(
     {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "n_encoders": [Interval(Integral, 1, None, closed="left")],
         "image_shape": ["array-like", None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -22,12 +24,13 @@ from skae.corruption import ImagesOrRows, RandomAffine, SwapNoise
     prefer_skip_nested_validation=True,
 )
 def make_self_supervised_classifier(
-    n_clusters=None, *, image_shape=None, n_jobs=None, random_state=None
+    n_clusters=None, *, n_encoders=2, image_shape=None, n_jobs=None, random_state=None
 ):
     """Make a classifier that finds the classes itself; labels only name them.
 
-    1. An :class:`AutoEncoderTransformer` learns codes of random views of the samples.
-       What differs between two views is not what a class depends on.
+    1. Some autoencoders learn codes of random views of the samples. What differs
+       between two views is not what a class depends on. Each autoencoder errs in its
+       own way, so their codes are put side by side.
     2. :class:`SpectralKMeans` finds clusters along the graph of neighbouring codes.
     3. A :class:`PseudoLabelClassifier` learns to tell the clusters apart, on random
        views again, and corrects those samples that do not fit in. It begins with those
@@ -41,12 +44,17 @@ def make_self_supervised_classifier(
     n_clusters : int, default=None
         Number of clusters. None for as many as there are classes in `y`.
 
+    n_encoders : int, default=2
+        Number of autoencoders. More make the clusters better and more dependable, at
+        the cost of their time.
+
     image_shape : tuple of int, default=None
         (height, width) or (height, width, n_channels): reads the rows of a table as
         images. Not needed for `X` of shape (n_samples, height, width[, n_channels]).
 
     n_jobs : int, default=None
-        Number of threads that look for neighbours. None means 1, -1 all processors.
+        Number of autoencoders that are fitted at a time, and of threads that look for
+        neighbours. None means 1, -1 all processors.
 
     random_state : int, RandomState instance or None, default=None
         Seed of everything.
@@ -77,7 +85,7 @@ def make_self_supervised_classifier(
     >>> from skae import make_self_supervised_classifier
     >>> classifier = make_self_supervised_classifier(10, random_state=0)
     >>> classifier = classifier.set_params(
-    ...     encoder__n_components=16, refiner__augmentation__images__rotation=5.0
+    ...     encoder__ae1__n_components=16, refiner__augmentation__images__rotation=5.0
     ... )
     >>> classifier.clusterer
     SpectralKMeans(criterion='mutual_information')
@@ -95,20 +103,28 @@ def make_self_supervised_classifier(
     True
     """
     views = ImagesOrRows(
-        images=RandomAffine(rotation=15, shift=0.1, scale=(0.9, 1.1), shear=10),
+        images=RandomAffine(rotation=10, shift=0.1, scale=(0.9, 1.1), shear=10),
         rows=SwapNoise(0.1),
     )
+    encoders = [
+        (
+            f"ae{number}",
+            AutoEncoderTransformer(
+                10,
+                hidden_layer_sizes=(500, 500, 500),
+                image_shape=image_shape,
+                # It may forget larger turns than the refiner, which draws boundaries.
+                augmentation=clone(views).set_params(images__rotation=15),
+                lr=2e-3,
+                batch_size=256,
+                max_epochs=200,
+                max_steps=8200,
+            ),
+        )
+        for number in range(n_encoders)
+    ]
     return ClusterClassifier(
-        AutoEncoderTransformer(
-            10,
-            hidden_layer_sizes=(500, 500, 500),
-            image_shape=image_shape,
-            augmentation=clone(views),
-            lr=2e-3,
-            batch_size=256,
-            max_epochs=200,
-            max_steps=16_000,
-        ),
+        FeatureUnion(encoders, n_jobs=n_jobs),
         SpectralKMeans(criterion="mutual_information", n_jobs=n_jobs),
         refiner=PseudoLabelClassifier(
             image_shape=image_shape,
