@@ -113,7 +113,7 @@ def make_self_supervised_classifier(
                 10,
                 hidden_layer_sizes=(500, 500, 500),
                 image_shape=image_shape,
-                # It may forget larger turns than the refiner, which draws boundaries.
+                # A code may forget larger turns than the refiner, which draws borders.
                 augmentation=clone(views).set_params(images__rotation=15),
                 lr=2e-3,
                 batch_size=256,
