@@ -20,8 +20,9 @@ TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
 # A processor sees convolutions in chunks of so many numbers: their feature maps are
 # many times as large as the images, and twice as fast while they stay in its cache.
 CONV_CHUNK_SIZE = 2**17
-# Share of the epochs that are trained on the labels as they came.
-WARM_UP = 0.2
+# Labels are corrected after these tenths of the epochs. More often would let chance have
+# its way: some time or other almost every sample is sure of a wrong class.
+TENTHS = range(2, 11)
 
 
 class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
@@ -30,12 +31,12 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     Clusters are drawn along what is easy to measure, and a network that learns to tell
     them apart sees more than that: it agrees with the clusters where they are
     consistent, and contradicts them where they are not. This one listens to its own
-    contradictions. From the second fifth of the epochs on, after each epoch,
+    contradictions. After each tenth of the epochs, beginning with the second,
 
     - a sample whose class it predicts with more than ``confidence`` gets that label
       [1]_;
-    - a sample for which it thinks another class more likely than not is left out of the
-      next epoch [2]_.
+    - a sample for which it thinks another class more likely than not is left out until
+      the next time [2]_.
 
     Samples without a label are left out until they get one in this way.
 
@@ -280,7 +281,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         def predict():
             return self._probabilities(rows, self.compute_dtype_)
 
-        return [RefineLabels(predict, self.confidence, round(WARM_UP * epochs))]
+        rounds = {-(-tenth * epochs // 10) for tenth in TENTHS}
+        return [RefineLabels(predict, self.confidence, rounds)]
 
     def _make_views(self, generator):
         augmented = super()._make_views(generator)

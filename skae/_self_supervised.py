@@ -24,7 +24,7 @@ from skae.corruption import ImagesOrRows, RandomAffine, SwapNoise
     prefer_skip_nested_validation=True,
 )
 def make_self_supervised_classifier(
-    n_clusters=None, *, n_encoders=2, image_shape=None, n_jobs=None, random_state=None
+    n_clusters=None, *, n_encoders=2, image_shape=None, n_jobs=2, random_state=None
 ):
     """Make a classifier that finds the classes itself; labels only name them.
 
@@ -52,9 +52,11 @@ def make_self_supervised_classifier(
         (height, width) or (height, width, n_channels): reads the rows of a table as
         images. Not needed for `X` of shape (n_samples, height, width[, n_channels]).
 
-    n_jobs : int, default=None
-        Number of autoencoders that are fitted at a time, and of threads that look for
-        neighbours. None means 1, -1 all processors.
+    n_jobs : int, default=2
+        Number of autoencoders that are fitted at a time, each in a process of its own,
+        and of threads that look for neighbours. The processes share the cores, so that
+        more of them than autoencoders leave cores idle. None means 1, -1 as many as
+        there are cores.
 
     random_state : int, RandomState instance or None, default=None
         Seed of everything.
@@ -77,6 +79,9 @@ def make_self_supervised_classifier(
 
     Notes
     -----
+    A random state decides the result for one number of threads: with another `n_jobs`,
+    or on a machine with more cores, sums are rounded in another order.
+
     The columns of a table should have comparable scales; put a
     :class:`~sklearn.preprocessing.StandardScaler` before it where they have not.
 
@@ -118,7 +123,7 @@ def make_self_supervised_classifier(
                 lr=2e-3,
                 batch_size=256,
                 max_epochs=200,
-                max_steps=8200,
+                max_steps=9400,
             ),
         )
         for number in range(n_encoders)
@@ -127,6 +132,8 @@ def make_self_supervised_classifier(
         FeatureUnion(encoders, n_jobs=n_jobs),
         SpectralKMeans(criterion="mutual_information", n_jobs=n_jobs),
         refiner=PseudoLabelClassifier(
+            # Clusters are mostly right, so that the network soon knows more than they do.
+            confidence=0.7,
             image_shape=image_shape,
             augmentation=clone(views),
             lr=6e-3,

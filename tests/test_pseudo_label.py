@@ -120,7 +120,7 @@ def test_sure_predictions_become_labels_and_doubted_labels_rest():
     #                  agrees      sure of 1    thinks 1    undecided    unsure of 0
     probabilities = [[0.95, 0.05], [0.05, 0.95], [0.3, 0.7], [0.5, 0.5], [0.6, 0.4]]
     data = make_batches([0, 0, 0, 0, 0])
-    callback = RefineLabels(lambda: np.array(probabilities), 0.9, n_warm_up=1)
+    callback = RefineLabels(lambda: np.array(probabilities), 0.9, rounds={1, 2})
     callback.on_train_begin(Net, X=data)
     callback.on_epoch_end(Net, dataset_train=data)
     assert data.rows[1].array.ravel().tolist() == [0, 1, -1, 0, 0]
@@ -134,19 +134,36 @@ def test_sure_predictions_become_labels_and_doubted_labels_rest():
 def test_held_out_rows_are_not_written_to():
     data = make_batches([0, 0, 0, 0], runs=np.array([3, 1]))
     assert data.sample_numbers().tolist() == [1, 3]
-    callback = RefineLabels(lambda: np.array([[0.0, 1.0]] * 4), 0.9, n_warm_up=1)
+    callback = RefineLabels(lambda: np.array([[0.0, 1.0]] * 4), 0.9, rounds={1})
     callback.on_train_begin(Net, X=data)
     callback.on_epoch_end(Net, dataset_train=data)
     assert data.rows[1].array.ravel().tolist() == [0, 1, 0, 1]
 
 
-def test_the_first_epochs_take_the_labels_as_they_came():
+def test_labels_are_corrected_after_the_chosen_epochs_only():
     data = make_batches([0, 0])
-    callback = RefineLabels(lambda: np.array([[0.0, 1.0]] * 2), 0.9, n_warm_up=3)
+    asked = []
+
+    def predict():
+        asked.append(callback.n_epochs_)
+        return np.array([[0.0, 1.0]] * 2)
+
+    callback = RefineLabels(predict, 0.9, rounds={3, 5})
     callback.on_train_begin(Net, X=data)
-    for expected in (0, 0, 1):
+    for expected in (0, 0, 1, 1, 1):
         callback.on_epoch_end(Net, dataset_train=data)
         assert data.rows[1].array.ravel().tolist() == [expected] * 2
+    assert asked == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rounds"),
+    [(1, {1}), (8, {2, 3, 4, 5, 6, 7, 8}), (20, set(range(4, 21, 2)))],
+)
+def test_labels_are_corrected_after_each_tenth_of_the_epochs(epochs, rounds):
+    net = make(max_epochs=epochs).fit(IMAGES[:100], Y[:100]).net_
+    (found,) = (c.rounds for _, c in net.callbacks_ if isinstance(c, RefineLabels))
+    assert found == rounds
 
 
 # -- The objective ----------------------------------------------------------------

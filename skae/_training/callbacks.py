@@ -88,9 +88,9 @@ class RefineLabels(Callback):
     """Correct the labels that a classifier is trained on, by its own predictions.
 
     A network learns what most labels of a kind agree on long before it learns the
-    exceptions. So after an epoch a sample whose class is predicted with confidence is
-    given that class; and one for which a class other than its label is more likely than
-    not is left out of the next epoch.
+    exceptions. So after some epochs a sample whose class is predicted with confidence
+    is given that class; and one for which a class other than its label is more likely
+    than not is left out until the next time.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ class RefineLabels(Callback):
         Gives the probabilities of the classes of all training samples.
     confidence : float
         Probability above which a prediction becomes the label.
-    n_warm_up : int
-        Epochs that are trained on the labels as they came.
+    rounds : collection of int
+        The numbers of these epochs, counted from 1.
 
     Attributes
     ----------
@@ -107,10 +107,10 @@ class RefineLabels(Callback):
         The labels at the end; -1 for a sample that came without one and got none.
     """
 
-    def __init__(self, predict, confidence, n_warm_up):
+    def __init__(self, predict, confidence, rounds):
         self.predict = predict
         self.confidence = confidence
-        self.n_warm_up = n_warm_up
+        self.rounds = rounds
 
     def on_train_begin(self, net, X=None, **kwargs):
         _, targets = X.rows
@@ -118,7 +118,7 @@ class RefineLabels(Callback):
 
     def on_epoch_end(self, net, dataset_train=None, **kwargs):
         self.n_epochs_ += 1
-        if self.n_epochs_ < self.n_warm_up:
+        if self.n_epochs_ not in self.rounds:
             return
         net.module_.eval()
         probabilities = self.predict()
