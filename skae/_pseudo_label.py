@@ -20,8 +20,8 @@ TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
 # A processor sees convolutions in chunks of so many numbers: their feature maps are
 # many times as large as the images, and twice as fast while they stay in its cache.
 CONV_CHUNK_SIZE = 2**17
-# Labels are corrected after these tenths of the epochs. More often would let chance have
-# its way: some time or other almost every sample is sure of a wrong class.
+# Labels are corrected after these tenths of the epochs. More often would give way to
+# chance: some time or other almost every sample is predicted wrongly with confidence.
 TENTHS = range(2, 11)
 
 

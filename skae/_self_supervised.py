@@ -132,7 +132,7 @@ def make_self_supervised_classifier(
         FeatureUnion(encoders, n_jobs=n_jobs),
         SpectralKMeans(criterion="mutual_information", n_jobs=n_jobs),
         refiner=PseudoLabelClassifier(
-            # Clusters are mostly right, so that the network soon knows more than they do.
+            # Where most labels are right, even a weak prediction is seldom wrong.
             confidence=0.7,
             image_shape=image_shape,
             augmentation=clone(views),
