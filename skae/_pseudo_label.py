@@ -309,8 +309,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         labels = labels[:, 0]
         is_open = labels < 0
         if is_open.any():
-            best = self._probabilities(self._make_rows(*inputs)).argmax(axis=1)
-            labels[is_open] = best[is_open]
+            rows = self._make_rows(inputs.rows[is_open], inputs.unit)
+            labels[is_open] = self._probabilities(rows).argmax(axis=1)
         self.labels_ = self.classes_[labels]
 
     def _validate_pairs(self, X, y, *, reset):

@@ -123,7 +123,7 @@ def make_self_supervised_classifier(
                 lr=2e-3,
                 batch_size=256,
                 max_epochs=200,
-                max_steps=9400,
+                max_steps=11500,
             ),
         )
         for number in range(n_encoders)
@@ -138,7 +138,7 @@ def make_self_supervised_classifier(
             augmentation=clone(views),
             lr=6e-3,
             max_epochs=100,
-            max_steps=3700,
+            max_steps=2800,
         ),
         doubtful=0.15,
         n_clusters=n_clusters,
