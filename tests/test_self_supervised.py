@@ -1,5 +1,7 @@
 """Tests of the recipe, with small networks: the benchmark measures the real ones."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -12,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from skae import ClusterClassifier, make_self_supervised_classifier
+from skae.exceptions import DivergenceError
 from skae.metrics import clustering_accuracy
 
 DIGITS = load_digits()
@@ -80,6 +83,14 @@ def test_each_encoder_learns_by_a_seed_of_its_own(fitted):
     codes = fitted.encoder_.transform(IMAGES[:100])
     assert codes.shape == (100, 20)
     assert np.abs(codes[:, :10] - codes[:, 10:]).max() > 1e-3
+
+
+def test_an_error_in_another_process_arrives_and_nothing_is_lost(fitted):
+    classifier = deepcopy(fitted)
+    broken = {"encoder__ae1__lr": 1e6, "encoder__ae1__optimizer": "sgd"}
+    with pytest.raises(DivergenceError, match="lr"):
+        classifier.set_params(**broken).fit(IMAGES)
+    np.testing.assert_array_equal(classifier.predict(IMAGES), fitted.predict(IMAGES))
 
 
 def test_labels_only_name_the_clusters(fitted):
