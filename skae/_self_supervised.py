@@ -93,7 +93,7 @@ def make_self_supervised_classifier(
     ...     encoder__ae1__n_components=16, refiner__augmentation__images__rotation=5.0
     ... )
     >>> classifier.clusterer
-    SpectralKMeans(criterion='mutual_information')
+    SpectralKMeans(criterion='mutual_information', n_jobs=2)
 
     Without a single label it finds out which flowers to look at. The labels of three
     then name the clusters:
