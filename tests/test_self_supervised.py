@@ -25,16 +25,14 @@ def make_small(n_clusters=10, **parameters):
     classifier = make_self_supervised_classifier(
         n_clusters, **{"random_state": 0} | parameters
     )
-    for name, _ in classifier.encoder.transformer_list:
-        encoder = {
-            "hidden_layer_sizes": (64,),
-            "lr": 5e-3,
-            "batch_size": 128,
-            "max_epochs": 20,
-        }
-        classifier.set_params(
-            **{f"encoder__{name}__{key}": value for key, value in encoder.items()}
-        )
+    encoder = {
+        "hidden_layer_sizes": (64,),
+        "lr": 5e-3,
+        "batch_size": 128,
+        "max_epochs": 20,
+    }
+    for _, each in classifier.encoder.transformer_list:
+        each.set_params(**encoder)
     return classifier.set_params(
         refiner__hidden_layer_sizes=(16, 32), refiner__max_epochs=20
     )
@@ -76,7 +74,7 @@ def test_the_parts_share_nothing():
 def test_better_than_k_means_without_a_label(fitted):
     pixels = KMeans(10, n_init=10, random_state=0).fit(IMAGES.reshape(-1, 64))
     baseline = clustering_accuracy(Y, pixels.labels_)
-    assert clustering_accuracy(Y, fitted.labels_) > baseline + 0.03
+    assert clustering_accuracy(Y, fitted.labels_) > baseline + 0.05
 
 
 def test_each_encoder_learns_by_a_seed_of_its_own(fitted):
@@ -111,7 +109,7 @@ def test_ten_labels_name_the_clusters(fitted):
     asked = fitted.exemplar_indices_
     classifier = clone(fitted).fit(IMAGES).map_labels(IMAGES[asked], Y[asked])
     assert len(set(Y[asked])) >= 9
-    assert classifier.score(IMAGES, Y) > 0.75
+    assert classifier.score(IMAGES, Y) > 0.85
 
 
 def test_rows_become_images_by_their_shape(fitted):
