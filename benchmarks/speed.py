@@ -39,6 +39,7 @@ def skae_fit(X, widths, batch_size, epochs, compute_dtype="float32"):
         lr_schedule="constant",
         compute_dtype=compute_dtype,
         device="cpu",
+        random_state=0,  # so that losses differ by the type alone
     ).fit(X)
 
 

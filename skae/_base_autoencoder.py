@@ -103,12 +103,16 @@ class BaseAutoEncoder(
             self.image_shape_, self.n_components, sizes, self.activation
         )
 
-    def _code(self, module, x, generator):
-        """Give the codes that the decoder gets in training."""
+    def _encode(self, module, x):
+        """Encode rows: to codes, or to what these are drawn from."""
         return module.encode(x)
 
-    def _learn_codes(self, rows):
-        """Learn from samples what their codes are like; called after the training."""
+    def _draw_code(self, encoded, generator):
+        """Give the codes that the decoder gets in training."""
+        return encoded
+
+    def _learn_codes(self, encoded):
+        """Learn from encoded samples what codes are like; called after the training."""
 
     @abstractmethod
     def _draw_codes(self, n_samples, seed):
@@ -174,30 +178,35 @@ class BaseAutoEncoder(
         ]
         self._mean = some[1].array.mean(axis=0, dtype=np.float64) * some[1].factor
         with self._isolation(self._seed + self.n_epochs_):
-            if self._likelihood.has_noise:
-                self._learn_noise(*some)
-            self._learn_codes(some[1])
+            self._learn_codes(self._learn_noise(*some, same=targets is None))
 
-    def _learn_noise(self, inputs, targets):
-        """Learn the variance of p(x|h)."""
+    def _learn_noise(self, inputs, targets, same):
+        """Learn the variance of p(x|h), if it has one; gives the targets encoded."""
         likelihood, corruption = self._likelihood, self._corruption()
         generator = self._stream(NOISE)
-
         total = torch.zeros(self.n_features_in_, dtype=torch.float64)
+        all_encoded = []
 
         def add_errors(module, x, target):
-            if corruption is not None:
-                x = self._on_images(corruption, generator, x)
-            code = self._code(module, x, generator)
-            error = likelihood.error(module.decode(code), target)
-            total.add_(error.sum(dim=0).to(total))
+            encoded = self._encode(module, target)
+            all_encoded.append(encoded)
+            if likelihood.has_noise:
+                if corruption is not None:
+                    x = self._on_images(corruption, generator, x)
+                if corruption is not None or not same:
+                    encoded = self._encode(module, x)
+                output = module.decode(self._draw_code(encoded, generator))
+                error = likelihood.error(output, target)
+                total.add_(error.sum(dim=0).to(total))
             return torch.zeros(len(x))  # of the rows themselves nothing is kept
 
         self._forward(add_errors, (), inputs, targets)
-        noise = likelihood.noise(total / len(inputs))
-        # A perfect fit must not make the density infinite.
-        noise = np.maximum(noise.numpy(), 1e-12 * self.scale_**2)
-        self.noise_variance_ = noise if noise.ndim else float(noise)
+        if likelihood.has_noise:
+            noise = likelihood.noise(total / len(inputs))
+            # A perfect fit must not make the density infinite.
+            noise = np.maximum(noise.numpy(), 1e-12 * self.scale_**2)
+            self.noise_variance_ = noise if noise.ndim else float(noise)
+        return torch.cat(all_encoded).cpu().numpy()
 
     def _validate_training(self, X, *, reset):
         """Check training samples; gives them as inputs that are targets too."""
@@ -557,12 +566,11 @@ class DeterministicAutoEncoder(BaseAutoEncoder):
             generator,
         )
 
-    def _learn_codes(self, rows):
+    def _learn_codes(self, encoded):
         density = NormalDensity() if self.density is None else clone(self.density)
         if "random_state" in density.get_params():
             density.set_params(random_state=self._seed)
-        codes = self._forward(lambda m, x: m.encode(x), (self._n_features_out,), rows)
-        self.density_ = density.fit(codes)
+        self.density_ = density.fit(encoded)
 
     def _draw_codes(self, n_samples, seed):
         if "random_state" in signature(self.density_.sample).parameters:

@@ -311,13 +311,16 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             self.n_features_in_ * epoch["kl_divergence"] for epoch in new
         ]
 
-    def _code(self, module, x, generator):
-        mean, std = module.encode_distribution(x)
+    def _encode(self, module, x):
+        return torch.stack(module.encode_distribution(x), dim=1)
+
+    def _draw_code(self, encoded, generator):
+        mean, std = encoded.unbind(dim=1)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
         return mean + std * noise
 
-    def _learn_codes(self, rows):
-        mean, std = self._encode(rows)
+    def _learn_codes(self, encoded):
+        mean, std = encoded[:, 0], encoded[:, 1]
         divergence = kl_divergence(torch.from_numpy(mean), torch.from_numpy(std))
         self.kl_divergence_ = divergence.mean(dim=0).numpy()
         self.n_active_components_ = int((mean.var(axis=0) > ACTIVE_VARIANCE).sum())
@@ -332,14 +335,6 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             )
 
     # -- Inference ----------------------------------------------------------------
-
-    def _encode(self, rows):
-        codes = self._forward(
-            lambda m, x: torch.stack(m.encode_distribution(x), dim=1),
-            (2, self._n_features_out),
-            rows,
-        )
-        return codes[:, 0], codes[:, 1]
 
     def encode_distribution(self, X):
         """Give the distributions of the codes of samples.
@@ -357,8 +352,8 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             Its standard deviations.
         """
         check_is_fitted(self)
-        samples = self._validate_samples(X, reset=False, ensure_all_finite=False)
-        return self._encode(self._make_rows(*samples))
+        encoded = self._infer(X, self._encode, (2, self._n_features_out))
+        return encoded[:, 0], encoded[:, 1]
 
     def score_samples(self, X):
         """Log-likelihood of samples, as a lower bound.

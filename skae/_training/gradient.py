@@ -267,7 +267,8 @@ class DenseGradient:
         loss, grad = self.objective.likelihood.loss_grad(x.float(), target)
 
         code = results[self.n_encoder]
-        grad = grad.to(self.compute_dtype)
+        if self.low_weights is not None:
+            grad = grad.to(self.compute_dtype)
         for i in reversed(range(len(self.layers))):
             weight, _, _, grad_weight, grad_bias, _, activation_grad = self.layers[i]
             if i == self.n_encoder - 1 and self.objective.l1_penalty:

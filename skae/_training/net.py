@@ -103,6 +103,17 @@ class TrainingNet(NeuralNet):
         self.take_step_ = make_step(self.optimizer_)
         return self
 
+    def initialize_history(self):
+        """Make an empty history.
+
+        Returns
+        -------
+        self : TrainingNet
+            This net.
+        """
+        self.lowest_losses_ = {}
+        return super().initialize_history()
+
     def set_course(self, lr, schedule):
         """Set the learning rate of the epochs to come.
 
@@ -116,6 +127,11 @@ class TrainingNet(NeuralNet):
         self.lr = lr
         self.schedule_ = SCHEDULES[schedule]
         self._set_rate(lr)
+
+    def _rates(self, n_steps):
+        """Yield the learning rate of each step."""
+        for step in range(n_steps):
+            yield self.lr * self.schedule_(step / n_steps)
 
     def _set_rate(self, rate):
         for group in self.optimizer_.param_groups:
@@ -152,7 +168,9 @@ class TrainingNet(NeuralNet):
         self.stop_training_ = False
         self.batch_events_ = any(self._asked_for(event) for event in BATCH_EVENTS)
         self.n_epochs_planned_ = epochs
-        self.step_, self.n_steps_ = 0, epochs * len(training)
+        self.rates_ = None
+        if self.schedule_ is not None:
+            self.rates_ = self._rates(epochs * len(training))
         self.notify("on_train_begin", X=training, y=validation)
         start = {name: t.clone() for name, t in self.module_.state_dict().items()}
         largest = training.batch_size * self.gradient_.largest_matrix
@@ -186,7 +204,8 @@ class TrainingNet(NeuralNet):
             self.notify("on_epoch_begin", **datasets)
             if self.averaged_ and epoch:
                 self.averaged_.swap()
-            self.module_.train()
+            if not self.module_.training:
+                self.module_.train()
             self.run_single_epoch(training, True, "train", self.train_step)
             if self.averaged_:
                 self.averaged_.swap()
@@ -232,9 +251,11 @@ class TrainingNet(NeuralNet):
         mean = total.item() / n_rows
         if not math.isfinite(mean):
             raise self._divergence(f"is {mean}")
-        best = self.history[:, f"{prefix}_loss"] if len(self.history) > 1 else []
+        # Kept, since the history would have to be read from its beginning.
+        lowest = self.lowest_losses_.get(prefix, math.inf)
+        self.lowest_losses_[prefix] = min(mean, lowest)
         self.history.record(f"{prefix}_loss", mean)
-        self.history.record(f"{prefix}_loss_best", mean < min(best, default=math.inf))
+        self.history.record(f"{prefix}_loss_best", mean < lowest)
         if training and not hasattr(self, "first_loss_"):
             self.first_loss_ = first_loss.item()
 
@@ -253,9 +274,8 @@ class TrainingNet(NeuralNet):
         torch.Tensor
             The loss before the step.
         """
-        if self.schedule_ is not None:
-            self._set_rate(self.lr * self.schedule_(self.step_ / self.n_steps_))
-        self.step_ += 1
+        if self.rates_ is not None:
+            self._set_rate(next(self.rates_))
 
         def closure():
             loss = self.gradient_(*batch)

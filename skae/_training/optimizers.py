@@ -47,12 +47,15 @@ def make_step(optimizer):
         # Looked up at each call: learning rate schedulers wrap it later.
         return lambda closure: optimizer.step(closure)
 
+    # A tensor, because to make one of a number takes longer than to add it.
+    one = torch.ones((), device=parameter.device)
+
     def step(closure):
         state = optimizer.state.get(parameter)
         if not state:
             return optimizer.step(closure)
         loss = closure()
-        state["step"].add_(1)
+        state["step"].add_(one)
         kernel(
             [parameter.data],
             [parameter.grad],
