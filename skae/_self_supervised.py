@@ -122,7 +122,7 @@ def make_self_supervised_classifier(
                 augmentation=clone(views).set_params(images__rotation=15),
                 lr=2e-3,
                 batch_size=256,
-                max_epochs=200,
+                max_epochs=400,
                 max_steps=11500,
             ),
         )
