@@ -39,8 +39,11 @@ DTYPES = [
     *(np.int8, np.int16, np.int32, np.int64, np.bool_),
 ]
 FLOAT32_ANSWERS = (np.float32, np.float16, np.uint8)
-# Inference goes over the rows in chunks of this many numbers, or of MAX_CHUNK rows.
-CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
+# Inference takes this many numbers at a time, or those of MAX_CHUNK samples.
+CHUNK_SIZE, MAX_CHUNK = 2**21, 4096
+# ... and of convolutions so many on a CPU: their feature maps are many times as large
+# as the samples, and up to twice as fast while they stay in its cache.
+CONV_CHUNK_SIZE = 2**17
 # One seed serves several uses, each with a stream of its own.
 ORDER, VIEWS, PENALTY, NOISE = range(4)
 
@@ -596,13 +599,20 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         dtype = torch.float32 if in_float32 else torch.float64
         return Rows(array, self.device_, dtype, unit)
 
-    def _forward(self, function, shape, rows, *more_rows, chunk_size=CHUNK_SIZE):
+    def _chunk_length(self):
+        """How many samples inference takes at a time."""
+        convolves = any(weight.dim() > 2 for weight in self.module_.parameters())
+        on_cpu = self.device_.type == "cpu"
+        size = CONV_CHUNK_SIZE if convolves and on_cpu else CHUNK_SIZE
+        return max(1, min(MAX_CHUNK, size // self.n_features_in_))
+
+    def _forward(self, function, shape, rows, *more_rows):
         """Fill one array with ``function(module, x)`` of all rows, chunk by chunk."""
         module = self._module_for(rows.dtype)
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
         out_tensor = torch.from_numpy(out)
-        length = max(1, min(MAX_CHUNK, chunk_size // rows.array.shape[1]))
+        length = self._chunk_length()
         may_be_nan = rows.array.dtype.kind == "f"
         with torch.inference_mode():
             for start in range(0, len(rows), length):

@@ -9,7 +9,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._base import CHUNK_SIZE, BaseTorchEstimator, Samples, check_sizes, find_units
+from skae._base import BaseTorchEstimator, Samples, check_sizes, find_units
 from skae._labels import split_labels
 from skae._training import ClassificationObjective, RefineLabels, Rows
 from skae.modules import ConvClassifier, DenseClassifier
@@ -17,9 +17,6 @@ from skae.modules import ConvClassifier, DenseClassifier
 # Widths of the hidden layers for a table, and channels of the stages for images, where
 # the user gives none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
-# A processor sees convolutions in chunks of so many numbers: their feature maps are
-# many times as large as the images, and twice as fast while they stay in its cache.
-CONV_CHUNK_SIZE = 2**17
 # Labels are corrected after these tenths of the epochs. More often would give way to
 # chance: some time or other almost every sample is predicted wrongly with confidence.
 TENTHS = range(2, 11)
@@ -375,10 +372,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
                 scores = module(x)
             return scores.to(x.dtype).softmax(dim=1)
 
-        in_cache = self.image_shape_ is not None and self.device_.type == "cpu"
-        chunk_size = CONV_CHUNK_SIZE if in_cache else CHUNK_SIZE
-        shape = (len(self.classes_),)
-        return self._forward(probabilities, shape, rows, chunk_size=chunk_size)
+        return self._forward(probabilities, (len(self.classes_),), rows)
 
     def predict_proba(self, X):
         """Tell how probable each class is.
