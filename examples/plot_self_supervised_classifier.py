@@ -88,7 +88,7 @@ def contestants(seed):
         "PCA + k-means": ClusterClassifier(PCA(16), random_state=seed),
         "autoencoder + k-means": ClusterClassifier(autoencoder, random_state=seed),
         "  latent size tuned with labels": GridSearchCV(
-            pipeline, {"ae__n_components": [2, 8, 16, 32]}, cv=3, n_jobs=2
+            pipeline, {"ae__n_components": [2, 8, 32]}, cv=3, n_jobs=2
         ),
         "autoencoder + SpectralKMeans": ClusterClassifier(
             autoencoder, spectral, random_state=seed
