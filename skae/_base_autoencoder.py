@@ -174,35 +174,36 @@ class BaseAutoEncoder(
         # From all samples, or from some thousand of them.
         some = [
             self._make_rows(np.ascontiguousarray(spread_rows(rows)), unit)
-            for rows, unit in (inputs, targets or inputs)
+            for rows, unit in ([inputs] if targets is None else [inputs, targets])
         ]
-        self._mean = some[1].array.mean(axis=0, dtype=np.float64) * some[1].factor
+        self._mean = some[-1].array.mean(axis=0, dtype=np.float64) * some[-1].factor
         with self._isolation(self._seed + self.n_epochs_):
-            self._learn_codes(self._learn_noise(*some, same=targets is None))
+            self._learn_codes(self._learn_noise(*some))
 
-    def _learn_noise(self, inputs, targets, same):
+    def _learn_noise(self, *some):
         """Learn the variance of p(x|h), if it has one; gives the targets encoded."""
         likelihood, corruption = self._likelihood, self._corruption()
         generator = self._stream(NOISE)
         total = torch.zeros(self.n_features_in_, dtype=torch.float64)
         all_encoded = []
 
-        def add_errors(module, x, target):
+        def add_errors(module, *batch):
+            x, target = batch[0], batch[-1]
             encoded = self._encode(module, target)
             all_encoded.append(encoded)
             if likelihood.has_noise:
                 if corruption is not None:
                     x = self._on_images(corruption, generator, x)
-                if corruption is not None or not same:
+                if x is not target:
                     encoded = self._encode(module, x)
                 output = module.decode(self._draw_code(encoded, generator))
                 error = likelihood.error(output, target)
                 total.add_(error.sum(dim=0).to(total))
             return torch.zeros(len(x))  # of the rows themselves nothing is kept
 
-        self._forward(add_errors, (), inputs, targets)
+        self._forward(add_errors, (), *some)
         if likelihood.has_noise:
-            noise = likelihood.noise(total / len(inputs))
+            noise = likelihood.noise(total / len(some[0]))
             # A perfect fit must not make the density infinite.
             noise = np.maximum(noise.numpy(), 1e-12 * self.scale_**2)
             self.noise_variance_ = noise if noise.ndim else float(noise)

@@ -204,7 +204,8 @@ class TrainingNet(NeuralNet):
             self.notify("on_epoch_begin", **datasets)
             if self.averaged_ and epoch:
                 self.averaged_.swap()
-            if not self.module_.training:
+            # To look is quicker than to set it once more.
+            if not all(part.training for part in self.module_.modules()):
                 self.module_.train()
             self.run_single_epoch(training, True, "train", self.train_step)
             if self.averaged_:
