@@ -144,7 +144,17 @@ def _download(source, path):
     # Inside the target's folder, so that the last step is a rename and not a copy.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".skae-") as folder:
         original, converted = Path(folder, "original"), Path(folder, path.name)
-        pooch.HTTPDownloader()(source.url, original, None)
+        try:
+            pooch.HTTPDownloader()(source.url, original, None)
+        except OSError as error:
+            response = getattr(error, "response", None)
+            if response is not None:
+                response.close()  # which pooch has left open
+            raise OSError(
+                f"{path} is not there, and {source.url} could not be downloaded "
+                f"({type(error).__name__}). Give data_home or the environment variable "
+                f"SKAE_DATA as a folder that holds {path.name}, or try again later."
+            ) from error
         found = pooch.file_hash(original, alg="sha256")
         if found != source.sha256:
             raise OSError(

@@ -183,8 +183,10 @@ def test_tampered_download_is_refused(name, server, tmp_path):
 def test_failed_download_leaves_nothing(name, server, tmp_path):
     (server.folder / name).unlink()
     home = tmp_path / "home"
-    with pytest.raises(OSError, match="404"):
+    with pytest.raises(OSError, match=r"not be downloaded .*SKAE_DATA") as caught:
         FETCH[name](data_home=home)
+    assert str(home / f"{name}.npz") in str(caught.value)
+    assert "404" in str(caught.value.__cause__)
     assert os.listdir(home) == []
 
 
