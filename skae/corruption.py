@@ -488,7 +488,7 @@ class RandomAffine(_ImageCorruption):
     A pixel that stands (u, v) from the image's centre, u to the right and v upward in
     pixels, goes to R(S(u + v tan(shear), v)) + shift: it is sheared, scaled, rotated,
     and shifted. All channels of an image move together. Values between the pixels are
-    bilinear, and what comes from outside the image is zero.
+    bilinear.
 
     Parameters
     ----------
@@ -505,6 +505,9 @@ class RandomAffine(_ImageCorruption):
         Angle in degrees by which upright lines lean to the right, drawn uniformly:
         from [-s, s] for a number s, or from the range of a pair, between -90 and 90,
         which are excluded.
+    outside : {"zero", "background"}, default="zero"
+        What comes from outside the image: zero, or the image's background, by which is
+        meant the median of its outermost pixels, for each channel.
 
     References
     ----------
@@ -535,13 +538,22 @@ class RandomAffine(_ImageCorruption):
             Interval(Real, 0, 90, closed="left"),
             _Pair(Real, -90, 90, closed="neither"),
         ],
+        "outside": [StrOptions({"zero", "background"})],
     }
 
-    def __init__(self, rotation=15.0, shift=0.1, scale=(0.9, 1.1), shear=0.0):
+    def __init__(
+        self,
+        rotation=15.0,
+        shift=0.1,
+        scale=(0.9, 1.1),
+        shear=0.0,
+        outside="zero",
+    ):
         self.rotation = rotation
         self.shift = shift
         self.scale = scale
         self.shear = shear
+        self.outside = outside
 
     def _corrupt(self, x, generator):
         height, width = x.shape[1:3]
@@ -568,10 +580,16 @@ class RandomAffine(_ImageCorruption):
         # Two planes seen as pairs: written and read faster than pairs.
         grid = torch.stack((source_u, source_v), dim=1).permute(0, 2, 3, 1)
         images = x[..., None] if x.ndim == 3 else x
+        if self.outside == "background":
+            sides = images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]
+            background = torch.cat(sides, dim=1).median(dim=1).values[:, None, None]
+            images = images - background
         out = F.grid_sample(
             images.permute(0, 3, 1, 2), grid, mode="bilinear", align_corners=False
-        )
-        return out.permute(0, 2, 3, 1).reshape(x.shape).contiguous()
+        ).permute(0, 2, 3, 1)
+        if self.outside == "background":
+            out = out + background
+        return out.reshape(x.shape).contiguous()
 
 
 class RandomFlip(_ImageCorruption):

@@ -42,6 +42,7 @@ OF_ROWS = [
 OF_IMAGES = [
     RandomErasing((0.1, 0.4)),
     RandomAffine(rotation=30.0, shift=0.2, scale=(0.5, 2.0), shear=20.0),
+    RandomAffine(outside="background"),
     Grayscale(),
     Grayscale("luma"),
     RandomFlip(0.3),
@@ -285,6 +286,7 @@ def test_own_corruption_overrides_one_method():
         (RandomFlip(1.5), r"'probability' .* \[0.0, 1.0\]. Got 1.5"),
         (RandomAffine(shear=90), r"'shear' .* \[0.0, 90.0\) .*\(-90.0, 90.0\). Got 90"),
         (RandomAffine(shear=(-90, 0)), r"'shear' .* Got \(-90, 0\)"),
+        (RandomAffine(outside="edge"), r"'outside' .* {'.*', '.*'}. Got 'edge'"),
         (SwapNoise(1.5), r"'amount' parameter of SwapNoise .* Got 1.5"),
         (ImagesOrRows(images=3, rows=Masking()), "'images' .* a callable. Got 3"),
         (ImagesOrRows(images=RandomFlip, rows=Masking()), "'images' .* the class Rand"),
@@ -594,6 +596,25 @@ def test_outside_of_the_image_is_zero():
     torch.testing.assert_close(out, expected)
     moved = RandomAffine(shift=1.0)(torch.ones(100, 8, 12), seeded())
     assert (moved.min(), moved.max()) == (0, pytest.approx(1))
+
+
+def test_outside_of_the_image_is_its_background():
+    # Each image and channel has its own; what stands on it does not matter, even where
+    # it touches the border.
+    background = rand(2, 1, 1, 3)
+    images = background.repeat(1, 8, 12, 1)
+    images[:, :5, 4:7] = 5.0
+    turned = RandomAffine(rotation=0.0, shift=0.0, scale=(0.5, 0.5))
+    out = turned.set_params(outside="background")(images, seeded())
+    torch.testing.assert_close(out[:, :2], background.repeat(1, 2, 12, 1))
+    torch.testing.assert_close(out[:, :, :3], background.repeat(1, 8, 3, 1))
+    assert (out[:, 2:5, 4:7] > 2).any(dim=(1, 2)).all()
+    # Where the background is zero the two are one.
+    ink = torch.zeros(100, 8, 12)
+    ink[:, 2:6, 3:7] = rand(100, 4, 4)
+    views = RandomAffine(rotation=45.0, shift=0.3)
+    expected = views(ink, seeded())
+    assert torch.equal(views.set_params(outside="background")(ink, seeded()), expected)
 
 
 # -- Mirror images ----------------------------------------------------------------
