@@ -70,7 +70,7 @@ else:
         batch_size=32,
         max_epochs=30,
     )
-spectral = SpectralKMeans(criterion="mutual_information")
+spectral = SpectralKMeans()
 refiner = PseudoLabelClassifier(
     image_shape=(28, 28) if on_mnist else (8, 8),
     augmentation=RandomAffine(rotation=10, shift=0.1, shear=10),

@@ -93,7 +93,7 @@ def make_self_supervised_classifier(
     ...     encoder__ae1__n_components=16, refiner__augmentation__images__rotation=5.0
     ... )
     >>> classifier.clusterer
-    SpectralKMeans(criterion='mutual_information', n_jobs=2)
+    SpectralKMeans(n_jobs=2)
 
     Without a single label it finds out which flowers to look at. The labels of three
     then name the clusters:
@@ -108,7 +108,7 @@ def make_self_supervised_classifier(
     True
     """
     views = ImagesOrRows(
-        images=RandomAffine(rotation=10, shift=0.1, scale=(0.9, 1.1), shear=10),
+        images=RandomAffine(10, 0.1, (0.9, 1.1), shear=10, outside="background"),
         rows=SwapNoise(0.1),
     )
     encoders = [
@@ -130,7 +130,7 @@ def make_self_supervised_classifier(
     ]
     return ClusterClassifier(
         FeatureUnion(encoders, n_jobs=n_jobs),
-        SpectralKMeans(criterion="mutual_information", n_jobs=n_jobs),
+        SpectralKMeans(n_jobs=n_jobs),
         refiner=PseudoLabelClassifier(
             # Where most labels are right, even a weak prediction is seldom wrong.
             confidence=0.7,

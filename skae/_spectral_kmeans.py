@@ -1,4 +1,4 @@
-"""K-means on the eigenvectors of a neighbour graph, the partition chosen by its cut."""
+"""K-means on the eigenvectors of a neighbour graph, and the choice of a partition."""
 
 import warnings
 from numbers import Integral
@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._random import draw_seed
@@ -28,6 +28,8 @@ _TRIES = 11
 # Steps of the random walk that tells how certain a cluster is: few would ask the next
 # neighbours only, many would cross every border.
 _WALK = 10
+# By so many standard errors two partitions must differ to be told apart by it.
+_ERRORS = 3
 
 
 def _distinct_points(X):
@@ -119,6 +121,13 @@ def _leading_eigenvectors(graph, components, n_vectors, start):
     return np.hstack([known.toarray(), others[:, np.argsort(-values)]])
 
 
+def _indicators(labels, n_clusters):
+    """Give a column for each cluster, with a one for each of its members."""
+    indicators = np.zeros((len(labels), n_clusters))
+    indicators[np.arange(len(labels)), labels] = 1
+    return indicators
+
+
 def _joint_weights(graph, labels, n_clusters):
     """Weight of the edges from each cluster to each, from the labels of the points."""
     rows = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
@@ -132,60 +141,75 @@ def _normalized_cut(joint):
     return float((1 - joint.diagonal() / joint.sum(axis=1)).sum())
 
 
+def _log_ratios(joint):
+    """Give sizes of the clusters, and by how much edges are more often than by chance.
+
+    For each two clusters the logarithm of the ratio, 0 where there is no edge.
+    """
+    sizes = joint.sum(axis=1)
+    ratios = np.ones_like(joint)
+    np.divide(joint * joint.sum(), np.outer(sizes, sizes), out=ratios, where=joint > 0)
+    return sizes / sizes.sum(), np.log(ratios)
+
+
 def _mutual_information(joint):
     """Measure what the cluster at one end of an edge tells of the other, in nats."""
-    joint = joint / joint.sum()
-    sizes = joint.sum(axis=1)
-    has_edges = joint > 0
-    ratios = joint[has_edges] / np.outer(sizes, sizes)[has_edges]
-    return float(joint[has_edges] @ np.log(ratios))
+    _, log_ratios = _log_ratios(joint)
+    return float((joint * log_ratios).sum() / joint.sum())
+
+
+def _uncertainty_coefficient(joint):
+    """Measure the mutual information as a share of the entropy of the clusters."""
+    sizes, _ = _log_ratios(joint)
+    return _mutual_information(joint) / -float(sizes @ np.log(sizes))
+
+
+def _standard_error(graph, labels, joint):
+    """Give the standard error of the uncertainty coefficient.
+
+    The coefficient is a ratio of two means over the points: of what the neighbours of a
+    point tell of its cluster, and of the most that they could tell.
+    """
+    sizes, log_ratios = _log_ratios(joint)
+    degrees = graph.sum(axis=1)
+    told = (graph @ _indicators(labels, len(sizes)) * log_ratios[labels]).sum(axis=1)
+    expected = -degrees * np.log(sizes)[labels]
+    residuals = told - told.sum() / expected.sum() * expected
+    return float(np.linalg.norm(residuals) / expected.sum())
 
 
 def _certainty(graph, labels, n_clusters):
     """Probability that a random walk from a point ends in the cluster it began in."""
     degrees = graph.sum(axis=1)
     steps = sp.dia_array((1 / degrees[np.newaxis], [0]), shape=graph.shape) @ graph
-    rows = np.arange(len(labels))
-    shares = np.zeros((len(labels), n_clusters))
-    shares[rows, labels] = 1
+    shares = _indicators(labels, n_clusters)
     for _ in range(_WALK):
         shares = steps @ shares
-    return shares[rows, labels].clip(max=1)
+    return shares[np.arange(len(labels)), labels].clip(max=1)
 
 
-def _cost(graph, labels, n_clusters, criterion):
-    """Return what a partition costs; infinity if a cluster has no members."""
-    joint = _joint_weights(graph, labels, n_clusters)
-    if not joint.diagonal().all():
-        return np.inf
-    if criterion == "normalized_cut":
-        return _normalized_cut(joint)
-    return -_mutual_information(joint)
-
-
-def _vote(graph, labels, n_clusters, criterion):
+def _vote(graph, labels, n_clusters):
     """Let each point join the cluster of most of its neighbours, as long as it pays.
 
-    Returns the labels and what they cost.
+    It does while the mutual information rises and no cluster loses all its members.
     """
-    cost = _cost(graph, labels, n_clusters, criterion)
+    joint = _joint_weights(graph, labels, n_clusters)
     while True:
-        members = np.zeros((len(labels), n_clusters))
-        members[np.arange(len(labels)), labels] = 1
-        voted = (graph @ members).argmax(axis=1)
-        voted_cost = _cost(graph, voted, n_clusters, criterion)
-        if voted_cost >= cost:
-            return labels, cost
-        labels, cost = voted, voted_cost
+        voted = (graph @ _indicators(labels, n_clusters)).argmax(axis=1)
+        voted_joint = _joint_weights(graph, voted, n_clusters)
+        rises = _mutual_information(voted_joint) > _mutual_information(joint)
+        if not (rises and voted_joint.diagonal().all()):
+            return labels
+        labels, joint = voted, voted_joint
 
 
 class SpectralKMeans(ClusterMixin, BaseEstimator):
-    """K-means on the eigenvectors of a neighbour graph, chosen by the cut.
+    """K-means on the eigenvectors of a neighbour graph, the best of many partitions.
 
     Spectral clustering finds clusters of any shape, along which the neighbours of
     neighbours lead. But it depends on how many eigenvectors k-means looks at, and where
     k-means starts. This clusterer tries several of both on one embedding and keeps
-    the partition that cuts the graph best, a choice that needs no labels. It also
+    the partition that divides the graph best, a choice that needs no labels. It also
     predicts the clusters of new samples.
 
     Parameters
@@ -201,17 +225,6 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Number of eigenvectors, or the numbers to try; fewer than `n_clusters` are
         raised to it. None tries up to eleven numbers from `n_clusters` to twice as
         many, five more at least.
-
-    criterion : {"normalized_cut", "mutual_information"}, default="normalized_cut"
-        Which partition is the best.
-
-        - "normalized_cut": the one with the lowest normalized cut [1]_. Clusters may be
-          of any size. But it would rather cut off a small group that lies apart than
-          separate two large ones that touch.
-        - "mutual_information": the one in which the cluster of a sample tells most
-          about the cluster of its neighbour [4]_. Better where the classes are about
-          equally frequent, as in most image sets; it breaks up large clusters where
-          they are not.
 
     n_init : int, default=5
         Number of times that k-means starts, for each number of eigenvectors.
@@ -258,9 +271,19 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     -----
     The graph links each sample with its nearest neighbours. The embedding has the
     leading eigenvectors of the normalized graph Laplacian as columns, and its rows are
-    scaled to unit length [2]_. After k-means each sample joins the cluster of most of
-    its neighbours, as long as the criterion improves. Equal samples count as one of
-    greater weight.
+    scaled to unit length [2]_. Equal samples count as one of greater weight.
+
+    Each k-means gives a partition. The cluster of a sample tells something of the
+    cluster of its neighbour: in all, their mutual information [4]_; as a share of the
+    entropy of the clusters, the uncertainty coefficient [5]_, which is 1 where no edge
+    leads from one cluster to another. Neither is enough. The mutual information would
+    rather split a large cluster than leave it larger than others. The coefficient, like
+    the normalized cut [1]_, would rather part a small group that lies a little aside
+    than two large clusters that touch. So the partition is the one of the greatest
+    mutual information among those whose coefficient is not surely less than the best
+    one, by three standard errors: sizes count where the edges do not decide. At last
+    each sample joins the cluster of most of its neighbours, as long as the mutual
+    information rises.
 
     If the graph falls apart into as many components as there are clusters, these are
     the clusters [3]_. If into more, the smallest are linked to the samples nearest to
@@ -279,6 +302,8 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
        Computing 17, 2007.
     .. [4] X. Ji, J. F. Henriques and A. Vedaldi, "Invariant information clustering
        for unsupervised image classification and segmentation", ICCV 2019.
+    .. [5] H. Theil, "On the estimation of relationships involving qualitative
+       variables", American Journal of Sociology 76, 1970.
 
     Examples
     --------
@@ -304,7 +329,6 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             "array-like",
             None,
         ],
-        "criterion": [StrOptions({"normalized_cut", "mutual_information"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -316,7 +340,6 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         *,
         n_neighbors=10,
         n_components=None,
-        criterion="normalized_cut",
         n_init=5,
         n_jobs=None,
         random_state=None,
@@ -324,7 +347,6 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         self.n_clusters = n_clusters
         self.n_neighbors = n_neighbors
         self.n_components = n_components
-        self.criterion = criterion
         self.n_init = n_init
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -436,21 +458,30 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     def _best_partition(self, graph, vectors, counts, tried, n_clusters, rng):
         """Labels of the best of all tries; sets `n_components_`."""
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_init)
-        best_cost = np.inf
+        small = np.min_scalar_type(n_clusters)
+        found, joints = [], []
         for n_components in tried:
             rows = vectors[:, :n_components]
             lengths = np.linalg.norm(rows, axis=1, keepdims=True)
             rows = rows / np.maximum(lengths, np.finfo(np.float64).tiny)
-            found = [
-                KMeans(n_clusters, n_init=1, random_state=seed)
-                .fit(rows, sample_weight=counts)
-                .labels_.astype(np.intp)
-                for seed in seeds
-            ]
-            costs = [_cost(graph, each, n_clusters, self.criterion) for each in found]
-            labels = found[np.argmin(costs)]
-            labels, cost = _vote(graph, labels, n_clusters, self.criterion)
-            if cost < best_cost:
-                best_cost, best = cost, labels
-                self.n_components_ = int(n_components)
-        return best
+            for seed in seeds:
+                k_means = KMeans(n_clusters, n_init=1, random_state=seed)
+                labels = k_means.fit(rows, sample_weight=counts).labels_
+                found.append(labels.astype(small))
+                joints.append(_joint_weights(graph, labels, n_clusters))
+        best = self._choose(graph, found, joints) if n_clusters > 1 else 0
+        self.n_components_ = int(np.repeat(tried, len(seeds))[best])
+        return _vote(graph, found[best].astype(np.intp), n_clusters)
+
+    def _choose(self, graph, found, joints):
+        """Give the number of the best of the partitions found."""
+        whole = np.flatnonzero([joint.diagonal().all() for joint in joints])
+        if len(whole) == 0:
+            return 0
+        joints = [joints[i] for i in whole]
+        information = np.array([_mutual_information(joint) for joint in joints])
+        coefficients = np.array([_uncertainty_coefficient(joint) for joint in joints])
+        cleanest = coefficients.argmax()
+        error = _standard_error(graph, found[whole[cleanest]], joints[cleanest])
+        is_clean = coefficients >= coefficients[cleanest] - _ERRORS * error
+        return whole[np.where(is_clean, information, -np.inf).argmax()]
