@@ -29,7 +29,8 @@ def split_labels(y, unlabeled):
     ValueError
         If no sample is labelled, or y is not a list of class labels.
     """
-    if not hasattr(y, "dtype"):
+    is_list = not hasattr(y, "dtype")
+    if is_list:
         # [1, 2, "?"] would become strings, and the classes 1 and 2 with them.
         y = np.array(y, dtype=object)
     y = column_or_1d(y, warn=True)
@@ -51,10 +52,10 @@ def split_labels(y, unlabeled):
 
     if labels.dtype == object:
         are_strings = [isinstance(label, str) for label in labels]
-        if not any(are_strings):
-            labels = np.array(labels.tolist())
-        elif not all(are_strings):
+        if any(are_strings) and not all(are_strings):
             raise ValueError("y mixes strings with labels of other types.")
+        if is_list or not any(are_strings):
+            labels = np.array(labels.tolist())
     assert_all_finite(labels, input_name="y")
     # Not check_classification_targets: it warns of a regression where there are few
     # samples a class, and one label a class is how this classifier is meant to be used.

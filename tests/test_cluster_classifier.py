@@ -258,6 +258,7 @@ def test_labels_of_any_type(blobs, names):
     np.testing.assert_array_equal(classifier.predict(X), names[y])
     from_list = ClusterClassifier(random_state=0).fit(X, names[y].tolist())
     np.testing.assert_array_equal(from_list.predict(X), names[y])
+    assert from_list.classes_.dtype == np.array(names.tolist()).dtype
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
