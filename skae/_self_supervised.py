@@ -36,8 +36,8 @@ def make_self_supervised_classifier(
        views again, and corrects those samples that do not fit in. It begins with those
        whose cluster is certain.
 
-    Images are seen rotated, shifted, scaled and sheared a little; rows of a table with
-    some of their values from other samples.
+    Images are seen rotated, shifted, scaled and sheared a little, each on its own
+    background; rows of a table with some of their values from other samples.
 
     Parameters
     ----------
@@ -108,7 +108,9 @@ def make_self_supervised_classifier(
     True
     """
     views = ImagesOrRows(
-        images=RandomAffine(10, 0.1, (0.9, 1.1), shear=10, outside="background"),
+        images=RandomAffine(
+            rotation=10, shift=0.1, scale=(0.9, 1.1), shear=10, outside="background"
+        ),
         rows=SwapNoise(0.1),
     )
     encoders = [

@@ -581,10 +581,14 @@ class RandomAffine(_ImageCorruption):
         grid = torch.stack((source_u, source_v), dim=1).permute(0, 2, 3, 1)
         images = x[..., None] if x.ndim == 3 else x
         if self.outside == "background":
-            sides = images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]
-            # Twice as fast along the last, contiguous dimension.
-            border = torch.cat(sides, dim=1).transpose(1, 2).contiguous()
-            background = border.median(dim=2).values[:, None, None]
+            left, right = images[:, 1:-1, 0], images[:, 1:-1, -1]
+            sides = images[:, 0], left, right, images[:, -1]
+            # Sorted, since torch.median is not deterministic on a GPU; along the last
+            # dimension, where that is fastest.
+            border = torch.cat(sides, dim=1).transpose(1, 2).sort(dim=2).values
+            half = border.shape[2] // 2
+            median = border[:, :, half - 1 : half + 1].mean(dim=2)
+            background = median[:, None, None]
             images = images - background
         out = F.grid_sample(
             images.permute(0, 3, 1, 2), grid, mode="bilinear", align_corners=False

@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, load_wine
@@ -14,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from skae import ClusterClassifier, make_self_supervised_classifier
+from skae._random import make_generator
 from skae.exceptions import DivergenceError
 from skae.metrics import clustering_accuracy
 
@@ -41,6 +43,16 @@ def make_small(n_clusters=10, **parameters):
 @pytest.fixture(scope="module")
 def fitted():
     return make_small().fit(IMAGES)
+
+
+def test_ink_may_be_dark_or_bright():
+    images = torch.from_numpy(IMAGES)
+    classifier = make_self_supervised_classifier()
+    views = [each.augmentation for _, each in classifier.encoder.transformer_list]
+    for view in [*views, classifier.refiner.augmentation]:
+        bright, dark = (view(x, make_generator(0)) for x in (images, 1 - images))
+        assert not torch.allclose(bright, images, atol=0.1)
+        torch.testing.assert_close(dark, 1 - bright)
 
 
 def test_it_is_an_unfitted_classifier_whose_parts_can_be_changed():

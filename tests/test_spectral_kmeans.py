@@ -15,9 +15,10 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import train_test_split
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skae import ClusterClassifier, SpectralKMeans
+from skae import ClusterClassifier, SpectralKMeans, _spectral_kmeans
 from skae._spectral_kmeans import (
     _certainty,
+    _choose,
     _joint_weights,
     _leading_eigenvectors,
     _link_components,
@@ -46,7 +47,7 @@ def test_scikit_learn_check(estimator, check):
     check(estimator)
 
 
-# The graph and what partitions of it cost
+# The graph, and measures of its partitions
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def triangles():
     return sp.csr_array(graph + graph.T)
 
 
-def test_costs_of_a_known_graph(triangles):
+def test_measures_of_a_known_graph(triangles):
     labels = np.array([0, 0, 0, 1, 1, 1])
     joint = _joint_weights(triangles, labels, 2)
     # A triangle's edges count from both ends, that between them once for each.
@@ -84,31 +85,68 @@ def test_standard_error_is_that_of_samples_drawn_again(digits):
     X = digits[0][:600]
     labels = SpectralKMeans(10, random_state=0).fit_predict(X)
     graph = _neighbor_graph(X, 10, None)
+    members = np.eye(10)[labels]
+    edges_to = graph @ members
     rng = np.random.default_rng(0)
-    told, expected = [], []
-    joint = _joint_weights(graph, labels, 10)
-    sizes = joint.sum(axis=1) / joint.sum()
-    with np.errstate(divide="ignore"):
-        ratios = np.log(joint / joint.sum() / np.outer(sizes, sizes))
-    for row in range(600):
-        start, end = graph.indptr[row : row + 2]
-        weights, neighbors = graph.data[start:end], graph.indices[start:end]
-        told.append(weights @ ratios[labels[row], labels[neighbors]])
-        expected.append(-weights.sum() * np.log(sizes[labels[row]]))
-    told, expected = np.array(told), np.array(expected)
-    draws = rng.integers(600, size=(2000, 600))
-    coefficients = told[draws].sum(axis=1) / expected[draws].sum(axis=1)
-    assert coefficients.mean() == pytest.approx(
-        _uncertainty_coefficient(joint), abs=1e-3
-    )
-    error = _standard_error(graph, labels, joint)
-    assert error == pytest.approx(coefficients.std(), rel=0.05)
-    # Where no edge leaves a cluster there is nothing to be unsure of.
+    coefficients = []
+    for _ in range(2000):
+        drawn = np.bincount(rng.integers(600, size=600), minlength=600)
+        joint = members.T @ (drawn[:, np.newaxis] * edges_to)
+        p = joint / joint.sum()
+        ends = np.outer(p.sum(axis=1), p.sum(axis=0))
+        information = np.sum(
+            p * np.log(np.where(p > 0, p, 1) / ends, where=p > 0, out=np.zeros_like(p))
+        )
+        coefficients.append(information / -(p.sum(axis=1) @ np.log(p.sum(axis=1))))
+    error = _standard_error(graph, labels, np.ones(600), 10)
+    assert error == pytest.approx(np.std(coefficients), rel=0.05)
+    # A hundred samples at each point: the error of a hundred times as many.
+    error_of_many = _standard_error(1e4 * graph, labels, np.full(600, 100), 10)
+    assert error_of_many == pytest.approx(error / 10)
+
+
+def test_nothing_is_unsure_where_no_edge_leaves_a_cluster():
     pieces = sp.csr_array(sp.block_diag([np.ones((3, 3)), np.ones((9, 9))]))
     labels = np.repeat([0, 1], [3, 9])
     joint = _joint_weights(pieces, labels, 2)
     assert _uncertainty_coefficient(joint) == pytest.approx(1)
-    assert _standard_error(pieces, labels, joint) == pytest.approx(0, abs=1e-12)
+    error = _standard_error(pieces, labels, np.ones(12), 2)
+    assert error == pytest.approx(0, abs=1e-12)
+
+
+def link_cliques(sizes, n_edges):
+    """Graph of cliques with so many edges between each and the next."""
+    graph = sp.lil_array(sp.block_diag([np.ones((n, n)) for n in sizes]))
+    starts = np.cumsum([0, *sizes])
+    for clique, n in enumerate(n_edges):
+        for t in range(n):
+            left = starts[clique] + t % sizes[clique]
+            right = starts[clique + 1] + (t // sizes[clique] + t) % sizes[clique + 1]
+            graph[left, right] = graph[right, left] = 1
+    return sp.csr_array(graph)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_edges", "expected"),
+    [
+        # The small group has the fewest edges, but hardly fewer in relation: the two
+        # large ones are parted.
+        ([30, 30, 6], [12, 1], 0),
+        # The two large ones are as good as one.
+        ([40, 40, 10], [400, 2], 1),
+    ],
+)
+def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
+    graph = link_cliques(sizes, n_edges)
+    partitions = [np.repeat(labels, sizes) for labels in ([0, 1, 1], [0, 0, 1])]
+    joints = [_joint_weights(graph, labels, 2) for labels in partitions]
+    assert np.argmax([_mutual_information(joint) for joint in joints]) == 0
+    assert np.argmax([_uncertainty_coefficient(joint) for joint in joints]) == 1
+    counts = np.ones(sum(sizes))
+    assert _choose(graph, partitions, counts, 2) == expected
+    # A cluster without members is none.
+    partitions.insert(0, np.zeros(sum(sizes), dtype=int))
+    assert _choose(graph, partitions, counts, 2) == expected + 1
 
 
 def test_certainty_is_that_of_a_random_walk(triangles):
@@ -189,17 +227,6 @@ def test_the_best_of_all_tries_is_kept(digits):
     kept = alone[best.n_components_ - 10]
     np.testing.assert_array_equal(best.labels_, kept.labels_)
 
-    # Of those that are as clean as the cleanest, the one that tells most. The vote of
-    # the neighbours comes after the choice and changes the last digits.
-    graph = _neighbor_graph(X, 10, None)
-    joints = [_joint_weights(graph, one.labels_, 10) for one in alone]
-    coefficients = np.array([_uncertainty_coefficient(joint) for joint in joints])
-    i = coefficients.argmax()
-    error = _standard_error(graph, alone[i].labels_, joints[i])
-    is_clean = coefficients > coefficients[i] - 3 * error
-    assert 1 < is_clean.sum() < len(alone)
-    assert kept.mutual_information_ > information[is_clean].max() - 0.01
-
 
 def test_attributes_describe_the_partition():
     X, _ = make_blobs(600, n_features=5, centers=6, cluster_std=4, random_state=0)
@@ -207,6 +234,8 @@ def test_attributes_describe_the_partition():
     joint = _joint_weights(_neighbor_graph(X, 10, None), clusterer.labels_, 6)
     assert clusterer.normalized_cut_ == pytest.approx(_normalized_cut(joint))
     assert clusterer.mutual_information_ == pytest.approx(_mutual_information(joint))
+    coefficient = _uncertainty_coefficient(joint)
+    assert clusterer.uncertainty_coefficient_ == pytest.approx(coefficient)
     assert clusterer.normalized_cut_ > 0.1
     assert set(clusterer.labels_) == set(range(6))
     assert clusterer.n_features_in_ == 5
@@ -242,27 +271,28 @@ def test_numbers_of_eigenvectors():
     assert SpectralKMeans(3, n_components=5, random_state=0).fit(X).n_components_ == 5
 
 
-def test_sizes_count_where_the_edges_do_not_decide(digits):
-    # Classes of one size, and a small group of ones a little apart: the lowest cut
-    # would part it from the others and leave two digits together.
+def test_digits_are_told_apart(digits, monkeypatch):
     X, y = digits
-    labels = SpectralKMeans(10, random_state=0).fit_predict(X)
-    assert clustering_accuracy(y, labels) > 0.93
-    # Classes of very different sizes: the most information would be in a partition that
-    # splits the largest.
-    for seed in range(3):
-        X, y = make_blobs(
-            [1000, 300, 100, 50], n_features=5, cluster_std=1.5, random_state=seed
-        )
-        clusterer = SpectralKMeans(4, random_state=0).fit(X)
-        assert clustering_accuracy(y, clusterer.labels_) > 0.95
+    clusterer = SpectralKMeans(10, random_state=0).fit(X)
+    assert clustering_accuracy(y, clusterer.labels_) > 0.93
+    # The cleanest would part a small group of ones from the others and leave two digits
+    # together.
+    monkeypatch.setattr(_spectral_kmeans, "_STANDARD_ERRORS", 0)
+    cleanest = clone(clusterer).fit(X)
+    assert cleanest.uncertainty_coefficient_ > clusterer.uncertainty_coefficient_
+    assert clustering_accuracy(y, cleanest.labels_) < 0.9
 
 
-def test_digits_are_told_apart(digits):
-    X, y = digits
-    labels = SpectralKMeans(10, random_state=0).fit_predict(X)
-    k_means = KMeans(10, n_init=10, random_state=0).fit_predict(X)
-    assert clustering_accuracy(y, labels) > clustering_accuracy(y, k_means) + 0.1
+def test_blobs_of_different_size(monkeypatch):
+    sizes = [1000, 300, 100, 50]
+    X, y = make_blobs(sizes, n_features=5, cluster_std=1.5, random_state=0)
+    clusterer = SpectralKMeans(4, random_state=0).fit(X)
+    assert clustering_accuracy(y, clusterer.labels_) > 0.98
+    # The most informative would break the largest apart.
+    monkeypatch.setattr(_spectral_kmeans, "_STANDARD_ERRORS", np.inf)
+    informative = clone(clusterer).fit(X)
+    assert informative.mutual_information_ > clusterer.mutual_information_
+    assert clustering_accuracy(y, informative.labels_) < 0.9
 
 
 # Shapes, and new samples

@@ -152,7 +152,7 @@ def _download(source, path):
                 response.close()  # which pooch has left open
             raise OSError(
                 f"{path} is not there, and {source.url} could not be downloaded "
-                f"({type(error).__name__}). Give data_home or the environment variable "
+                f"({error}). Give data_home or the environment variable "
                 f"SKAE_DATA as a folder that holds {path.name}, or try again later."
             ) from error
         found = pooch.file_hash(original, alg="sha256")
