@@ -173,9 +173,8 @@ def _standard_error(graph, labels, counts, n_clusters):
     taken as independent; as neighbours share edges, the true error is larger.
     """
     joint = _joint_weights(graph, labels, n_clusters)
-    rows = np.repeat(np.arange(len(labels)), np.diff(graph.indptr))
-    told = _pointwise_mutual_information(joint)[labels[rows], labels[graph.indices]]
-    told = np.bincount(rows, graph.data * told)
+    told = _pointwise_mutual_information(joint)[labels]
+    told = (graph @ _indicators(labels, n_clusters) * told).sum(axis=1)
     sizes = joint.sum(axis=1) / joint.sum()
     surprisal = -graph.sum(axis=1) * np.log(sizes)[labels]
     residuals = told - told.sum() / surprisal.sum() * surprisal

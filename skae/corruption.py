@@ -73,6 +73,17 @@ def _replace(x, replaced, value):
     return out.add_(replaced, alpha=float(value))
 
 
+def _background(images):
+    """Give the median of the outermost pixels of each image and channel."""
+    left, right = images[:, 1:-1, 0], images[:, 1:-1, -1]
+    border = torch.cat((images[:, 0], left, right, images[:, -1]), dim=1)
+    # Sorted, since torch.median is not deterministic on a GPU; along the last
+    # dimension, where that is fastest.
+    border = border.transpose(1, 2).sort(dim=2).values
+    half = border.shape[2] // 2
+    return border[:, :, half - 1 : half + 1].mean(dim=2)[:, None, None]
+
+
 class Corruption(BaseEstimator):
     """Base of the corruption processes.
 
@@ -579,22 +590,19 @@ class RandomAffine(_ImageCorruption):
         source_v = to_v * sin * u + to_v * cos * v
         # Two planes seen as pairs: written and read faster than pairs.
         grid = torch.stack((source_u, source_v), dim=1).permute(0, 2, 3, 1)
+
+        def move(images):
+            out = F.grid_sample(
+                images.permute(0, 3, 1, 2), grid, mode="bilinear", align_corners=False
+            )
+            return out.permute(0, 2, 3, 1)
+
         images = x[..., None] if x.ndim == 3 else x
         if self.outside == "background":
-            left, right = images[:, 1:-1, 0], images[:, 1:-1, -1]
-            sides = images[:, 0], left, right, images[:, -1]
-            # Sorted, since torch.median is not deterministic on a GPU; along the last
-            # dimension, where that is fastest.
-            border = torch.cat(sides, dim=1).transpose(1, 2).sort(dim=2).values
-            half = border.shape[2] // 2
-            median = border[:, :, half - 1 : half + 1].mean(dim=2)
-            background = median[:, None, None]
-            images = images - background
-        out = F.grid_sample(
-            images.permute(0, 3, 1, 2), grid, mode="bilinear", align_corners=False
-        ).permute(0, 2, 3, 1)
-        if self.outside == "background":
-            out = out + background
+            background = _background(images)
+            out = move(images - background) + background
+        else:
+            out = move(images)
         return out.reshape(x.shape).contiguous()
 
 

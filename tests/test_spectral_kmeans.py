@@ -285,7 +285,7 @@ def test_digits_are_told_apart(digits, monkeypatch):
 
 def test_blobs_of_different_size(monkeypatch):
     sizes = [1000, 300, 100, 50]
-    X, y = make_blobs(sizes, n_features=5, cluster_std=1.5, random_state=0)
+    X, y = make_blobs(sizes, n_features=5, cluster_std=2, random_state=0)
     clusterer = SpectralKMeans(4, random_state=0).fit(X)
     assert clustering_accuracy(y, clusterer.labels_) > 0.98
     # The most informative would break the largest apart.
