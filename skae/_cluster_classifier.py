@@ -20,7 +20,7 @@ from sklearn.utils import (
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae._labels import split_labels
+from skae._labels import count_classes, split_labels
 
 # Certainty from which on nothing is doubtful, however certain the other samples are.
 CERTAIN = 0.95
@@ -589,9 +589,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     def _name(self, clusters, labels):
         """Name the clusters, given the cluster and the label of some samples."""
-        classes, rows = np.unique(labels, return_inverse=True)
-        contingency = np.zeros((len(classes), len(self._means)), dtype=np.int64)
-        np.add.at(contingency, (rows, clusters), 1)
+        classes, contingency = count_classes(labels, clusters, len(self._means))
         names = _name_clusters(contingency, self.assignment)
         is_named = names >= 0
         if not is_named.all():

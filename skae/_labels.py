@@ -65,3 +65,28 @@ def split_labels(y, unlabeled):
             f"Unknown label type: {kind}. y must hold one class label a sample."
         )
     return is_labeled, labels
+
+
+def count_classes(labels, clusters, n_clusters):
+    """Count the samples of each class in each cluster.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_labeled,)
+        The classes of samples.
+    clusters : ndarray of shape (n_labeled,)
+        Their clusters, from 0.
+    n_clusters : int
+        Number of clusters.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        The classes, sorted.
+    contingency : ndarray of shape (n_classes, n_clusters)
+        The counts.
+    """
+    classes, rows = np.unique(labels, return_inverse=True)
+    contingency = np.zeros((len(classes), n_clusters), dtype=np.int64)
+    np.add.at(contingency, (rows, clusters), 1)
+    return classes, contingency

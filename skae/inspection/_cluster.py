@@ -3,9 +3,10 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
+from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skae._labels import count_classes, split_labels
 from skae.inspection._drawing import (
     as_floats,
     as_images,
@@ -43,41 +44,6 @@ def _find_typical(codes, labels, exemplars, n_images):
         members = np.flatnonzero(labels == cluster)
         distances = ((codes[members] - codes[exemplar]) ** 2).sum(axis=1)
         yield members[distances.argsort(kind="stable")[:n_images]]
-
-
-def _count_classes(y, unlabeled, labels, n_clusters):
-    """Count the samples of each class in each cluster.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        The classes; None, NaN and ``unlabeled`` are none.
-    unlabeled : object
-        What marks a sample without a class.
-    labels : ndarray of shape (n_samples,)
-        The cluster of each sample.
-    n_clusters : int
-        Number of clusters.
-
-    Returns
-    -------
-    classes : ndarray of shape (n_classes,)
-        The classes, sorted.
-    contingency : ndarray of shape (n_classes, n_clusters)
-        The counts.
-    """
-    y = column_or_1d(y)
-    check_consistent_length(labels, y)
-    is_labeled = [
-        label is not None and label == label and label != unlabeled for label in y
-    ]
-    if not any(is_labeled):
-        raise ValueError("y holds a class for none of the samples.")
-    # Through a list, so that classes in an array of objects get a type.
-    classes, rows = np.unique(y[is_labeled].tolist(), return_inverse=True)
-    contingency = np.zeros((len(classes), n_clusters), dtype=int)
-    np.add.at(contingency, (rows, labels[is_labeled]), 1)
-    return classes, contingency
 
 
 class ClusterDisplay:
@@ -255,9 +221,9 @@ class ClusterDisplay:
         X : array-like of shape (n_samples, n_features) or images
             The samples that it was fitted on.
         y : array-like of shape (n_samples,), default=None
-            Their classes; samples without one (None, NaN or the classifier's
-            ``unlabeled``) do not count. Without ``y`` only the images are drawn, to
-            name the clusters by.
+            Their classes; samples without one (the classifier's ``unlabeled``, or
+            None and NaN where it has none) do not count. Without ``y`` only the images
+            are drawn, to name the clusters by.
         n_images : int, default=4
             Number of typical images of a cluster: its exemplar, and the members whose
             codes are nearest to the exemplar's.
@@ -315,7 +281,13 @@ class ClusterDisplay:
         classes = contingency = None
         if y is not None:
             unlabeled = getattr(classifier, "unlabeled", None)
-            classes, contingency = _count_classes(y, unlabeled, labels, len(exemplars))
+            if unlabeled is None:
+                unlabeled = np.nan
+            is_labeled, known = split_labels(y, unlabeled)
+            check_consistent_length(labels, is_labeled)
+            classes, contingency = count_classes(
+                known, labels[is_labeled], len(exemplars)
+            )
         display = cls(
             cluster_to_class=classifier.cluster_to_class_,
             images=images,

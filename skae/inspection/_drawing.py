@@ -37,11 +37,14 @@ def new_axes(width, height):
 
 
 def _known_image_shape(estimator):
-    """Give the ``image_shape_`` of an estimator or of a pipeline's first step."""
-    for _, step in getattr(estimator, "steps", ()):
-        if step not in (None, "passthrough"):
-            estimator = step
-            break
+    """Give the ``image_shape_`` of an estimator, or of the first that it holds.
+
+    It may hold some one after the other, a Pipeline, or side by side, a FeatureUnion.
+    """
+    parts = getattr(estimator, "steps", getattr(estimator, "transformer_list", ()))
+    for _, part in parts:
+        if part not in (None, "passthrough", "drop"):
+            return _known_image_shape(part)
     return getattr(estimator, "image_shape_", None)
 
 
@@ -70,7 +73,7 @@ def find_image_shape(image_shape, X, estimator):
     X : array-like
         The samples; images in more than two dimensions say it themselves.
     estimator : object
-        Fitted estimator; it may know by its ``image_shape_``, or its first step's.
+        Fitted estimator; it may know by its ``image_shape_``, or its first part's.
 
     Returns
     -------

@@ -74,7 +74,7 @@ class LatentSpaceDisplay:
             Where to draw; None makes a new figure.
         scatter_kwargs : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.scatter`, such as ``s`` and
-            ``alpha``.
+            ``alpha``; lists and arrays hold one value a sample.
 
         Returns
         -------
@@ -102,15 +102,20 @@ class LatentSpaceDisplay:
 
         if ax is None:
             ax = new_axes(7, 6)
-        # In random order, so that no class covers the others.
-        order = np.random.default_rng(0).permutation(len(points))
         style = {
-            "c": colors[order],
             "s": np.clip(2e4 / len(points), 3, 25),
             "linewidth": 0,
             "rasterized": True,
         }
         style |= normalize_kwargs(scatter_kwargs, PathCollection)
+        if not {"color", "facecolor"} & style.keys():
+            style.setdefault("c", colors)
+        # In random order, so that no class covers the others.
+        order = np.random.default_rng(0).permutation(len(points))
+        style = {
+            name: np.asarray(value)[order] if np.shape(value)[:1] == order.shape else value
+            for name, value in style.items()
+        }
         self.scatter_ = ax.scatter(*points[order].T, **style)
         self.texts_, self.legend_ = [], None
         if len(classes):
@@ -196,7 +201,7 @@ class LatentSpaceDisplay:
             The two components of the code that are drawn; None where it has just two.
         scatter_kwargs : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.scatter`, such as ``s`` and
-            ``alpha``.
+            ``alpha``; lists and arrays hold one value a sample.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
 

@@ -5,10 +5,10 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import ClusterClassifier
+from skae import AutoEncoderTransformer, ClusterClassifier
 from skae.inspection import ClusterDisplay
 
 
@@ -221,6 +221,46 @@ def test_data_frame(digits, ax):
     assert display.accuracy_ == accuracy_score(y, classifier.predict(X))
 
 
+@pytest.mark.parametrize("unlabeled", ["?", None, np.nan])
+def test_labels_that_the_classifier_takes(digits, ax, unlabeled):
+    X, y = digits
+    # A list of numbers and a string: numpy alone would make strings of all.
+    some = [unlabeled] * 200 + y[200:].tolist()
+    classifier = ClusterClassifier(
+        PCA(4),
+        unlabeled=np.nan if unlabeled is None else unlabeled,
+        random_state=0,
+    ).fit(X, some)
+    display = ClusterDisplay.from_estimator(
+        classifier, X, some, image_shape=(8, 8), ax=ax
+    )
+    assert display.accuracy_ == accuracy_score(y[200:], classifier.predict(X[200:]))
+    np.testing.assert_array_equal(display.contingency, classifier.contingency_matrix_)
+
+
+def test_nullable_labels(digits, ax):
+    pd = pytest.importorskip("pandas")
+    X, y = digits[0], pd.Series(digits[1], dtype="Int64")
+    y[:200] = pd.NA
+    classifier = ClusterClassifier(PCA(4), unlabeled=pd.NA, random_state=0).fit(X, y)
+    display = ClusterDisplay.from_estimator(classifier, X, y, image_shape=(8, 8), ax=ax)
+    np.testing.assert_array_equal(display.contingency, classifier.contingency_matrix_)
+
+
+def test_images_of_several_encoders_side_by_side(digits, ax):
+    X, y = digits
+
+    def encoder(seed):
+        return AutoEncoderTransformer(
+            4, image_shape=(8, 8), max_epochs=1, random_state=seed
+        )
+
+    union = FeatureUnion([("a", encoder(0)), ("b", encoder(1))])
+    classifier = ClusterClassifier(union, random_state=0).fit(X, y)
+    display = ClusterDisplay.from_estimator(classifier, X, y, ax=ax)
+    assert display.images.shape == (10, 4, 8, 8)
+
+
 def test_wrong_input_is_named(classifier, digits, ax):
     X, y = digits
 
@@ -232,7 +272,7 @@ def test_wrong_input_is_named(classifier, digits, ax):
         draw(X[:9])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         draw(X, y[:9])
-    with pytest.raises(ValueError, match="y holds a class for none"):
+    with pytest.raises(ValueError, match="y labels no sample"):
         draw(X, [None] * len(X))
     with pytest.raises(ValueError, match="n_images"):
         draw(X, n_images=0)

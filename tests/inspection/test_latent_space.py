@@ -112,6 +112,29 @@ def test_style_can_be_changed(digits, pca, ax):
     assert display.scatter_.get_linewidth().tolist() == [2]
 
 
+def test_style_of_each_point_stays_its_own(digits, pca, ax):
+    X, y = digits
+    sizes = 1 + np.arange(len(X)) / len(X)
+    display = LatentSpaceDisplay.from_estimator(
+        pca, X, scatter_kwargs={"c": y, "s": sizes}, ax=ax
+    )
+    codes = pca.transform(X)
+    drawn = display.scatter_.get_offsets()
+    order = ((drawn[:, np.newaxis] - codes) ** 2).sum(axis=2).argmin(axis=1)
+    assert not (np.diff(order) == 1).all()
+    np.testing.assert_array_equal(display.scatter_.get_array(), y[order])
+    np.testing.assert_array_equal(display.scatter_.get_sizes(), sizes[order])
+
+
+@pytest.mark.parametrize("name", ["c", "color", "facecolor"])
+def test_one_colour_for_all(digits, pca, ax, name):
+    X, y = digits
+    display = LatentSpaceDisplay.from_estimator(
+        pca, X, y, scatter_kwargs={name: "red"}, ax=ax
+    )
+    assert display.scatter_.get_facecolor().tolist() == [[1, 0, 0, 1]]
+
+
 def test_long_labels_stay_inside(ax):
     codes, y = make_blobs(centers=[[0, 0], [20, 0]], random_state=0)
     names = np.array(["a long name", "another long name"])[y]
