@@ -397,8 +397,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not valid or has fewer samples than `n_clusters`, or if
-            `n_components` holds anything but ints of at least 1.
+            If `X` is not valid, has fewer samples than `n_clusters` or differences
+            whose squares are infinite, or if `n_components` holds anything but ints of
+            at least 1.
 
         Warns
         -----
@@ -410,6 +411,13 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             raise ValueError(
                 f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}."
             )
+        with np.errstate(over="ignore"):
+            extent = np.ptp(X, axis=0).astype(np.float64)
+            if not np.isfinite(extent @ extent):
+                raise ValueError(
+                    f"X has values up to {np.abs(X).max():g}, whose squares are "
+                    "infinite; scale X."
+                )
         points, point_of, counts = _distinct_points(X)
         n_clusters = min(self.n_clusters, len(points))
         if n_clusters < self.n_clusters:
@@ -461,12 +469,11 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         # A training sample is at distance 0 from itself, and only its own vote counts.
         votes = (distances == 0).astype(np.float64)
         np.divide(distances[:, :1], distances, out=votes, where=distances > 0)
+        n_clusters = self._point_labels.max() + 1
         rows = np.arange(len(X))[:, np.newaxis]
-        cells = rows * self.n_clusters + self._point_labels[neighbors]
-        votes = np.bincount(
-            cells.ravel(), votes.ravel(), minlength=len(X) * self.n_clusters
-        )
-        return votes.reshape(len(X), self.n_clusters).argmax(axis=1)
+        cells = rows * n_clusters + self._point_labels[neighbors]
+        votes = np.bincount(cells.ravel(), votes.ravel(), len(X) * n_clusters)
+        return votes.reshape(len(X), n_clusters).argmax(axis=1)
 
     def _numbers_to_try(self, n_clusters, n_points):
         """Numbers of eigenvectors to try, checked."""

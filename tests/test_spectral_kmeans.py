@@ -322,6 +322,13 @@ def test_training_samples_get_their_own_label(n_features, dtype):
     np.testing.assert_array_equal(one_by_one, clusterer.labels_[::20])
 
 
+def test_prediction_is_that_of_the_fit():
+    X, _ = make_blobs(200, centers=5, random_state=0)
+    clusterer = SpectralKMeans(5, random_state=0).fit(X)
+    clusterer.set_params(n_clusters=2)  # waits for the next fit
+    np.testing.assert_array_equal(clusterer.predict(X), clusterer.labels_)
+
+
 def test_new_samples_follow_the_nearest():
     X = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
     clusterer = SpectralKMeans(2, random_state=0).fit(X)
@@ -516,3 +523,14 @@ def test_bad_parameters_are_named(parameters, message):
     X = np.random.default_rng(0).random((20, 2))
     with pytest.raises(ValueError, match=message):
         SpectralKMeans(**({"n_clusters": 2} | parameters)).fit(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_too_large_to_be_squared(dtype):
+    X = np.random.default_rng(0).random((20, 2)).astype(dtype)
+    X *= np.finfo(dtype).max
+    if dtype == np.float32:  # its squares are finite in float64
+        assert len(SpectralKMeans(2, random_state=0).fit(X).labels_) == 20
+        return
+    with pytest.raises(ValueError, match=r"X has values up to .*infinite; scale X"):
+        SpectralKMeans(2).fit(X)
