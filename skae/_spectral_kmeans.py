@@ -9,6 +9,7 @@ from scipy.linalg import eigh
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, eigsh
 from scipy.spatial import KDTree
+from scipy.special import entr
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -25,6 +26,8 @@ _DENSE_LIMIT = 500
 _SCOUTS = 1000
 # So many numbers of eigenvectors are tried where the user does not say which.
 _TRIES = 11
+# So many clusters more than are wanted are found, too, and merged again.
+_SURPLUS = 8
 # Steps of the random walk that tells how certain a cluster is: few would ask the next
 # neighbours only, many would cross every border.
 _WALK = 10
@@ -153,16 +156,22 @@ def _pointwise_mutual_information(joint):
     return np.log(ratios)
 
 
+def _entropies(joint):
+    """Entropy of the cluster at one end of an edge, and of both ends, in nats."""
+    shares = joint / joint.sum()
+    return entr(shares.sum(axis=1)).sum(), entr(shares).sum()
+
+
 def _mutual_information(joint):
     """Measure what the cluster at one end of an edge tells of the other, in nats."""
-    return float((joint * _pointwise_mutual_information(joint)).sum() / joint.sum())
+    one, both = _entropies(joint)
+    return float(2 * one - both)
 
 
 def _uncertainty_coefficient(joint):
     """Measure the mutual information as a share of the entropy of the clusters."""
-    sizes = joint.sum(axis=1) / joint.sum()
-    entropy = -float(sizes @ np.log(sizes))
-    return _mutual_information(joint) / entropy if entropy > 0 else 1.0
+    one, both = _entropies(joint)
+    return float(2 - both / one) if one > 0 else 1.0
 
 
 def _standard_error(graph, labels, counts, n_clusters):
@@ -181,21 +190,55 @@ def _standard_error(graph, labels, counts, n_clusters):
     return float(np.linalg.norm(residuals / np.sqrt(counts)) / surprisal.sum())
 
 
-def _choose(graph, partitions, counts, n_clusters):
+def _best_merger(joint):
+    """Find the two clusters whose union leaves the largest uncertainty coefficient."""
+    i, j = np.nonzero(np.triu(joint, 1))
+    if not len(i):  # no two of them touch
+        i, j = np.triu_indices(len(joint), 1)
+    shares = joint / joint.sum()
+    sizes, own, between = shares.sum(axis=1), shares.diagonal(), shares[i, j]
+    terms = entr(shares)
+    # The rows and columns of the two go, and those of their union come.
+    both = terms.sum() - 2 * (terms[i] + terms[j]).sum(axis=1)
+    both += terms[i, i] + terms[j, j] + 2 * terms[i, j]
+    both += 2 * entr(shares[i] + shares[j]).sum(axis=1)
+    both -= 2 * (entr(own[i] + between) + entr(own[j] + between))
+    both += entr(own[i] + own[j] + 2 * between)
+    one = entr(sizes).sum() - entr(sizes[i]) - entr(sizes[j])
+    one += entr(sizes[i] + sizes[j])
+    best = (both / one).argmin()  # the coefficient is 2 - both / one
+    return i[best], j[best]
+
+
+def _merge(graph, labels, n_clusters):
+    """Merge clusters, two at a time, until n_clusters are left."""
+    joint = _joint_weights(graph, labels, labels.max() + 1)
+    while len(joint) > n_clusters:
+        kept, lost = _best_merger(joint)  # of which the first is the smaller number
+        joint[kept] += joint[lost]
+        joint[:, kept] += joint[:, lost]
+        joint = np.delete(np.delete(joint, lost, axis=0), lost, axis=1)
+        labels = np.where(labels == lost, kept, labels)
+        labels = labels - (labels > lost)
+    return labels
+
+
+def _choose(graph, found, merged, counts, n_clusters):
     """Choose the most informative partition of those about as clean as the cleanest.
 
-    Returns its number.
+    Returns its number among those that k-means found and the merged ones. The cleanest
+    is one that k-means found: mergers seek nothing else, and would part the smallest of
+    groups for it.
     """
-    if n_clusters == 1:
-        return 0
+    partitions = found + merged
     information, coefficients = np.full((2, len(partitions)), -np.inf)
     for i, labels in enumerate(partitions):
         joint = _joint_weights(graph, labels, n_clusters)
         if joint.diagonal().all():  # no cluster is empty
             information[i] = _mutual_information(joint)
             coefficients[i] = _uncertainty_coefficient(joint)
-    cleanest = coefficients.argmax()
-    error = _standard_error(graph, partitions[cleanest], counts, n_clusters)
+    cleanest = coefficients[: len(found)].argmax()
+    error = _standard_error(graph, found[cleanest], counts, n_clusters)
     is_clean = coefficients >= coefficients[cleanest] - _STANDARD_ERRORS * error
     return np.where(is_clean, information, -np.inf).argmax()
 
@@ -310,6 +353,11 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     errors are small, and the coefficient decides almost alone. Finally each sample
     joins the cluster of most of its neighbours, as long as the mutual information
     rises.
+
+    K-means cuts across what is long and bent in the embedding, too. So for each number
+    of eigenvectors it also finds eight clusters more than are wanted. These are merged
+    two by two, such that the coefficient stays as large as it can. Where such a
+    partition is at least as clean, it takes part in the choice.
 
     If the graph falls apart into as many components as there are clusters, these are
     the clusters [3]_. If into more, the smallest are linked to the samples nearest to
@@ -491,15 +539,27 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
 
     def _best_partition(self, graph, vectors, counts, tried, n_clusters, rng):
         """Labels of the best of all tries; sets `n_components_`."""
+        if n_clusters == 1:
+            self.n_components_ = int(tried[0])
+            return np.zeros(len(counts), dtype=np.intp)
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_init)
-        partitions = []
+        n_more = min(n_clusters + _SURPLUS, len(counts))
+        found, merged = [], []
         for n_components in tried:
             rows = vectors[:, :n_components]
             lengths = np.linalg.norm(rows, axis=1, keepdims=True)
             rows = rows / np.maximum(lengths, np.finfo(np.float64).tiny)
-            for seed in seeds:
-                k_means = KMeans(n_clusters, n_init=1, random_state=seed)
-                partitions.append(k_means.fit(rows, sample_weight=counts).labels_)
-        best = _choose(graph, partitions, counts, n_clusters)
-        self.n_components_ = int(np.repeat(tried, len(seeds))[best])
-        return _vote(graph, partitions[best].astype(np.intp), n_clusters)
+
+            def k_means(n, seed, rows=rows):
+                k_means = KMeans(n, n_init=1, random_state=seed)
+                return k_means.fit(rows, sample_weight=counts).labels_.astype(np.intp)
+
+            found += [k_means(n_clusters, seed) for seed in seeds]
+            with warnings.catch_warnings():
+                # There may be fewer distinct rows; then fewer have to be merged.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                labels = np.unique(k_means(n_more, seeds[0]), return_inverse=True)[1]
+            merged.append(_merge(graph, labels, n_clusters))
+        best = _choose(graph, found, merged, counts, n_clusters)
+        self.n_components_ = int([*np.repeat(tried, len(seeds)), *tried][best])
+        return _vote(graph, (found + merged)[best], n_clusters)

@@ -3,6 +3,7 @@
 import pickle
 import random
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skae import ClusterClassifier, SpectralKMeans, _spectral_kmeans
 from skae._spectral_kmeans import (
     _certainty,
+    _best_merger,
     _choose,
     _joint_weights,
+    _merge,
     _leading_eigenvectors,
     _link_components,
     _mutual_information,
@@ -143,10 +146,39 @@ def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
     assert np.argmax([_mutual_information(joint) for joint in joints]) == 0
     assert np.argmax([_uncertainty_coefficient(joint) for joint in joints]) == 1
     counts = np.ones(sum(sizes))
-    assert _choose(graph, partitions, counts, 2) == expected
+    assert _choose(graph, partitions, [], counts, 2) == expected
     # A cluster without members is none.
-    partitions.insert(0, np.zeros(sum(sizes), dtype=int))
-    assert _choose(graph, partitions, counts, 2) == expected + 1
+    nothing = np.zeros(sum(sizes), dtype=int)
+    assert _choose(graph, [nothing, *partitions], [], counts, 2) == expected + 1
+    # A merged partition that is cleaner does not raise what is asked of the others.
+    assert _choose(graph, partitions[:1], partitions[1:], counts, 2) == 0
+
+
+@pytest.mark.parametrize("n_clusters", [3, 6, 12])
+def test_merger_is_the_best_of_all(n_clusters):
+    rng = np.random.default_rng(n_clusters)
+    joint = np.triu(rng.random((n_clusters, n_clusters)))
+    joint = joint + joint.T
+
+    def merged(i, j):
+        labels = np.where(np.arange(n_clusters) == j, i, np.arange(n_clusters))
+        labels = np.unique(labels, return_inverse=True)[1]
+        return _joint_weights(sp.csr_array(joint), labels, n_clusters - 1)
+
+    expected = max(
+        combinations(range(n_clusters), 2),
+        key=lambda pair: _uncertainty_coefficient(merged(*pair)),
+    )
+    assert _best_merger(joint) == expected
+
+
+def test_merging_brings_pieces_together():
+    graph = link_cliques([30, 30, 20, 20], [90, 2, 60])
+    labels = np.repeat([2, 0, 3, 1], [30, 30, 20, 20])
+    merged = _merge(graph, labels, 2)
+    np.testing.assert_array_equal(merged, np.repeat(merged[[0, -1]], [60, 40]))
+    assert set(merged) == {0, 1}
+    np.testing.assert_array_equal(_merge(graph, labels, 4), labels)
 
 
 def test_certainty_is_that_of_a_random_walk(triangles):
@@ -308,6 +340,15 @@ def test_shapes_that_k_means_cuts_across(make, seed):
     assert clustering_accuracy(y, KMeans(2, random_state=0).fit_predict(X)) < 0.9
     X_new, y_new = make(200, noise=0.05, random_state=seed + 10, **options)
     assert clustering_accuracy(y_new, clusterer.predict(X_new)) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("make", "noise"), [(make_moons, 0.1), (make_circles, 0.07)])
+def test_shapes_that_touch(make, noise, seed):
+    options = {"factor": 0.5} if make is make_circles else {}
+    X, y = make(3000, noise=noise, random_state=seed, **options)
+    clusterer = SpectralKMeans(2, random_state=seed).fit(X)
+    assert clustering_accuracy(y, clusterer.labels_) > 0.99
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
