@@ -39,11 +39,13 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     l1_penalty : float, default=0.0
-        Weight of the code's absolute sum in the loss, for sparse codes.
+        Weight of the code's absolute sum in the loss, for sparse codes. The loss is
+        meant as it is trained on, with X centred and scaled to variance one; so one
+        weight suits X of any scale.
     contractive_penalty : float, default=0.0
         Weight of the squared Frobenius norm of the encoder's Jacobian in the loss
-        [2]_, for codes that change little with the sample. Estimated without bias in
-        one random direction a sample.
+        [2]_, for codes that change little with the sample; both in the units of
+        ``l1_penalty``. Estimated without bias in one random direction a sample.
     density : estimator, default=None
         Density of the training codes that :meth:`sample` draws from [4]_: a density
         estimator with ``sample``, such as
@@ -80,7 +82,9 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         By how much the validation loss must fall to count as an improvement, as a
         share of the variance of X for the Gaussian likelihood.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit.
+        Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
+        units and device stay; what is set anew for them waits until this is False
+        again.
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, found in
         ``net_.callbacks_``.

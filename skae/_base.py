@@ -16,7 +16,15 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    InputShapeSetter,
+    LRScheduler,
+    PassthroughScoring,
+)
 from torch import nn
 
 from skae._device import available_devices, resolve_device
@@ -93,16 +101,24 @@ def find_units(samples, name="X"):
     Raises
     ------
     ValueError
-        If the samples are too large to be squared.
+        If the samples are too large or too small to be squared.
     """
     some = spread_rows(samples.rows)
+    is_constant = (some == some[0]).all(axis=0)
     with np.errstate(over="ignore", invalid="ignore"):
-        offset = some.mean(axis=0, dtype=np.float64)
+        # The mean of equal numbers may differ from them by its rounding.
+        offset = np.where(is_constant, some[0], some.mean(axis=0, dtype=np.float64))
         scale = math.sqrt(np.square(some - offset).mean())
-    if not math.isfinite(scale):
+    limits = np.finfo(np.float32 if some.dtype in FLOAT32_ANSWERS else np.float64)
+    if not scale**2 < float(limits.max):
         raise ValueError(
             f"{name} has values up to {np.abs(some).max():g}, whose squares are "
             f"infinite; scale {name}."
+        )
+    if scale**2 < float(limits.tiny) and not is_constant.all():
+        raise ValueError(
+            f"{name} has values that differ by some {scale:g}, whose squares are zero; "
+            f"scale {name}."
         )
     return samples.unit * offset, samples.unit * scale or 1.0
 
@@ -145,7 +161,10 @@ def check_sizes(sizes, *, are_channels):
         If one is no positive integer, or if there is no convolution.
     """
     sizes = tuple(sizes)
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+    if not all(
+        isinstance(size, Integral) and not isinstance(size, bool) and size > 0
+        for size in sizes
+    ):
         raise ValueError(
             f"hidden_layer_sizes={sizes!r} must hold positive integers only."
         )
@@ -157,22 +176,44 @@ def check_sizes(sizes, *, are_channels):
     return sizes
 
 
-def _copy_callbacks(callbacks):
+# What of skorch does not fit this training, and what does the same.
+UNFIT_CALLBACKS = {
+    # It stops by KeyboardInterrupt, which must stay what Ctrl-C means.
+    EarlyStopping: "use early_stopping=True with validation_fraction, n_iter_no_change "
+    "and tol instead",
+    BatchScoring: "score the fitted estimator instead, or look at its loss curves",
+    EpochScoring: "score the fitted estimator instead, or look at its loss curves",
+    PassthroughScoring: "look at the loss curves of the fitted estimator instead",
+    InputShapeSetter: "a module is made for the width of X anyway",
+}
+
+
+def _callback_class(entry):
+    """Give the class of an entry of ``callbacks``: an object, a class, or a pair."""
+    callback = entry[-1] if isinstance(entry, tuple) else entry
+    return callback if isclass(callback) else type(callback)
+
+
+def _copy_callbacks(callbacks, schedule):
     """Check skorch's callbacks and copy them: a fit changes no parameter."""
     for entry in callbacks or ():
-        callback = entry[-1] if isinstance(entry, tuple) else entry
-        kind = callback if isclass(callback) else type(callback)
+        kind = _callback_class(entry)
         if not issubclass(kind, Callback):
             raise ValueError(
                 f"callbacks holds {entry!r}, which is no callback of skorch; use "
                 "objects or classes derived from skorch.callbacks.Callback, or pairs "
                 "of a name and such a one."
             )
-        # skorch's stops by KeyboardInterrupt, which must stay what Ctrl-C means.
-        if issubclass(kind, EarlyStopping):
+        for unfit, advice in UNFIT_CALLBACKS.items():
+            if issubclass(kind, unfit):
+                raise ValueError(
+                    f"callbacks holds skorch's {kind.__name__}, which does not work "
+                    f"here; {advice}."
+                )
+        if issubclass(kind, LRScheduler) and schedule != "constant":
             raise ValueError(
-                f"callbacks holds skorch's {kind.__name__}; use early_stopping=True "
-                "with validation_fraction, n_iter_no_change and tol instead."
+                f"callbacks holds skorch's {kind.__name__}; set lr_schedule='constant' "
+                f"beside it, lr_schedule={schedule!r} would overrule it."
             )
     return copy.deepcopy(list(callbacks or ()))
 
@@ -296,7 +337,11 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _own_code(self):
         """Whether there is code of the user that may draw from global generators."""
-        return is_own_code(self.augmentation) or bool(self.callbacks)
+        # skorch's own callbacks draw nothing.
+        kinds = map(_callback_class, self.callbacks or ())
+        return is_own_code(self.augmentation) or not all(
+            kind.__module__.startswith("skorch.") for kind in kinds
+        )
 
     def _isolation(self, seed):
         """Give own code seeded global generators, and take them back after it."""
@@ -316,14 +361,16 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
 
         def views(x, *target):
             if not target:
-                view = self._on_images(self.augmentation, generator, x)
+                view = self._on_images("augmentation", self.augmentation, generator, x)
                 return view, view
             if self.image_shape_ is None:
                 raise ValueError(
                     f"augmentation={self.augmentation!r} must be None for a table with "
                     "targets of its own; only of images can both be seen alike."
                 )
-            return self._on_images(self.augmentation, generator, x, *target)
+            return self._on_images(
+                "augmentation", self.augmentation, generator, x, *target
+            )
 
         return views
 
@@ -446,6 +493,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                 self.net_ = self._make_net(
                     self._make_objective(self._stream(PENALTY)),
                     self._make_callbacks(inputs, targets, epochs),
+                    schedule,
                 )
             self.net_.set_course(self.lr, schedule)
             n_before = len(self.net_.history)
@@ -461,7 +509,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             ]
         self.n_epochs_ = len(self.loss_curve_)
 
-    def _make_net(self, objective, callbacks):
+    def _make_net(self, objective, callbacks, schedule):
         self.compute_dtype_ = resolve_compute_dtype(
             self.compute_dtype,
             self.module_,
@@ -469,7 +517,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             self.n_features_in_,
             self.device_,
         )
-        callbacks = [*callbacks, *_copy_callbacks(self.callbacks)]
+        callbacks = [*callbacks, *_copy_callbacks(self.callbacks, schedule)]
         if self.early_stopping:
             callbacks.append(KeepBestWeights(self.n_iter_no_change, self.tol))
         if self.verbose:
@@ -542,23 +590,39 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                 "the target y is None."
             )
 
-    def _on_images(self, function, generator, *rows):
+    def _on_images(self, name, function, generator, *rows):
         """Apply to rows a random function of images, or of rows where there are none.
 
         Rows that belong together go through it together, as channels of one image.
+        Errors call it by the name of its parameter.
         """
-        if is_own_code(function):
+
+        def apply(x):
+            if not is_own_code(function):
+                return function(x, generator)
             # It may change what it gets, which may be the user's X itself.
-            rows = [x.clone() for x in rows]
+            made = function(x.clone(), generator)
+            wanted = (tuple(x.shape), x.dtype, x.device)
+            if not isinstance(made, torch.Tensor):
+                got = type(made).__name__
+            else:
+                got = (tuple(made.shape), made.dtype, made.device)
+            if got != wanted:
+                raise ValueError(
+                    f"{name}={function!r} must give a tensor as it gets it, of (shape, "
+                    f"dtype, device) = {wanted}; got {got}."
+                )
+            return made
+
         if self.image_shape_ is None:
             (x,) = rows
-            return function(x, generator)
+            return apply(x)
         if len(rows) == 1:
             (x,) = rows
-            return function(x.view(-1, *self.image_shape_), generator).flatten(1)
+            return apply(x.view(-1, *self.image_shape_)).flatten(1)
         height, width = self.image_shape_[:2]
         images = [x.view(len(x), height, width, -1) for x in rows]
-        together = function(torch.cat(images, dim=3), generator)
+        together = apply(torch.cat(images, dim=3))
         parts = together.split([image.shape[3] for image in images], dim=3)
         return tuple(part.flatten(1) for part in parts)
 
@@ -598,6 +662,13 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         in_float32 = array.dtype in FLOAT32_ANSWERS or self.device_.type == "mps"
         dtype = torch.float32 if in_float32 else torch.float64
         return Rows(array, self.device_, dtype, unit)
+
+    def _make_some(self, samples):
+        """Make rows of all samples, or of some thousand of them, to measure by."""
+        return [
+            self._make_rows(np.ascontiguousarray(spread_rows(rows)), unit)
+            for rows, unit in samples
+        ]
 
     def _chunk_length(self):
         """How many samples inference takes at a time."""

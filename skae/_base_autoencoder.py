@@ -20,8 +20,8 @@ from torch import nn
 
 from skae._base import NOISE, BaseTorchEstimator, check_sizes, find_units
 from skae._density import NormalDensity
-from skae._random import draw_seed, isolated_generators
-from skae._training import ReconstructionObjective, spread_rows
+from skae._random import draw_seed, isolated_generators, seed_unset
+from skae._training import ReconstructionObjective
 from skae.likelihood import LIKELIHOODS, Likelihood, make_likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
 
@@ -46,6 +46,10 @@ def _make_own(module, n_features, n_components):
                 f"module made a {name} without the method '{method}'; it needs "
                 "'encode' (rows to codes) and 'decode' (codes to rows)."
             )
+    if not isinstance(made, nn.Module) or not any(True for _ in made.parameters()):
+        raise ValueError(
+            f"module made a {name}; it must make a torch.nn.Module with parameters."
+        )
 
     def check(method, kind, width_in, width_out, meaning):
         x = torch.zeros(2, width_in)
@@ -165,17 +169,13 @@ class BaseAutoEncoder(
 
         def views(x):
             view = x if augmented is None else augmented(x)[1]
-            return self._on_images(corruption, generator, view), view
+            return self._on_images("corruption", corruption, generator, view), view
 
         return views
 
     def _train(self, inputs, targets, epochs, schedule, keep_net):
         super()._train(inputs, targets, epochs, schedule, keep_net)
-        # From all samples, or from some thousand of them.
-        some = [
-            self._make_rows(np.ascontiguousarray(spread_rows(rows)), unit)
-            for rows, unit in ([inputs] if targets is None else [inputs, targets])
-        ]
+        some = self._make_some([inputs] if targets is None else [inputs, targets])
         self._mean = some[-1].array.mean(axis=0, dtype=np.float64) * some[-1].factor
         with self._isolation(self._seed + self.n_epochs_):
             self._learn_codes(self._learn_noise(*some))
@@ -193,7 +193,7 @@ class BaseAutoEncoder(
             all_encoded.append(encoded)
             if likelihood.has_noise:
                 if corruption is not None:
-                    x = self._on_images(corruption, generator, x)
+                    x = self._on_images("corruption", corruption, generator, x)
                 if x is not target:
                     encoded = self._encode(module, x)
                 output = module.decode(self._draw_code(encoded, generator))
@@ -213,7 +213,13 @@ class BaseAutoEncoder(
         """Check training samples; gives them as inputs that are targets too."""
         inputs = self._validate_samples(X, reset=reset)
         if inputs.unit == 1.0:  # images of bytes end up in [0, 1] whatever they hold
-            self._make_likelihood(inputs.rows.shape[1]).check(inputs.rows)
+            # A training that goes on does so with the likelihood that it began with.
+            likelihood = (
+                self._make_likelihood(inputs.rows.shape[1])
+                if reset
+                else self._likelihood
+            )
+            likelihood.check(inputs.rows)
         return inputs, None
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -421,8 +427,8 @@ class BaseAutoEncoder(
 
         Raises
         ------
-        ValueError
-            If ``n_samples`` is not positive.
+        TypeError or ValueError
+            If ``n_samples`` is no integer, or not positive.
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -462,8 +468,8 @@ class BaseAutoEncoder(
 
         Raises
         ------
-        ValueError
-            If an end is not one sample, or ``n`` is below 2.
+        TypeError or ValueError
+            If an end is not one sample, or ``n`` is no integer or below 2.
         """
         check_is_fitted(self)
         check_scalar(n, "n", Integral, min_val=2)
@@ -472,7 +478,8 @@ class BaseAutoEncoder(
 
     def _encode_one(self, x, name):
         if np.shape(x) in (self._sample_shape, (self.n_features_in_,)):
-            x = np.asarray(x)[np.newaxis]
+            # A row of a DataFrame keeps the names of its columns.
+            x = x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]
         if np.shape(x)[:1] != (1,):
             raise ValueError(
                 f"{name} must be one sample; it has the shape {np.shape(x)}."
@@ -504,8 +511,9 @@ class BaseAutoEncoder(
 
         Raises
         ------
-        ValueError
-            If X holds infinity, or is not as ``fit`` saw it.
+        TypeError or ValueError
+            If X holds infinity or is not as ``fit`` saw it, or if ``max_iter`` is no
+            integer or below 1.
 
         References
         ----------
@@ -569,8 +577,7 @@ class DeterministicAutoEncoder(BaseAutoEncoder):
 
     def _learn_codes(self, encoded):
         density = NormalDensity() if self.density is None else clone(self.density)
-        if "random_state" in density.get_params():
-            density.set_params(random_state=self._seed)
+        seed_unset(density, np.random.RandomState(self._seed))
         self.density_ = density.fit(encoded)
 
     def _draw_codes(self, n_samples, seed):

@@ -21,20 +21,10 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._labels import count_classes, split_labels
+from skae._random import seed_unset
 
 # Certainty from which on nothing is doubtful, however certain the other samples are.
 CERTAIN = 0.95
-
-
-def _seed_unset(estimator, random_state):
-    """Draw a seed for every ``random_state`` in the estimator that is None."""
-    unset = {
-        name: random_state.randint(np.iinfo(np.int32).max)
-        for name, value in sorted(estimator.get_params(deep=True).items())
-        if value is None and (name == "random_state" or name.endswith("__random_state"))
-    }
-    if unset:
-        estimator.set_params(**unset)
 
 
 def _number_parameter(clusterer):
@@ -427,7 +417,9 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = self.n_clusters is None and self.clusterer is None
+        tags.target_tags.required = self.n_clusters is None and (
+            self.clusterer is None or _number_is_open(self.clusterer)
+        )
         if self.encoder is not None:
             tags.input_tags = get_tags(self.encoder).input_tags
         return tags
@@ -439,7 +431,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             codes = X
         else:
             self.encoder_ = clone(self.encoder)
-            _seed_unset(self.encoder_, random_state)
+            seed_unset(self.encoder_, random_state)
             if hasattr(self.encoder_, "fit_transform"):
                 codes = self.encoder_.fit_transform(X)
             else:  # a FrozenEstimator, whose `fit` does nothing but needs a y
@@ -459,7 +451,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         if self.refiner is None:
             return
         refiner = clone(self.refiner)
-        _seed_unset(refiner, random_state)
+        seed_unset(refiner, random_state)
         is_certain = self._find_certain()
         if is_certain.all():
             self.refiner_ = refiner.fit(X, self.labels_)
@@ -514,7 +506,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit_clusterer(self, clusterer, codes, random_state):
         """Fit `clusterer_` and learn where its clusters lie."""
-        _seed_unset(clusterer, random_state)
+        seed_unset(clusterer, random_state)
         self.clusterer_ = clusterer
         if hasattr(clusterer, "fit_predict"):
             found = np.asarray(clusterer.fit_predict(codes))

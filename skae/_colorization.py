@@ -195,7 +195,8 @@ class ColorizationAutoEncoder(
         By how much the validation loss must fall to count as an improvement, as a
         share of the variance of y, for images of that of X.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit.
+        Let ``fit`` go on from the weights of the last fit. Its module, units and
+        device stay; what is set anew for them waits until this is False again.
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, found in
         ``net_.callbacks_``.
@@ -421,10 +422,7 @@ class ColorizationAutoEncoder(
             colors = (c.view(len(x), -1, 3) - gray for c in (target, module(x)))
             return torch.stack([c.square().mean(dim=(1, 2)) for c in colors], dim=1)
 
-        some = [
-            self._make_rows(np.ascontiguousarray(spread_rows(rows)), unit)
-            for rows, unit in (inputs, targets)
-        ]
+        some = self._make_some([inputs, targets])
         true, predicted = self._forward(powers, (2,), *some).mean(axis=0)
         # Gray targets: nothing is missing.
         return float(np.sqrt(predicted / true)) if true else 1.0

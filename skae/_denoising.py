@@ -55,10 +55,12 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     l1_penalty : float, default=0.0
-        Weight of the code's absolute sum in the loss, for sparse codes.
+        Weight of the code's absolute sum in the loss, for sparse codes. The loss is
+        meant as it is trained on, with X centred and scaled to variance one; so one
+        weight suits X of any scale.
     contractive_penalty : float, default=0.0
         Weight of the squared Frobenius norm of the encoder's Jacobian in the loss, for
-        codes that change little with the sample.
+        codes that change little with the sample; both in the units of ``l1_penalty``.
     density : estimator, default=None
         Density of the training codes that :meth:`sample` draws from [3]_: a density
         estimator with ``sample``, such as
@@ -94,7 +96,9 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         By how much the validation loss must fall to count as an improvement, as a
         share of the variance of X for the Gaussian likelihood.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit.
+        Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
+        units and device stay; what is set anew for them waits until this is False
+        again.
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, found in
         ``net_.callbacks_``.
@@ -268,7 +272,8 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         return super()._own_code() or is_own_code(self.corruption)
 
     def _start(self, inputs, targets):
-        self.__dict__.pop("corruption_", None)
+        for learned in ("corruption_", "_usual_corruption"):
+            self.__dict__.pop(learned, None)
         super()._start(inputs, targets)
 
     def _train(self, inputs, targets, epochs, schedule, keep_net):
@@ -277,15 +282,16 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         elif self.corruption is not None:
             refuse_class("corruption", self.corruption)
             self.corruption_ = clone(self.corruption, safe=False)
-        elif keep_net and hasattr(self, "corruption_"):
-            if self.corruption_ is None:
-                raise ValueError(
-                    "partial_fit has no corrupted samples after a fit on recorded "
-                    "pairs; set corruption to a process."
-                )
+        elif keep_net and getattr(self, "corruption_", self) is None:
+            raise ValueError(
+                "partial_fit has no corrupted samples after a fit on recorded "
+                "pairs; set corruption to a process."
+            )
         else:
-            _, scale = find_units(inputs)
-            self.corruption_ = GaussianNoise(std=scale / 2)
+            if not (keep_net and hasattr(self, "_usual_corruption")):
+                _, scale = find_units(inputs)
+                self._usual_corruption = GaussianNoise(std=scale / 2)
+            self.corruption_ = self._usual_corruption
         super()._train(inputs, targets, epochs, schedule, keep_net)
 
     def _validate_training(self, X, X_corrupted=None, *, reset):
@@ -350,7 +356,7 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
     def _process(self, seed):
         """Give the corruption of rows, drawn from a seed."""
         generator = self._make_generator(seed)
-        return lambda x: self._on_images(self.corruption_, generator, x)
+        return lambda x: self._on_images("corruption", self.corruption_, generator, x)
 
     def corrupt(self, X, random_state=None):
         """Corrupt samples as in training.

@@ -51,11 +51,10 @@ class NormalDensity(BaseEstimator):
         ndarray of shape (n_samples, n_features)
             The samples.
         """
-        # By eigenvectors: a component that never varies leaves no Cholesky factor.
-        variances, directions = np.linalg.eigh(self.covariance_)
-        draws = check_random_state(random_state).randn(n_samples, len(self.mean_))
-        scaled = draws * np.sqrt(variances.clip(0))
-        return self.mean_ + scaled @ directions.T
+        # A component that never varies is no reason to warn.
+        return check_random_state(random_state).multivariate_normal(
+            self.mean_, self.covariance_, n_samples, check_valid="ignore"
+        )
 
     def __setstate__(self, state):
         # Copied, so that what comes out of a memory map is what went into it.

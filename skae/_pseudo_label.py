@@ -99,7 +99,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     tol : float, default=1e-4
         By how much the validation loss must fall to count as an improvement, in nats.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit.
+        Let ``fit`` go on from the weights of the last fit. Its module, units and
+        device stay; what is set anew for them waits until this is False again.
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, found in
         ``net_.callbacks_``.

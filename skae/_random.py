@@ -52,6 +52,52 @@ def make_generator(seed, *stream, device="cpu"):
     return torch.Generator(device=device).manual_seed(int(mixed >> np.uint64(1)))
 
 
+def draw(function, shape, generator, device):
+    """Draw from ``torch.rand`` or ``torch.randn`` where the generator is.
+
+    Apple's GPUs have none of their own here. The numbers are float32 whatever they are
+    for, so that float32 and float64 are treated alike.
+
+    Parameters
+    ----------
+    function : callable
+        What draws.
+    shape : tuple of int
+        How many.
+    generator : torch.Generator or None
+        What it draws by; None for torch's global one.
+    device : torch.device
+        Where the numbers are wanted.
+
+    Returns
+    -------
+    torch.Tensor
+        The numbers.
+    """
+    place = device if generator is None else generator.device
+    numbers = function(shape, generator=generator, device=place, dtype=torch.float32)
+    return numbers.to(device)
+
+
+def seed_unset(estimator, random_state):
+    """Draw a seed for every ``random_state`` in an estimator that is None.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its own is set, and those of the estimators in it.
+    random_state : RandomState instance
+        What the seeds are drawn by.
+    """
+    unset = {
+        name: random_state.randint(np.iinfo(np.int32).max)
+        for name, value in sorted(estimator.get_params(deep=True).items())
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    }
+    if unset:
+        estimator.set_params(**unset)
+
+
 @contextlib.contextmanager
 def isolated_generators(seed, device):
     """Seed the global generators of Python, NumPy and torch, and put them back after.

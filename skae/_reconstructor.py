@@ -10,6 +10,12 @@ from sklearn.base import (
 )
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
 from sklearn.utils.validation import check_is_fitted
 
 
@@ -82,15 +88,31 @@ class Reconstructor(
         y : array-like, default=None
             Handed to the autoencoder's ``fit``, which ignores it.
         **fit_params : dict
-            Handed to the autoencoder's ``fit``, for instance ``X_corrupted``.
+            Handed to the autoencoder's ``fit``, for instance ``X_corrupted``; where
+            metadata routing is on, those that it requests.
 
         Returns
         -------
         self : Reconstructor
             The fitted transformer.
         """
+        if _routing_enabled():
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         return self
+
+    def get_metadata_routing(self):
+        """Tell what of the metadata of a fit goes to the autoencoder.
+
+        Returns
+        -------
+        MetadataRouter
+            See scikit-learn's user guide on metadata routing.
+        """
+        return MetadataRouter(owner=self).add(
+            estimator=self.estimator,
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
 
     def transform(self, X):
         """Encode and decode samples.

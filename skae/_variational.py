@@ -6,12 +6,12 @@ from numbers import Integral, Real
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base_autoencoder import SCORE_SEED, BaseAutoEncoder
-from skae._random import make_generator
+from skae._random import draw, make_generator
 from skae._training import VariationalObjective, VariationalTerms, kl_divergence
 from skae.modules import ConvDecoder, ConvEncoder, VariationalAutoencoder
 from skae.modules._dense import Dense
@@ -99,7 +99,9 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         By how much the validation loss must fall to count as an improvement, in nats a
         feature.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit.
+        Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
+        units and device stay; what is set anew for them waits until this is False
+        again.
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, found in
         ``net_.callbacks_``.
@@ -316,8 +318,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
 
     def _draw_code(self, encoded, generator):
         mean, std = encoded.unbind(dim=1)
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-        return mean + std * noise
+        return mean + std * draw(torch.randn, mean.shape, generator, mean.device)
 
     def _learn_codes(self, encoded):
         mean, std = encoded[:, 0], encoded[:, 1]
@@ -380,6 +381,9 @@ class VariationalAutoEncoder(BaseAutoEncoder):
            autoencoders", ICLR 2016.
         """
         check_is_fitted(self)
+        check_scalar(
+            self.n_importance_samples, "n_importance_samples", Integral, min_val=1
+        )
         log_prob = self._log_prob()
         draws = torch.randn(
             (self.n_importance_samples, self._n_features_out),
@@ -418,15 +422,16 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         return super().score(X)
 
     def _complete(self, module, x, missing, max_iter):
+        start = super()._complete(module, x, missing, max_iter)
         with torch.inference_mode(False), torch.enable_grad():
-            start = super()._complete(module, x.clone(), missing.clone(), max_iter)
-            return self._most_likely(module, x.clone(), missing.clone(), start)
+            return self._most_likely(module, x.clone(), missing.clone(), start.clone())
 
     def _most_likely(self, module, x, missing, start):
         """Climb to the code with the largest p(h) p(x|h) of the values that are there.
 
         A missing value is set to its mean at each step. There the derivative of its
-        log-likelihood is zero, for every likelihood here, so that it has no say.
+        log-likelihood is zero, so that it has no say: for every likelihood here, where
+        all levels of a variable are missing together.
         """
         likelihood, log_prob = self._likelihood, self._log_prob()
         code = start.detach().requires_grad_()

@@ -18,6 +18,8 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.metaestimators import _BaseComposition
 
+from skae._random import draw
+
 # Shares of red, green and blue in the brightness of a colour, ITU-R BT.601.
 LUMA = (0.299, 0.587, 0.114)
 # Height by width of an erased rectangle, of random erasing's paper.
@@ -41,17 +43,6 @@ class _Pair(Interval):
 
 FINITE = Interval(Real, -math.inf, math.inf, closed="neither")
 SHARE = Interval(Real, 0, 1, closed="both")
-
-
-def _draw(function, shape, generator, device):
-    """Draw from ``torch.rand`` or ``torch.randn`` where the generator is.
-
-    The numbers are float32 for every x, so that float32 and float64 are corrupted
-    alike.
-    """
-    return function(
-        shape, generator=generator, device=generator.device, dtype=torch.float32
-    ).to(device)
 
 
 def _scale_draws(draws, bounds):
@@ -208,7 +199,7 @@ class GaussianNoise(Corruption):
         self.clip = clip
 
     def _corrupt(self, x, generator):
-        noise = _draw(torch.randn, x.shape, generator, x.device).to(x.dtype)
+        noise = draw(torch.randn, x.shape, generator, x.device).to(x.dtype)
         out = torch.add(x, noise, alpha=float(self.std)).add_(float(self.mean))
         return out if self.clip is None else out.clamp_(*self.clip)
 
@@ -262,7 +253,7 @@ class SaltAndPepper(Corruption):
         self.high = high
 
     def _corrupt(self, x, generator):
-        draws = _draw(torch.rand, x.shape, generator, x.device)
+        draws = draw(torch.rand, x.shape, generator, x.device)
         salt = draws.lt(self.amount * self.salt_vs_pepper).to(x.dtype)
         replaced = draws.lt_(self.amount).to(x.dtype)
         out = _replace(x, replaced, 0.0).add_(salt, alpha=float(self.high))
@@ -304,7 +295,7 @@ class Masking(Corruption):
         self.fill_value = fill_value
 
     def _corrupt(self, x, generator):
-        draws = _draw(torch.rand, x.shape, generator, x.device)
+        draws = draw(torch.rand, x.shape, generator, x.device)
         return _replace(x, draws.lt_(self.amount).to(x.dtype), self.fill_value)
 
 
@@ -344,8 +335,8 @@ class SwapNoise(Corruption):
 
     def _corrupt(self, x, generator):
         rows = x.flatten(1)
-        is_swapped = _draw(torch.rand, rows.shape, generator, x.device) < self.amount
-        others = _draw(torch.rand, rows.shape, generator, x.device).mul_(len(x)).long()
+        is_swapped = draw(torch.rand, rows.shape, generator, x.device) < self.amount
+        others = draw(torch.rand, rows.shape, generator, x.device).mul_(len(x)).long()
         swapped = rows.gather(0, others.clamp_(max=len(x) - 1))
         return torch.where(is_swapped, swapped, rows).view(x.shape)
 
@@ -372,7 +363,7 @@ class Binarize(Corruption):
     """
 
     def _corrupt(self, x, generator):
-        return _draw(torch.rand, x.shape, generator, x.device).lt(x).to(x.dtype)
+        return draw(torch.rand, x.shape, generator, x.device).lt(x).to(x.dtype)
 
 
 class RandomErasing(_ImageCorruption):
@@ -417,7 +408,7 @@ class RandomErasing(_ImageCorruption):
 
     def _corrupt(self, x, generator):
         height, width = x.shape[1:3]
-        draws = _draw(torch.rand, (5, len(x)), generator, x.device)
+        draws = draw(torch.rand, (5, len(x)), generator, x.device)
         bounds = (self.area, self.area) if isinstance(self.area, Real) else self.area
         area = height * width * _scale_draws(draws[0], bounds)
         # Logarithms of the ratios with which the rectangle fits into the image.
@@ -568,7 +559,7 @@ class RandomAffine(_ImageCorruption):
 
     def _corrupt(self, x, generator):
         height, width = x.shape[1:3]
-        draws = _draw(torch.rand, (5, len(x), 1, 1), generator, x.device).to(x.dtype)
+        draws = draw(torch.rand, (5, len(x), 1, 1), generator, x.device).to(x.dtype)
         angle = _scale_draws(draws[0], _around_zero(self.rotation)).deg2rad()
         right, down = (
             side * _scale_draws(draw, _around_zero(self.shift))
@@ -638,7 +629,7 @@ class RandomFlip(_ImageCorruption):
         self.probability = probability
 
     def _corrupt(self, x, generator):
-        is_flipped = _draw(torch.rand, (len(x),), generator, x.device).lt(
+        is_flipped = draw(torch.rand, (len(x),), generator, x.device).lt(
             self.probability
         )
         flipped = is_flipped.view(-1, *[1] * (x.ndim - 1))

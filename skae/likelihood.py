@@ -560,7 +560,10 @@ class Mixed(Likelihood, _BaseComposition):
     @property
     def _pairs(self):
         """Names and likelihoods, in the form that their parameters are set by."""
-        return [(name, likelihood) for name, likelihood, _ in self.likelihoods]
+        try:
+            return [(name, likelihood) for name, likelihood, _ in self.likelihoods]
+        except (TypeError, ValueError):
+            return self.likelihoods  # refused where they are used
 
     @_pairs.setter
     def _pairs(self, pairs):
@@ -616,6 +619,7 @@ class Mixed(Likelihood, _BaseComposition):
                 "The 'likelihoods' parameter of Mixed must be a list of (name, "
                 f"likelihood, columns) tuples, at least one. Got {entries!r} instead."
             )
+        self._validate_names([name for name, _, _ in entries])
 
     def bind(self, n_features, names=None):  # noqa: D102
         self._check_likelihoods()
@@ -625,7 +629,7 @@ class Mixed(Likelihood, _BaseComposition):
             index = _column_indices(columns, n_features, names, name)
             part = make_likelihood(likelihood)
             part.bind(len(index))
-            times_named[index] += 1
+            np.add.at(times_named, index, 1)
             self._parts.append((part, index))
         if (times_named != 1).any():
             column = int((times_named != 1).argmax())
@@ -721,14 +725,20 @@ def _column_indices(columns, n_features, names, name):
     elif listed:
         wanted = [known[column] for column in wanted]
     else:
-        wanted = np.asarray(wanted)
+        wanted = np.asarray(wanted, dtype=None if len(wanted) else int)
     try:
-        return np.arange(n_features)[wanted]
+        index = np.arange(n_features)[wanted]
     except IndexError as error:
         raise ValueError(
             f"likelihood {name!r} is for the columns {columns!r}, but X has "
             f"{n_features}."
         ) from error
+    if not len(index):
+        raise ValueError(
+            f"likelihood {name!r} is for the columns {columns!r}, which are none of "
+            f"X's {n_features}."
+        )
+    return index
 
 
 LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli, "laplace": Laplace}

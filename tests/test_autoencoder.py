@@ -267,6 +267,14 @@ def test_own_density(density):
         make(density=PCA()).fit(X)
 
 
+def test_seed_of_a_density_is_the_users_or_drawn():
+    own = make(density=GaussianMixture(2, random_state=7)).fit(X)
+    assert own.density_.random_state == 7
+    drawn = make(density=GaussianMixture(2)).fit(X).density_.random_state
+    assert isinstance(drawn, int)
+    assert drawn == make(density=GaussianMixture(2)).fit(X).density_.random_state
+
+
 def test_density_follows_the_codes_of_the_last_call():
     autoencoder = make().partial_fit(X[:200]).partial_fit(X[200:])
     codes = autoencoder.transform(X[200:])
@@ -292,7 +300,8 @@ def test_interpolation_walks_between_reconstructions():
         np.testing.assert_array_equal(of_images.interpolate(x1, x2, 5), expected)
     frame = pd.DataFrame(X).add_prefix("pixel")
     framed = make().set_output(transform="pandas").fit(frame)
-    np.testing.assert_array_equal(framed.interpolate(frame[:1], frame[1:2], 5), walk)
+    for x1, x2 in ((frame[:1], frame[1:2]), (frame.iloc[0], frame.iloc[1])):
+        np.testing.assert_array_equal(framed.interpolate(x1, x2, 5), walk)
     with pytest.raises(ValueError, match=r"x2 must be one sample; .*\(2, 64\)"):
         autoencoder.interpolate(X[0], X[:2])
     with pytest.raises(ValueError, match="n == 1, must be >= 2"):
@@ -346,6 +355,72 @@ def test_partial_fit_and_warm_start():
     assert warm.loss_curve_[3] < warm.loss_curve_[0]
     with pytest.raises(ValueError, match="early_stopping=True"):
         make(early_stopping=True).partial_fit(X)
+
+
+def test_what_goes_on_keeps_its_likelihood():
+    autoencoder = make(likelihood="bernoulli").fit(X / 16)
+    autoencoder.set_params(likelihood="gaussian")
+    with pytest.raises(ValueError, match=r"needs X in \[0, 1\]"):
+        autoencoder.partial_fit(X)
+    with pytest.raises(ValueError, match=r"needs X in \[0, 1\]"):
+        autoencoder.set_params(warm_start=True).fit(X)
+    make().fit(X).set_params(likelihood="bernoulli").partial_fit(X)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "message"),
+    [
+        (np.float32, 1e20, "squares are infinite; scale X"),
+        (np.float32, 1e-24, "squares are zero; scale X"),
+        (np.float64, 1e160, "squares are infinite; scale X"),
+        (np.float64, 1e-170, "squares are zero; scale X"),
+    ],
+)
+def test_samples_that_cannot_be_squared(dtype, factor, message):
+    with pytest.raises(ValueError, match=message):
+        make().fit((X * factor).astype(dtype))
+
+
+@pytest.mark.parametrize("factor", [1e17, 1e-17])
+def test_samples_of_unusual_size_are_scored(factor):
+    scores = [
+        make().fit(Z).score(Z) + 64 * np.log(scale)
+        for Z, scale in ((X, 1.0), ((X * factor).astype(np.float32), factor))
+    ]
+    np.testing.assert_allclose(*scores, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_samples_have_no_spread(dtype):
+    # The mean of 400 times 0.1 is not 0.1.
+    autoencoder = make().fit(np.full((400, 5), 0.1, dtype))
+    assert autoencoder.scale_ == 1
+    np.testing.assert_array_equal(autoencoder.offset_, np.full(5, dtype(0.1)))
+
+
+def test_batch_normalization_of_any_number_of_samples():
+    def make_module(n_features, n_components):
+        return Autoencoder(
+            nn.Sequential(nn.Linear(n_features, n_components), nn.BatchNorm1d(4)),
+            nn.Linear(n_components, n_features),
+        )
+
+    for n_samples in (32, 33, 34):
+        make(module=make_module, batch_size=16).fit(X[:n_samples])
+
+
+@pytest.mark.parametrize(
+    ("function", "got"),
+    [
+        (lambda x, generator: x[:5], r"got \(\(5, 64\), torch.float32"),
+        (lambda x, generator: x.double(), "torch.float64"),
+        (lambda x, generator: x[:, :3], r"got \(\(128, 3\)"),
+        (lambda x, generator: None, "got NoneType"),
+    ],
+)
+def test_own_views_must_look_like_samples(function, got):
+    with pytest.raises(ValueError, match=rf"augmentation=.* must give .*{got}"):
+        make(augmentation=function).fit(X)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"activation": "tanh", "optimizer": "sgd"}])
@@ -460,6 +535,9 @@ def test_bad_modules_and_devices():
         make(module=narrow).fit(X)
     with pytest.raises(ValueError, match="without the method 'encode'"):
         make(module=lambda n_features, n_components: nn.Identity()).fit(X)
+    weightless = Autoencoder(nn.Flatten(), nn.Flatten())
+    with pytest.raises(ValueError, match=r"Autoencoder; it must .* parameters"):
+        make(module=lambda n_features, n_components: weightless).fit(X)
     with pytest.raises(ValueError, match="built Linear; give a class"):
         make(module=nn.Linear(64, 4)).fit(X)
 

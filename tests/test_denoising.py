@@ -257,6 +257,22 @@ def test_score_is_the_likelihood_of_clean_samples_given_corrupted_ones():
     np.testing.assert_allclose(denoiser.score_samples(X), expected, rtol=1e-6)
 
 
+def test_corruption_may_change_between_two_calls():
+    denoiser = make().partial_fit(X)
+    usual = denoiser.corruption_
+    denoiser.set_params(corruption=Masking(0.1)).partial_fit(X)
+    assert denoiser.corruption_ == Masking(0.1)
+    denoiser.set_params(corruption=None).partial_fit(10 * X)
+    assert denoiser.corruption_ == usual  # of the first samples
+    late = make(corruption=Masking(0.1)).partial_fit(X).set_params(corruption=None)
+    assert late.partial_fit(X).corruption_ == usual
+
+
+def test_own_corruption_must_give_what_looks_like_samples():
+    with pytest.raises(ValueError, match=r"corruption=.* must give .* got \(\(5, 64\)"):
+        make(corruption=lambda x, generator: x[:5]).fit(X)
+
+
 def test_partial_fit_goes_on_corrupting():
     denoiser = make(corruption=GaussianNoise(std=0.3))
     for _ in range(20):

@@ -301,6 +301,12 @@ def test_mixed_is_a_parameter_like_others():
         ([("a", Gaussian, [0])], "must be a list of"),
         ([("a", "gaussian", [0, 1])], "column 2 has 0"),
         ([("a", "gaussian", [0, 1]), ("b", "gaussian", [1, 2])], "column 1 has 2"),
+        ([("a", "gaussian", [0, 0, 1, 2])], "column 0 has 2"),
+        (
+            [("a", "gaussian", [])],
+            r"the columns \[\], which are none of X's 3",
+        ),
+        ([("a", "gaussian", 0), ("a", "gaussian", [1, 2])], "not unique"),
         ([("a", "gaussian", [5])], r"'a' is for the columns \[5\], but X has 3"),
         ([("a", "gaussian", ["x"])], "'a' is for the column 'x', but .* not known"),
         ([("a", Categorical([2]), [0, 1, 2])], r"n_levels=\[2\] makes 2"),
@@ -309,6 +315,13 @@ def test_mixed_is_a_parameter_like_others():
 def test_wrong_columns_are_named(likelihoods, message):
     with pytest.raises(ValueError, match=message):
         Mixed(likelihoods).bind(3)
+
+
+@pytest.mark.parametrize("likelihoods", [None, ["a"], [("a", "gaussian")]])
+def test_parameters_can_be_looked_at_before_they_are_refused(likelihoods):
+    assert Mixed(likelihoods).get_params()["likelihoods"] == likelihoods
+    with pytest.raises(ValueError, match="'likelihoods' parameter of Mixed must be"):
+        Mixed(likelihoods).bind(1)
 
 
 def test_a_table_of_several_kinds():

@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
+from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import AutoEncoderTransformer, DenoisingAutoEncoder, Reconstructor
@@ -68,3 +70,16 @@ def test_recorded_pairs_and_a_search_over_the_noise():
 def test_what_cannot_reconstruct_is_refused():
     with pytest.raises(ValueError, match="'estimator' parameter of Reconstructor"):
         Reconstructor(KNeighborsClassifier()).fit(X)
+
+
+def test_metadata_is_routed_to_the_autoencoder():
+    denoiser = DenoisingAutoEncoder(2, max_epochs=2, random_state=0)
+    X_corrupted = X + 0.1
+    with sklearn.config_context(enable_metadata_routing=True):
+        asking = clone(denoiser).set_fit_request(X_corrupted=True)
+        pipe = make_pipeline(Reconstructor(asking), KNeighborsClassifier())
+        pipe.fit(X, y, X_corrupted=X_corrupted)
+        with pytest.raises(UnsetMetadataPassedError, match="X_corrupted"):
+            Reconstructor(denoiser).fit(X, X_corrupted=X_corrupted)
+    inner = pipe[0].estimator_
+    assert inner.loss_curve_ == denoiser.fit(X, X_corrupted=X_corrupted).loss_curve_

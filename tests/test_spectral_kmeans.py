@@ -18,13 +18,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import ClusterClassifier, SpectralKMeans, _spectral_kmeans
 from skae._spectral_kmeans import (
-    _certainty,
     _best_merger,
+    _certainty,
     _choose,
     _joint_weights,
-    _merge,
     _leading_eigenvectors,
     _link_components,
+    _merge,
     _mutual_information,
     _neighbor_graph,
     _normalized_cut,

@@ -308,3 +308,10 @@ def test_impute_by_what_is_there(model):
     np.testing.assert_array_equal(model.impute(X), X)
     with pytest.raises(ValueError, match="infinity"):
         model.impute(np.full((1, 64), np.inf))
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_number_of_importance_samples_is_checked_when_it_is_used(n):
+    model = VariationalAutoEncoder(2, max_epochs=1, random_state=0).fit(X)
+    with pytest.raises((ValueError, TypeError), match="n_importance_samples"):
+        model.set_params(n_importance_samples=n).score(X)

@@ -5,6 +5,8 @@ device just before it is used. Memory maps that are larger than a window are rea
 through it, so that the data may be larger than memory.
 """
 
+import copy
+
 import numpy as np
 import torch
 
@@ -31,6 +33,21 @@ def spread_rows(array, n_rows=4096):
         A view, if the array is small enough; the first row is always there.
     """
     return array[:: -(-len(array) // n_rows)]
+
+
+def _lengths(n_rows, length):
+    """Divide rows into pieces of a length; one row alone joins those before it.
+
+    Of a single sample nothing can be said about its spread: batch normalization refuses
+    such a batch.
+    """
+    n_pieces, rest = divmod(n_rows, length)
+    lengths = [length] * n_pieces
+    if rest == 1 and lengths:
+        lengths[-1] += 1
+    elif rest:
+        lengths.append(rest)
+    return lengths
 
 
 def _is_memory_mapped(array):
@@ -124,8 +141,8 @@ class Rows:
         Rows
             Them, converted as these.
         """
-        rows = object.__new__(Rows)
-        rows.__dict__.update(self.__dict__, array=array, tensor=torch.from_numpy(array))
+        rows = copy.copy(self)
+        rows.array, rows.tensor = array, torch.from_numpy(array)
         return rows
 
     def overwrite(self, array):
@@ -231,6 +248,12 @@ class Batches:
         validation : Batches
             Without shuffling and without ``prepare``'s randomness in the order.
         """
+        if self.in_window and self.n_runs < 2:
+            raise ValueError(
+                f"batch_size={self.batch_size} takes all {len(self.rows[0])} samples "
+                "of the memory map in one piece, of which none can be held out for "
+                "early_stopping; lower batch_size."
+            )
         training, validation = split(np.arange(self.n_runs))
         return (
             Batches(
@@ -249,7 +272,7 @@ class Batches:
         )
 
     def __len__(self):
-        return -(-self.n_runs * self.run_length // self.batch_size)
+        return len(_lengths(self.n_runs * self.run_length, self.batch_size))
 
     def sample_numbers(self):
         """Give the numbers of the samples that are used.
@@ -309,8 +332,9 @@ class Batches:
         block_length = batches_a_block * self.batch_size
         for rows, order in self._windows():
             order = order.to(rows[0].tensor.device)
-            for index in order.split(block_length):
-                blocks = [r.take(index).split(self.batch_size) for r in rows]
+            for index in order.split(_lengths(len(order), block_length)):
+                lengths = _lengths(len(index), self.batch_size)
+                blocks = [r.take(index).split(lengths) for r in rows]
                 for batch in zip(*blocks, strict=True):
                     if self.prepare is not None:
                         yield self.prepare(*batch)

@@ -33,15 +33,15 @@ ACTIVATIONS = {
 
 
 def _has_own_derivative(likelihood_class):
-    """Whether ``loss_grad`` belongs to ``loss``, and not to one that it overrides."""
+    """Whether ``loss_grad`` belongs to ``loss`` and ``mean``, and not to older ones."""
 
     def owner(method):
         return next((c for c in likelihood_class.__mro__ if method in vars(c)), object)
 
-    return issubclass(owner("loss_grad"), owner("loss"))
+    return all(issubclass(owner("loss_grad"), owner(m)) for m in ("loss", "mean"))
 
 
-def make_gradient(module, objective, compute_dtype, compile_step):
+def make_gradient(module, objective, compute_dtype, compile_step, *, by_name=False):
     """Choose the way to the gradient.
 
     Parameters
@@ -54,6 +54,8 @@ def make_gradient(module, objective, compute_dtype, compile_step):
         Type of the matrix products.
     compile_step : bool
         Compile the objective with ``torch.compile``.
+    by_name : bool, default=False
+        Whether somebody asks for the parameters by their names, one by one.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def make_gradient(module, objective, compute_dtype, compile_step):
         A callable on (x, target) that fills ``.grad`` and returns the loss.
     """
     written_out = (
-        not compile_step
+        not (compile_step or by_name)
         and type(module) is DenseAutoencoder
         and type(objective) is ReconstructionObjective
         and not objective.contractive_penalty

@@ -4,7 +4,7 @@ import math
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, ParamMapper
 
 from skae._training.averaging import AveragedWeights
 from skae._training.gradient import make_gradient
@@ -47,7 +47,7 @@ class TrainingNet(NeuralNet):
     Attributes
     ----------
     first_loss_ : float
-        Loss of the first batch before the first step.
+        Loss of the first batch before the first step of the last training.
     stop_training_ : bool
         A callback sets it to end the training after the epoch.
     """
@@ -97,7 +97,12 @@ class TrainingNet(NeuralNet):
             This net.
         """
         self.gradient_ = make_gradient(
-            self.module_, self.criterion_, self.compute_dtype, self.compile_step
+            self.module_,
+            self.criterion_,
+            self.compute_dtype,
+            self.compile_step,
+            # skorch's Freezer and its kin know parameters by their names.
+            by_name=any(isinstance(c, ParamMapper) for _, c in self.callbacks_),
         )
         super().initialize_optimizer(triggered_directly)
         self.take_step_ = make_step(self.optimizer_)
@@ -166,6 +171,7 @@ class TrainingNet(NeuralNet):
             If the loss is not finite or ends far above where it began.
         """
         self.stop_training_ = False
+        self.__dict__.pop("first_loss_", None)
         self.batch_events_ = any(self._asked_for(event) for event in BATCH_EVENTS)
         self.n_epochs_planned_ = epochs
         self.rates_ = None
@@ -189,10 +195,14 @@ class TrainingNet(NeuralNet):
             return
         # The first batch may only have been an easy one: ask all of them.
         end = {name: t.clone() for name, t in self.module_.state_dict().items()}
+        # The objective may learn from what it is asked, such as the noise.
+        learned = [dict(vars(part)) for part in self.criterion_.modules()]
         self.module_.load_state_dict(start)
         self.module_.train()
         losses = [self.gradient_.loss(*batch).item() for batch in training]
         self.module_.load_state_dict(end)
+        for part, state in zip(self.criterion_.modules(), learned, strict=True):
+            vars(part).update(state)
         began = sum(losses) / len(losses)
         if limit > began:
             raise self._divergence(f"ended at {loss:.3g} and began at {began:.3g}")
@@ -252,6 +262,9 @@ class TrainingNet(NeuralNet):
         mean = total.item() / n_rows
         if not math.isfinite(mean):
             raise self._divergence(f"is {mean}")
+        if training and not self.batch_events_:
+            # As if the epoch had been one batch: skorch's Checkpoint wants to see one.
+            self.history.new_batch()
         # Kept, since the history would have to be read from its beginning.
         lowest = self.lowest_losses_.get(prefix, math.inf)
         self.lowest_losses_[prefix] = min(mean, lowest)

@@ -1,8 +1,12 @@
 """What training minimizes, as a function of a module and a batch."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from skae._random import draw
 
 # What a batch weighs in the running mean of the errors that noise is learned from.
 BATCH_WEIGHT = 0.1
@@ -127,8 +131,7 @@ class ReconstructionObjective(nn.Module):
         For signs v drawn at random, E[|v'J|²] = |J|² (Hutchinson), which costs one
         backward pass instead of one per component of the code.
         """
-        shape, device = code.shape, code.device
-        signs = torch.randint(2, shape, generator=self.generator, device=device)
+        signs = draw(partial(torch.randint, 2), code.shape, self.generator, code.device)
         signs = signs.to(code.dtype) * 2 - 1
         (grad,) = torch.autograd.grad(code, x, signs, create_graph=True)
         return grad.float().square().sum() / len(x)
@@ -184,7 +187,7 @@ class VariationalObjective(nn.Module):
             A differentiable scalar.
         """
         mean, std = (part.float() for part in module.encode_distribution(x))
-        code = mean + std * self._draw(mean)
+        code = mean + std * self._draw(mean.shape, mean.device)
         output = module.decode(code).float()
         misfit = self.misfit(output, target, learn=module.training)
         divergence = kl_divergence(mean, std).sum() / target.numel()
@@ -193,10 +196,8 @@ class VariationalObjective(nn.Module):
         self._note_terms(misfit.detach(), divergence.detach(), len(x))
         return misfit + self.weight * divergence
 
-    def _draw(self, mean):
-        device = self.generator.device  # Apple's GPUs have none of their own here
-        noise = torch.randn(mean.shape, generator=self.generator, device=device)
-        return noise.to(mean.device)
+    def _draw(self, shape, device):
+        return draw(torch.randn, shape, self.generator, device)
 
     def _note_terms(self, misfit, divergence, n_samples):
         self._n_samples += n_samples

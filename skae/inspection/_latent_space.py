@@ -112,10 +112,9 @@ class LatentSpaceDisplay:
             style.setdefault("c", colors)
         # In random order, so that no class covers the others.
         order = np.random.default_rng(0).permutation(len(points))
-        style = {
-            name: np.asarray(value)[order] if np.shape(value)[:1] == order.shape else value
-            for name, value in style.items()
-        }
+        for name, value in style.items():
+            if np.shape(value)[:1] == order.shape:
+                style[name] = np.asarray(value)[order]
         self.scatter_ = ax.scatter(*points[order].T, **style)
         self.texts_, self.legend_ = [], None
         if len(classes):

@@ -83,6 +83,27 @@ def test_length_is_the_number_of_batches(make_batches):
     assert sum(len(batch) < 8 for batch in epoch) == 1
 
 
+@pytest.mark.parametrize("n_samples", [1, 2, 16, 17, 18, 33])
+@pytest.mark.parametrize("block_size", [16, 48, 10**6])
+def test_no_batch_has_one_row_alone(n_samples, block_size, monkeypatch):
+    monkeypatch.setattr(batches, "BLOCK_SIZE", block_size)
+    rows = Rows(numbered(n_samples), CPU)
+    some = Batches(rows, batch_size=16, generator=make_generator(0))
+    epoch = numbers(some)
+    assert len(some) == len(epoch)
+    lengths = [len(batch) for batch in epoch]
+    assert min(lengths) > 1 or n_samples == 1
+    assert max(lengths) <= 17
+    assert sorted(flat(epoch)) == list(range(n_samples))
+
+
+def test_one_piece_of_a_memory_map_cannot_be_split(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "WINDOW_BYTES", 100)
+    rows = Rows(on_disk(numbered(50), tmp_path), CPU)
+    with pytest.raises(ValueError, match=r"batch_size=64 takes all 50 .*lower batch_s"):
+        Batches(rows, batch_size=64).split(partial(train_test_split, test_size=0.1))
+
+
 def test_split_is_disjoint_and_complete(make_batches):
     whole = make_batches()
     cut = partial(train_test_split, test_size=0.3, random_state=0)

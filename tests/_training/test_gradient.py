@@ -129,6 +129,13 @@ class OwnGrad(Huber):
         return self.loss(output, x), grad
 
 
+class Positive(Gaussian):
+    unit_power = 0
+
+    def mean(self, output):
+        return F.softplus(output)
+
+
 class OwnModule(DenseAutoencoder):
     def encode(self, x):
         return super().encode(x) ** 3
@@ -177,7 +184,7 @@ def test_what_is_no_matter_for_the_compiler_is_kept_from_it(objective, monkeypat
     assert kept == list(objective.not_compiled)
 
 
-@pytest.mark.parametrize("likelihood", [Huber(), OwnGrad()], ids=str)
+@pytest.mark.parametrize("likelihood", [Huber(), OwnGrad(), Positive()], ids=str)
 def test_likelihood_that_overrides_a_loss_is_trained_on_that_loss(likelihood, x):
     ours, theirs = make_pair((8,), "tanh", likelihood, 0.0, FLOAT32)
     torch.testing.assert_close(ours(x, x), theirs(x, x))

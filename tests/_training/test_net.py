@@ -1,14 +1,26 @@
 """Tests of the one training loop."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import (
+    BatchScoring,
     Callback,
+    Checkpoint,
     EarlyStopping,
+    EpochScoring,
+    Freezer,
     GradientNormClipping,
+    Initializer,
+    InputShapeSetter,
     LRScheduler,
+    PassthroughScoring,
+    TrainEndCheckpoint,
 )
 from torch import nn
 
@@ -97,7 +109,7 @@ def test_callbacks_get_the_epochs():
         net.history[:, "train_loss"]
     )
     # Nobody asked for the batches, so nothing is kept of them.
-    assert [epoch["batches"] for epoch in net.history] == [[], []]
+    assert [epoch["batches"] for epoch in net.history] == [[{}], [{}]]
     assert not net.batch_events_
 
 
@@ -275,7 +287,9 @@ def test_ctrl_c_leaves_fit_and_a_grid_search(base):
             if len(net.history) == 2:
                 raise KeyboardInterrupt
 
-    ae = AutoEncoderTransformer(2, max_epochs=3, callbacks=[Interrupt()])
+    ae = AutoEncoderTransformer(
+        2, max_epochs=3, lr_schedule="constant", callbacks=[Interrupt()]
+    )
     with pytest.raises(KeyboardInterrupt):
         ae.fit(X)
     assert not hasattr(ae, "module_")
@@ -304,6 +318,100 @@ def test_skorchs_early_stopping_is_refused(callback):
     for fit in (ae.fit, ae.partial_fit):
         with pytest.raises(ValueError, match=r"EarlyStopping.*early_stopping=True"):
             fit(X)
+
+
+@pytest.mark.parametrize(
+    ("callback", "advice"),
+    [
+        (EpochScoring("r2"), "score the fitted estimator instead"),
+        (BatchScoring("r2"), "score the fitted estimator instead"),
+        (PassthroughScoring("train_loss"), "look at the loss curves"),
+        (InputShapeSetter, "made for the width of X anyway"),
+        (LRScheduler("StepLR", step_size=1), "set lr_schedule='constant' beside it"),
+    ],
+)
+def test_callbacks_that_would_not_work_are_refused(callback, advice):
+    ae = AutoEncoderTransformer(2, max_epochs=1, callbacks=[callback])
+    with pytest.raises(ValueError, match=rf"callbacks holds skorch's .*{advice}"):
+        ae.fit(X)
+
+
+def test_schedulers_of_skorch_beside_a_constant_rate():
+    rates = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    AutoEncoderTransformer(
+        2,
+        max_epochs=3,
+        lr=1e-3,
+        lr_schedule="constant",
+        callbacks=[Watch(), LRScheduler("StepLR", step_size=1, gamma=0.1)],
+    ).fit(X)
+    np.testing.assert_allclose(rates, [1e-3, 1e-4, 1e-5])
+
+
+def test_parameters_are_found_by_their_names():
+    options = {"hidden_layer_sizes": (4,), "max_epochs": 2, "random_state": 0}
+    free = AutoEncoderTransformer(2, **options).fit(X)
+    start = AutoEncoderTransformer(2, **(options | {"max_epochs": 1, "lr": 1e-30}))
+    start = start.fit(X).module_.state_dict()
+    frozen = AutoEncoderTransformer(2, callbacks=[Freezer("encoder*")], **options)
+    found = frozen.fit(X).module_.state_dict()
+    for name, tensor in free.module_.state_dict().items():
+        moved = (found[name] - start[name]).abs().max()
+        assert (moved < 1e-20) == name.startswith("encoder")
+        assert (tensor - start[name]).abs().max() > 1e-5
+    zero = Initializer("encoder*", fn=nn.init.zeros_)
+    zeroed = AutoEncoderTransformer(2, callbacks=[zero], **options).fit(X)
+    assert zeroed.loss_curve_[0] != free.loss_curve_[0]
+
+
+@pytest.mark.parametrize("kind", [Checkpoint, TrainEndCheckpoint])
+def test_checkpoints(kind, tmp_path):
+    options = {"monitor": "train_loss_best"} if kind is Checkpoint else {}
+    callback = kind(dirname=tmp_path, **options)
+    ae = AutoEncoderTransformer(2, max_epochs=2, callbacks=[callback]).fit(X)
+    (path,) = tmp_path.glob("*params.pt")
+    kept = torch.load(path, weights_only=True)
+    for name, tensor in ae.module_.state_dict().items():
+        assert torch.equal(kept[name], tensor)
+
+
+def test_skorchs_callbacks_leave_fits_free_to_run_beside_each_other():
+    inside, both = threading.Barrier(2, timeout=30), GradientNormClipping(1.0)
+
+    class Meet(GradientNormClipping):
+        def on_epoch_begin(self, net, **kwargs):
+            inside.wait()
+
+    # As if skorch had it: code of others has the global generators to itself.
+    Meet.__module__ = "skorch.callbacks"
+    ae = AutoEncoderTransformer(2, max_epochs=2, callbacks=[Meet(1.0), both])
+    with ThreadPoolExecutor(2) as pool:
+        losses = [pool.submit(clone(ae).fit, X) for _ in range(2)]
+    assert all(len(loss.result().loss_curve_) == 2 for loss in losses)
+
+
+def test_asking_where_training_began_changes_nothing():
+    # As in the easy first batch, with a noise that is learned along the way.
+    rows = np.ones((64, 6), np.float32)
+    rows[16:32] = 100.0
+    batches = Batches(Rows(rows, torch.device("cpu")), batch_size=16)
+    criterion = ReconstructionObjective(Gaussian(covariance_type="diag"))
+    net = make_net(lr=1e-4, criterion=criterion)
+    seen = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(criterion.weighed.error.clone())
+
+    net.callbacks_.append(("watch", Watch()))
+    net.train(batches, epochs=3)
+    assert net.history[-1, "train_loss"] > 3 * net.first_loss_
+    torch.testing.assert_close(criterion.weighed.error, seen[-1], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("given", [Events(), Events, ("events", Events())])
