@@ -40,12 +40,12 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         Weight decay of the optimizer.
     l1_penalty : float, default=0.0
         Weight of the code's absolute sum in the loss, for sparse codes. The loss is
-        meant as it is trained on, with X centred and scaled to variance one; so one
+        meant as it is trained on: where X is centred and divided by ``scale_``, one
         weight suits X of any scale.
     contractive_penalty : float, default=0.0
         Weight of the squared Frobenius norm of the encoder's Jacobian in the loss
-        [2]_, for codes that change little with the sample; both in the units of
-        ``l1_penalty``. Estimated without bias in one random direction a sample.
+        [2]_, for codes that change little with the sample, taken in the same units.
+        Estimated without bias in one random direction a sample.
     density : estimator, default=None
         Density of the training codes that :meth:`sample` draws from [4]_: a density
         estimator with ``sample``, such as

@@ -108,19 +108,19 @@ def find_units(samples, name="X"):
     with np.errstate(over="ignore", invalid="ignore"):
         # The mean of equal numbers may differ from them by its rounding.
         offset = np.where(is_constant, some[0], some.mean(axis=0, dtype=np.float64))
-        scale = math.sqrt(np.square(some - offset).mean())
+        variance = float(np.square(some - offset).mean())
     limits = np.finfo(np.float32 if some.dtype in FLOAT32_ANSWERS else np.float64)
-    if not scale**2 < float(limits.max):
+    if not variance < float(limits.max):
         raise ValueError(
             f"{name} has values up to {np.abs(some).max():g}, whose squares are "
             f"infinite; scale {name}."
         )
-    if scale**2 < float(limits.tiny) and not is_constant.all():
+    if variance < float(limits.tiny) and not is_constant.all():
         raise ValueError(
-            f"{name} has values that differ by some {scale:g}, whose squares are zero; "
-            f"scale {name}."
+            f"{name} has values that differ by {np.ptp(some, axis=0).max():g} at most, "
+            f"too little to be squared; scale {name}."
         )
-    return samples.unit * offset, samples.unit * scale or 1.0
+    return samples.unit * offset, samples.unit * math.sqrt(variance) or 1.0
 
 
 def _check_image_shape(image_shape, n_features, stack_shape):
@@ -188,16 +188,11 @@ UNFIT_CALLBACKS = {
 }
 
 
-def _callback_class(entry):
-    """Give the class of an entry of ``callbacks``: an object, a class, or a pair."""
-    callback = entry[-1] if isinstance(entry, tuple) else entry
-    return callback if isclass(callback) else type(callback)
-
-
 def _copy_callbacks(callbacks, schedule):
     """Check skorch's callbacks and copy them: a fit changes no parameter."""
     for entry in callbacks or ():
-        kind = _callback_class(entry)
+        callback = entry[-1] if isinstance(entry, tuple) else entry
+        kind = callback if isclass(callback) else type(callback)
         if not issubclass(kind, Callback):
             raise ValueError(
                 f"callbacks holds {entry!r}, which is no callback of skorch; use "
@@ -337,11 +332,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _own_code(self):
         """Whether there is code of the user that may draw from global generators."""
-        # skorch's own callbacks draw nothing.
-        kinds = map(_callback_class, self.callbacks or ())
-        return is_own_code(self.augmentation) or not all(
-            kind.__module__.startswith("skorch.") for kind in kinds
-        )
+        return is_own_code(self.augmentation) or bool(self.callbacks)
 
     def _isolation(self, seed):
         """Give own code seeded global generators, and take them back after it."""

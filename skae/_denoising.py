@@ -56,11 +56,11 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         Weight decay of the optimizer.
     l1_penalty : float, default=0.0
         Weight of the code's absolute sum in the loss, for sparse codes. The loss is
-        meant as it is trained on, with X centred and scaled to variance one; so one
+        meant as it is trained on: where X is centred and divided by ``scale_``, one
         weight suits X of any scale.
     contractive_penalty : float, default=0.0
         Weight of the squared Frobenius norm of the encoder's Jacobian in the loss, for
-        codes that change little with the sample; both in the units of ``l1_penalty``.
+        codes that change little with the sample, taken in the same units.
     density : estimator, default=None
         Density of the training codes that :meth:`sample` draws from [3]_: a density
         estimator with ``sample``, such as
@@ -272,9 +272,10 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         return super()._own_code() or is_own_code(self.corruption)
 
     def _start(self, inputs, targets):
-        for learned in ("corruption_", "_usual_corruption"):
-            self.__dict__.pop(learned, None)
+        self.__dict__.pop("corruption_", None)
         super()._start(inputs, targets)
+        _, scale = find_units(targets or inputs)
+        self._usual_noise = GaussianNoise(std=scale / 2)
 
     def _train(self, inputs, targets, epochs, schedule, keep_net):
         if targets is not None:
@@ -282,16 +283,13 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         elif self.corruption is not None:
             refuse_class("corruption", self.corruption)
             self.corruption_ = clone(self.corruption, safe=False)
-        elif keep_net and getattr(self, "corruption_", self) is None:
+        elif keep_net and hasattr(self, "corruption_") and self.corruption_ is None:
             raise ValueError(
                 "partial_fit has no corrupted samples after a fit on recorded "
                 "pairs; set corruption to a process."
             )
         else:
-            if not (keep_net and hasattr(self, "_usual_corruption")):
-                _, scale = find_units(inputs)
-                self._usual_corruption = GaussianNoise(std=scale / 2)
-            self.corruption_ = self._usual_corruption
+            self.corruption_ = self._usual_noise
         super()._train(inputs, targets, epochs, schedule, keep_net)
 
     def _validate_training(self, X, X_corrupted=None, *, reset):

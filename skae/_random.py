@@ -53,7 +53,7 @@ def make_generator(seed, *stream, device="cpu"):
 
 
 def draw(function, shape, generator, device):
-    """Draw from ``torch.rand`` or ``torch.randn`` where the generator is.
+    """Draw by a function such as ``torch.rand``, where the generator is.
 
     Apple's GPUs have none of their own here. The numbers are float32 whatever they are
     for, so that float32 and float64 are treated alike.

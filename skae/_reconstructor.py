@@ -111,7 +111,9 @@ class Reconstructor(
         """
         return MetadataRouter(owner=self).add(
             estimator=self.estimator,
-            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            method_mapping=MethodMapping()
+            .add(caller="fit", callee="fit")
+            .add(caller="fit_transform", callee="fit"),
         )
 
     def transform(self, X):

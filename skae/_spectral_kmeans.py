@@ -190,11 +190,20 @@ def _standard_error(graph, labels, counts, n_clusters):
     return float(np.linalg.norm(residuals / np.sqrt(counts)) / surprisal.sum())
 
 
+def _count_distinct(rows, rng):
+    """Count rows that differ by more than rounding, by where they lie on a line."""
+    return len(np.unique((rows @ rng.uniform(-1, 1, rows.shape[1])).round(9)))
+
+
+def _k_means(rows, counts, n_clusters, seed):
+    """Labels of k-means from one start, on rows that count several times."""
+    k_means = KMeans(n_clusters, n_init=1, random_state=seed)
+    return k_means.fit(rows, sample_weight=counts).labels_.astype(np.intp)
+
+
 def _best_merger(joint):
-    """Find the two clusters whose union leaves the largest uncertainty coefficient."""
+    """Find the two clusters that touch, and join to the largest coefficient."""
     i, j = np.nonzero(np.triu(joint, 1))
-    if not len(i):  # no two of them touch
-        i, j = np.triu_indices(len(joint), 1)
     shares = joint / joint.sum()
     sizes, own, between = shares.sum(axis=1), shares.diagonal(), shares[i, j]
     terms = entr(shares)
@@ -211,7 +220,10 @@ def _best_merger(joint):
 
 
 def _merge(graph, labels, n_clusters):
-    """Merge clusters, two at a time, until n_clusters are left."""
+    """Merge clusters, two at a time, until n_clusters are left.
+
+    The graph has at most so many components, so that two that touch are always there.
+    """
     joint = _joint_weights(graph, labels, labels.max() + 1)
     while len(joint) > n_clusters:
         kept, lost = _best_merger(joint)  # of which the first is the smaller number
@@ -292,7 +304,8 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         many, five more at least.
 
     n_init : int, default=5
-        Number of times that k-means starts, for each number of eigenvectors.
+        Number of times that k-means starts, for each number of eigenvectors. It starts
+        once more for clusters that are merged, see Notes.
 
     n_jobs : int, default=None
         Number of threads that look for neighbours. None means 1, -1 all processors.
@@ -355,9 +368,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     rises.
 
     K-means cuts across what is long and bent in the embedding, too. So for each number
-    of eigenvectors it also finds eight clusters more than are wanted. These are merged
-    two by two, such that the coefficient stays as large as it can. Where such a
-    partition is at least as clean, it takes part in the choice.
+    of eigenvectors it also finds up to eight clusters more than are wanted. These are
+    merged two by two, such that the coefficient becomes as large as it can. The
+    partitions that come of it take part in the choice, but do not raise what counts as
+    the best coefficient.
 
     If the graph falls apart into as many components as there are clusters, these are
     the clusters [3]_. If into more, the smallest are linked to the samples nearest to
@@ -445,9 +459,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not valid, has fewer samples than `n_clusters` or differences
-            whose squares are infinite, or if `n_components` holds anything but ints of
-            at least 1.
+            If `X` is not valid, has fewer samples than `n_clusters` or values whose
+            squares are infinite, or if `n_components` holds anything but ints of at
+            least 1.
 
         Warns
         -----
@@ -459,13 +473,12 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             raise ValueError(
                 f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}."
             )
-        with np.errstate(over="ignore"):
-            extent = np.ptp(X, axis=0).astype(np.float64)
-            if not np.isfinite(extent @ extent):
-                raise ValueError(
-                    f"X has values up to {np.abs(X).max():g}, whose squares are "
-                    "infinite; scale X."
-                )
+        largest = float(np.abs(X).max())
+        # Distances are computed from squared lengths, four of which may come together.
+        if 4 * X.shape[1] * largest * largest == np.inf:
+            raise ValueError(
+                f"X has values up to {largest:g}, whose squares are infinite; scale X."
+            )
         points, point_of, counts = _distinct_points(X)
         n_clusters = min(self.n_clusters, len(points))
         if n_clusters < self.n_clusters:
@@ -543,23 +556,19 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             self.n_components_ = int(tried[0])
             return np.zeros(len(counts), dtype=np.intp)
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_init)
-        n_more = min(n_clusters + _SURPLUS, len(counts))
         found, merged = [], []
         for n_components in tried:
             rows = vectors[:, :n_components]
             lengths = np.linalg.norm(rows, axis=1, keepdims=True)
             rows = rows / np.maximum(lengths, np.finfo(np.float64).tiny)
-
-            def k_means(n, seed, rows=rows):
-                k_means = KMeans(n, n_init=1, random_state=seed)
-                return k_means.fit(rows, sample_weight=counts).labels_.astype(np.intp)
-
-            found += [k_means(n_clusters, seed) for seed in seeds]
-            with warnings.catch_warnings():
-                # There may be fewer distinct rows; then fewer have to be merged.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                labels = np.unique(k_means(n_more, seeds[0]), return_inverse=True)[1]
-            merged.append(_merge(graph, labels, n_clusters))
+            found += [_k_means(rows, counts, n_clusters, seed) for seed in seeds]
+            n_more = min(n_clusters + _SURPLUS, _count_distinct(rows, rng))
+            labels = found[-1]
+            if n_more > n_clusters:
+                labels = _k_means(rows, counts, n_more, seeds[0])
+                labels = _merge(graph, labels, n_clusters)
+            merged.append(labels)
         best = _choose(graph, found, merged, counts, n_clusters)
-        self.n_components_ = int([*np.repeat(tried, len(seeds)), *tried][best])
+        numbers = np.concatenate([np.repeat(tried, self.n_init), tried])
+        self.n_components_ = int(numbers[best])
         return _vote(graph, (found + merged)[best], n_clusters)

@@ -423,8 +423,8 @@ class RandomErasing(_ImageCorruption):
         rows = torch.maximum(rows, (area / width).ceil())
         columns = (area / rows + draws[2]).floor().clamp(max=width)
 
-        def inside(n, length, draw):
-            start = (draw * (n - length + 1)).floor()[:, None]
+        def inside(n, length, share):
+            start = (share * (n - length + 1)).floor()[:, None]
             place = torch.arange(n, device=x.device)
             return ((place >= start) & (place < start + length[:, None])).to(x.dtype)
 
@@ -562,8 +562,8 @@ class RandomAffine(_ImageCorruption):
         draws = draw(torch.rand, (5, len(x), 1, 1), generator, x.device).to(x.dtype)
         angle = _scale_draws(draws[0], _around_zero(self.rotation)).deg2rad()
         right, down = (
-            side * _scale_draws(draw, _around_zero(self.shift))
-            for side, draw in ((width, draws[1]), (height, draws[2]))
+            side * _scale_draws(share, _around_zero(self.shift))
+            for side, share in ((width, draws[1]), (height, draws[2]))
         )
         factor = _scale_draws(draws[3], self.scale)
         lean = _scale_draws(draws[4], _around_zero(self.shear)).deg2rad().tan()

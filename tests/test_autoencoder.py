@@ -371,9 +371,9 @@ def test_what_goes_on_keeps_its_likelihood():
     ("dtype", "factor", "message"),
     [
         (np.float32, 1e20, "squares are infinite; scale X"),
-        (np.float32, 1e-24, "squares are zero; scale X"),
+        (np.float32, 1e-24, "too little to be squared; scale X"),
         (np.float64, 1e160, "squares are infinite; scale X"),
-        (np.float64, 1e-170, "squares are zero; scale X"),
+        (np.float64, 1e-170, "too little to be squared; scale X"),
     ],
 )
 def test_samples_that_cannot_be_squared(dtype, factor, message):

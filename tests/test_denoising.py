@@ -265,7 +265,7 @@ def test_corruption_may_change_between_two_calls():
     denoiser.set_params(corruption=None).partial_fit(10 * X)
     assert denoiser.corruption_ == usual  # of the first samples
     late = make(corruption=Masking(0.1)).partial_fit(X).set_params(corruption=None)
-    assert late.partial_fit(X).corruption_ == usual
+    assert late.partial_fit(10 * X).corruption_ == usual
 
 
 def test_own_corruption_must_give_what_looks_like_samples():

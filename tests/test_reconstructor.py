@@ -78,6 +78,7 @@ def test_metadata_is_routed_to_the_autoencoder():
     with sklearn.config_context(enable_metadata_routing=True):
         asking = clone(denoiser).set_fit_request(X_corrupted=True)
         pipe = make_pipeline(Reconstructor(asking), KNeighborsClassifier())
+        pipe.fit(X, y)  # what it asks for is not a must
         pipe.fit(X, y, X_corrupted=X_corrupted)
         with pytest.raises(UnsetMetadataPassedError, match="X_corrupted"):
             Reconstructor(denoiser).fit(X, X_corrupted=X_corrupted)

@@ -35,19 +35,19 @@ def spread_rows(array, n_rows=4096):
     return array[:: -(-len(array) // n_rows)]
 
 
-def _lengths(n_rows, length):
-    """Divide rows into pieces of a length; one row alone joins those before it.
+def _n_pieces(n_rows, length):
+    """Count pieces of a length that rows make; one row alone joins those before it.
 
     Of a single sample nothing can be said about its spread: batch normalization refuses
     such a batch.
     """
-    n_pieces, rest = divmod(n_rows, length)
-    lengths = [length] * n_pieces
-    if rest == 1 and lengths:
-        lengths[-1] += 1
-    elif rest:
-        lengths.append(rest)
-    return lengths
+    return n_rows if length == 1 else max(1, -(-(n_rows - 1) // length))
+
+
+def _lengths(n_rows, length):
+    """Rows of each of the pieces."""
+    n_full = _n_pieces(n_rows, length) - 1
+    return [length] * n_full + [n_rows - length * n_full]
 
 
 def _is_memory_mapped(array):
@@ -225,12 +225,12 @@ class Batches:
         self.batch_size = batch_size
         self.generator = generator
         self.prepare = prepare
-        n_samples = len(rows[0])
         self.in_window = any(r.in_window for r in rows)
         # A run is what stays together on its way from the file into the window.
         self.run_length = batch_size if self.in_window else 1
+        self.n_all_runs = _n_pieces(len(rows[0]), self.run_length)
         self.runs = runs
-        self.n_runs = -(-n_samples // self.run_length) if runs is None else len(runs)
+        self.n_runs = self.n_all_runs if runs is None else len(runs)
 
     def split(self, split):
         """Divide the data in two.
@@ -272,7 +272,7 @@ class Batches:
         )
 
     def __len__(self):
-        return len(_lengths(self.n_runs * self.run_length, self.batch_size))
+        return _n_pieces(len(self.sample_numbers()), self.batch_size)
 
     def sample_numbers(self):
         """Give the numbers of the samples that are used.
@@ -282,10 +282,11 @@ class Batches:
         ndarray of int
             Rows of the data, in ascending order.
         """
-        runs = np.arange(self.n_runs) if self.runs is None else np.sort(self.runs)
-        starts = runs[:, np.newaxis] * self.run_length
-        numbers = (starts + np.arange(self.run_length)).ravel()
-        return numbers[numbers < len(self.rows[0])]
+        numbers = np.arange(len(self.rows[0]))
+        if self.runs is None:
+            return numbers
+        run_of = np.minimum(numbers // self.run_length, self.n_all_runs - 1)
+        return np.flatnonzero(np.isin(run_of, self.runs))
 
     def _shuffled_runs(self):
         if self.generator is not None:
@@ -306,14 +307,17 @@ class Batches:
         row_bytes = sum(r.array.itemsize * r.array.shape[1] for r in self.rows)
         runs_a_window = max(1, WINDOW_BYTES // (row_bytes * self.run_length))
         buffers = [
-            np.empty((runs_a_window * self.run_length, r.array.shape[1]), r.array.dtype)
+            np.empty(
+                (runs_a_window * self.run_length + 1, r.array.shape[1]), r.array.dtype
+            )
             for r in self.rows
         ]
         for chosen in runs.split(runs_a_window):
             filled = 0
             for run in chosen.tolist():
                 start = run * self.run_length
-                stop = min(start + self.run_length, n_samples)
+                is_last = run == self.n_all_runs - 1
+                stop = n_samples if is_last else start + self.run_length
                 for rows, buffer in zip(self.rows, buffers, strict=True):
                     buffer[filled : filled + stop - start] = rows.array[start:stop]
                 filled += stop - start

@@ -171,7 +171,7 @@ class TrainingNet(NeuralNet):
             If the loss is not finite or ends far above where it began.
         """
         self.stop_training_ = False
-        self.__dict__.pop("first_loss_", None)
+        self.first_loss_ = None
         self.batch_events_ = any(self._asked_for(event) for event in BATCH_EVENTS)
         self.n_epochs_planned_ = epochs
         self.rates_ = None
@@ -195,7 +195,8 @@ class TrainingNet(NeuralNet):
             return
         # The first batch may only have been an easy one: ask all of them.
         end = {name: t.clone() for name, t in self.module_.state_dict().items()}
-        # The objective may learn from what it is asked, such as the noise.
+        # The objective may learn from what it is asked, such as the noise; it then has
+        # new tensors in the place of the old.
         learned = [dict(vars(part)) for part in self.criterion_.modules()]
         self.module_.load_state_dict(start)
         self.module_.train()
@@ -270,7 +271,7 @@ class TrainingNet(NeuralNet):
         self.lowest_losses_[prefix] = min(mean, lowest)
         self.history.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_loss_best", mean < lowest)
-        if training and not hasattr(self, "first_loss_"):
+        if training and self.first_loss_ is None:
             self.first_loss_ = first_loss.item()
 
     def train_step(self, batch, **fit_params):

@@ -113,7 +113,9 @@ class LatentSpaceDisplay:
         # In random order, so that no class covers the others.
         order = np.random.default_rng(0).permutation(len(points))
         for name, value in style.items():
-            if np.shape(value)[:1] == order.shape:
+            # A tuple is one colour or one style of lines.
+            is_one = isinstance(value, str | tuple) or not np.iterable(value)
+            if not is_one and len(value) == len(order):
                 style[name] = np.asarray(value)[order]
         self.scatter_ = ax.scatter(*points[order].T, **style)
         self.texts_, self.legend_ = [], None

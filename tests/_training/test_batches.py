@@ -97,6 +97,23 @@ def test_no_batch_has_one_row_alone(n_samples, block_size, monkeypatch):
     assert sorted(flat(epoch)) == list(range(n_samples))
 
 
+@pytest.mark.parametrize("window_bytes", [1, 16 * 12, 3 * 16 * 12])
+@pytest.mark.parametrize("n_samples", [49, 50, 65, 66])
+def test_no_batch_of_a_window_has_one_row_alone(
+    n_samples, window_bytes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(batches, "WINDOW_BYTES", window_bytes)
+    rows = Rows(on_disk(numbered(n_samples), tmp_path), CPU)
+    some = Batches(rows, batch_size=16, generator=make_generator(0))
+    assert some.in_window
+    for _ in range(5):
+        epoch = numbers(some)
+        assert len(some) == len(epoch)
+        assert min(map(len, epoch)) > 1
+        assert sorted(flat(epoch)) == list(range(n_samples))
+    np.testing.assert_array_equal(some.sample_numbers(), np.arange(n_samples))
+
+
 def test_one_piece_of_a_memory_map_cannot_be_split(tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "WINDOW_BYTES", 100)
     rows = Rows(on_disk(numbered(50), tmp_path), CPU)

@@ -1,8 +1,5 @@
 """Tests of the one training loop."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import torch
@@ -108,7 +105,7 @@ def test_callbacks_get_the_epochs():
     assert [e[1] for e in events.events if e[0] == "epoch end"] == (
         net.history[:, "train_loss"]
     )
-    # Nobody asked for the batches, so nothing is kept of them.
+    # Nobody asked for the batches: an empty one stands for all.
     assert [epoch["batches"] for epoch in net.history] == [[{}], [{}]]
     assert not net.batch_events_
 
@@ -380,19 +377,13 @@ def test_checkpoints(kind, tmp_path):
         assert torch.equal(kept[name], tensor)
 
 
-def test_skorchs_callbacks_leave_fits_free_to_run_beside_each_other():
-    inside, both = threading.Barrier(2, timeout=30), GradientNormClipping(1.0)
-
-    class Meet(GradientNormClipping):
-        def on_epoch_begin(self, net, **kwargs):
-            inside.wait()
-
-    # As if skorch had it: code of others has the global generators to itself.
-    Meet.__module__ = "skorch.callbacks"
-    ae = AutoEncoderTransformer(2, max_epochs=2, callbacks=[Meet(1.0), both])
-    with ThreadPoolExecutor(2) as pool:
-        losses = [pool.submit(clone(ae).fit, X) for _ in range(2)]
-    assert all(len(loss.result().loss_curve_) == 2 for loss in losses)
+def test_callbacks_that_draw_do_so_by_the_seed():
+    drawn = Initializer("encoder*weight", fn=nn.init.normal_)
+    ae = AutoEncoderTransformer(2, max_epochs=1, callbacks=[drawn], random_state=0)
+    before = torch.get_rng_state()
+    losses = [clone(ae).fit(X).loss_curve_ for _ in range(2)]
+    assert losses[0] == losses[1]
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_asking_where_training_began_changes_nothing():

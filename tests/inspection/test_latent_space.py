@@ -135,6 +135,14 @@ def test_one_colour_for_all(digits, pca, ax, name):
     assert display.scatter_.get_facecolor().tolist() == [[1, 0, 0, 1]]
 
 
+def test_a_tuple_is_one_style(ax):
+    codes = np.arange(8.0).reshape(4, 2)
+    style = {"color": (1, 0, 0, 0.5), "linestyle": (0, (5, 5))}
+    display = LatentSpaceDisplay(codes=codes).plot(ax, scatter_kwargs=style)
+    colours = display.scatter_.get_facecolor().tolist()
+    assert colours == [[1, 0, 0, 0.5]] * len(colours)
+
+
 def test_long_labels_stay_inside(ax):
     codes, y = make_blobs(centers=[[0, 0], [20, 0]], random_state=0)
     names = np.array(["a long name", "another long name"])[y]
