@@ -48,7 +48,7 @@ DTYPES = [
 ]
 FLOAT32_ANSWERS = (np.float32, np.float16, np.uint8)
 # Inference takes this many numbers at a time, or those of MAX_CHUNK samples.
-CHUNK_SIZE, MAX_CHUNK = 2**21, 4096
+CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
 # ... and of convolutions so many on a CPU: their feature maps are many times as large
 # as the samples, and up to twice as fast while they stay in its cache.
 CONV_CHUNK_SIZE = 2**17
