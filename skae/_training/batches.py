@@ -272,7 +272,13 @@ class Batches:
         )
 
     def __len__(self):
-        return _n_pieces(len(self.sample_numbers()), self.batch_size)
+        n_rows = self.n_runs * self.run_length
+        last = self.n_all_runs - 1
+        if (
+            self.runs is None or last in self.runs
+        ):  # it may have fewer rows, or one more
+            n_rows += len(self.rows[0]) - self.n_all_runs * self.run_length
+        return _n_pieces(n_rows, self.batch_size)
 
     def sample_numbers(self):
         """Give the numbers of the samples that are used.

@@ -112,6 +112,11 @@ def test_no_batch_of_a_window_has_one_row_alone(
         assert min(map(len, epoch)) > 1
         assert sorted(flat(epoch)) == list(range(n_samples))
     np.testing.assert_array_equal(some.sample_numbers(), np.arange(n_samples))
+    parts = some.split(partial(train_test_split, test_size=0.4, random_state=0))
+    for part in parts:
+        assert len(part) == len(numbers(part))
+    together = np.concatenate([part.sample_numbers() for part in parts])
+    assert sorted(together) == list(range(n_samples))
 
 
 def test_one_piece_of_a_memory_map_cannot_be_split(tmp_path, monkeypatch):
