@@ -181,8 +181,8 @@ UNFIT_CALLBACKS = {
     # It stops by KeyboardInterrupt, which must stay what Ctrl-C means.
     EarlyStopping: "use early_stopping=True with validation_fraction, n_iter_no_change "
     "and tol instead",
-    BatchScoring: "score the fitted estimator instead, or look at its loss curves",
-    EpochScoring: "score the fitted estimator instead, or look at its loss curves",
+    (BatchScoring, EpochScoring): "score the fitted estimator instead, or look at its "
+    "loss curves",
     PassthroughScoring: "look at the loss curves of the fitted estimator instead",
     InputShapeSetter: "a module is made for the width of X anyway",
 }
