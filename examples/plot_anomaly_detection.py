@@ -1,6 +1,6 @@
 """
-Strange digits found by their density, beside an isolation forest
-=================================================================
+Anomalous digits found by their density, beside an isolation forest
+===================================================================
 
 A variational autoencoder that has seen nine of the ten digits gives the tenth a low
 log-likelihood. Each digit is left out in turn; held-out digits of the other kinds are
@@ -32,13 +32,13 @@ arguments = parser.parse_args()
 # In a table each column has its own noise; pixels share theirs.
 if arguments.dataset == "digits":
     X, y = load_digits(return_X_y=True)
-    strange = {f"digit {label}": label for label in range(10)}
+    anomalies = {f"digit {label}": label for label in range(10)}
     model = VariationalAutoEncoder(
         16, hidden_layer_sizes=(256,), batch_size=64, lr=3e-3, random_state=0
     )
 else:
     X, y = load_breast_cancer(return_X_y=True)
-    strange = {"malignant": 0}
+    anomalies = {"malignant": 0}
     autoencoder = VariationalAutoEncoder(
         8,
         likelihood=Gaussian(covariance_type="diag"),
@@ -55,8 +55,8 @@ forest = IsolationForest(random_state=0)
 # Both give the normal samples the higher score.
 names = ["variational autoencoder", "isolation forest"]
 areas = {name: [] for name in names}
-print(f"area under the ROC curve\n{'strange':12}{names[0]:>26}{names[1]:>20}")
-for what, label in strange.items():
+print(f"area under the ROC curve\n{'anomalous':12}{names[0]:>26}{names[1]:>20}")
+for what, label in anomalies.items():
     X_train, X_normal = train_test_split(X[y != label], test_size=0.3, random_state=0)
     X_test = np.concatenate([X_normal, X[y == label]])
     is_normal = np.arange(len(X_test)) < len(X_normal)
@@ -67,13 +67,22 @@ for what, label in strange.items():
 print(f"{'mean':12}{np.mean(areas[names[0]]):26.3f}{np.mean(areas[names[1]]):20.3f}")
 
 # %%
-# The picture: a pair of bars for what is left out.
+# The picture: two points for each class that is left out, as far apart as the methods.
 figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
-for i, (name, values) in enumerate(areas.items()):
-    ax.bar(np.arange(len(values)) + 0.4 * i, values, width=0.38, label=name)
-ax.set_xticks(np.arange(len(strange)) + 0.2, strange)
-ax.set(ylim=(0.4, 1), ylabel="area under the ROC curve", xlabel="what is strange")
-figure.legend(loc="outside upper right", ncols=2)
+places = np.arange(len(anomalies))
+ax.vlines(places, *areas.values(), color="0.8", linewidth=3, zorder=0)
+for (name, values), marker in zip(areas.items(), "oD", strict=True):
+    ax.plot(places, values, marker, markersize=9, label=name)
+ax.axhline(0.5, color="0.4", linestyle="--", label="chance", zorder=0)
+ax.set_xticks(places, anomalies)
+ax.set(
+    title="A class that training never saw, told from the others",
+    xlabel="class left out of the training",
+    ylabel="area under the ROC curve",
+    xlim=(-0.6, len(places) - 0.4),
+    ylim=(0.35, 1.02),
+)
+figure.legend(loc="outside right upper")
 path = Path(__file__).with_name(f"anomaly_detection_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")

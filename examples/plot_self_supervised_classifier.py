@@ -121,11 +121,15 @@ for name, values in scores.items():
 plane = autoencoder.set_params(n_components=2, random_state=0).fit(X_train)
 figure, (left, right) = plt.subplots(ncols=2, figsize=(13, 6), layout="constrained")
 LatentSpaceDisplay.from_estimator(plane, X_test, y_test, ax=left)
-left.set_title("Held-out digits in a 2-dim code")
+left.set_title("Held-out digits in the 2-dim code of another autoencoder")
 ConfusionMatrixDisplay.from_predictions(
     y_test, y_pred, ax=right, cmap="Blues", colorbar=False
 )
-right.set(title=f"{name}: accuracy {accuracy:.3f}", ylabel="digit", xlabel="answer")
+right.set(
+    title=f"AE + SpectralKMeans, refined, seed {seed}: accuracy {accuracy:.3f}",
+    xlabel="predicted digit",
+    ylabel="true digit",
+)
 path = Path(__file__).with_name(f"self_supervised_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")

@@ -13,7 +13,7 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     Parameters
     ----------
     n_components : int, default=16
-        Width of a code.
+        Number of components of a code.
     architecture : {"dense", "conv"}, default="dense"
         "conv" for convolutions, which need images.
     hidden_layer_sizes : array-like of int, default=None
@@ -135,7 +135,7 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     image_shape_ : tuple of int or None
         Shape of an image, if the samples are images.
     n_features_in_ : int
-        Number of features, of an image's numbers too.
+        Number of features; of an image, its height times width times channels.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 

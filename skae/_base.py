@@ -27,7 +27,7 @@ from skorch.callbacks import (
 )
 from torch import nn
 
-from skae._device import available_devices, resolve_device
+from skae._device import available_devices, resolve_device, usual_modes
 from skae._random import draw_seed, isolated_generators, make_generator
 from skae._training import (
     OPTIMIZERS,
@@ -36,8 +36,11 @@ from skae._training import (
     ProgressBar,
     Rows,
     TrainingNet,
+    keep,
+    put_back,
     resolve_compute_dtype,
     spread_rows,
+    tensors_of,
 )
 from skae.corruption import is_own_code
 
@@ -210,7 +213,17 @@ def _copy_callbacks(callbacks, schedule):
                 f"callbacks holds skorch's {kind.__name__}; set lr_schedule='constant' "
                 f"beside it, lr_schedule={schedule!r} would overrule it."
             )
-    return copy.deepcopy(list(callbacks or ()))
+    # Not what they hold, which may be a connection or an open file; and one that is
+    # listed twice stays one.
+    copies = {}
+
+    def copied(callback):
+        return copies.setdefault(id(callback), copy.copy(callback))
+
+    return [
+        (*entry[:-1], copied(entry[-1])) if isinstance(entry, tuple) else copied(entry)
+        for entry in callbacks or ()
+    ]
 
 
 def _resolve_optimizer(optimizer, weight_decay):
@@ -257,19 +270,25 @@ def refuse_class(name, function):
         )
 
 
+def _parted(x):
+    """Give input and target of a module that may change its input."""
+    return x.clone(), x
+
+
 def _standardize(x, units):
     offset, scale = units
     return (x - torch.from_numpy(offset).to(x.device, x.dtype)) / scale
 
 
-def _tensors(module):
-    return [*module.parameters(), *module.buffers()]
-
-
 def _with_tensors(module, tensors):
     """Copy a module with other tensors in the place of its own."""
     memo = {}
-    for old, new in zip(_tensors(module), tensors, strict=True):
+    for part in module.modules():
+        for value in vars(part).values():
+            # What a module remembers of its last batch cannot be copied with its past.
+            if isinstance(value, torch.Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach()
+    for old, new in zip(tensors_of(module), tensors, strict=True):
         if isinstance(old, nn.Parameter):
             new = nn.Parameter(new, requires_grad=old.requires_grad)
         memo[id(old)] = new
@@ -330,9 +349,17 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         """Give callbacks of skorch that the estimator itself needs in training."""
         return []
 
+    def _has_own_module(self):
+        """Whether the module is the user's, which may also change what it is given."""
+        return False
+
     def _own_code(self):
         """Whether there is code of the user that may draw from global generators."""
-        return is_own_code(self.augmentation) or bool(self.callbacks)
+        return (
+            is_own_code(self.augmentation)
+            or bool(self.callbacks)
+            or self._has_own_module()
+        )
 
     def _isolation(self, seed):
         """Give own code seeded global generators, and take them back after it."""
@@ -368,8 +395,13 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
     # -- Fitting ------------------------------------------------------------------
 
     @contextmanager
-    def _all_or_nothing(self):
+    def _all_or_nothing(self, continues):
         """Leave everything as it was if what is inside fails, by Ctrl-C too.
+
+        Parameters
+        ----------
+        continues : bool
+            Whether the module that is there is about to change.
 
         Yields
         ------
@@ -377,18 +409,15 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             The attributes that it goes back to.
         """
         before = dict(vars(self))
-        module = getattr(self, "module_", None)
-        weights = [] if module is None else [t.clone() for t in _tensors(module)]
+        kept = keep(self.module_) if continues else None
         try:
             yield before
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
-            if module is not None:
-                with torch.no_grad():
-                    for tensor, kept in zip(_tensors(module), weights, strict=True):
-                        tensor.copy_(kept)
-                module.eval()
+            if continues:
+                put_back(self.module_, kept)
+                self.module_.eval()
             raise
 
     def _fit(self, validate):
@@ -417,13 +446,14 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         keep_net : bool, default=False
             Whether to go on with the optimizer that is there, too.
         """
-        with self._all_or_nothing() as before:
+        with self._all_or_nothing(continues) as before:
             inputs, targets = validate(reset=not continues)
             if continues:
                 before.pop("net_", None)  # its optimizer is about to change
             else:
                 self._start(inputs, targets)
-            self._train(inputs, targets, epochs, schedule, keep_net)
+            with usual_modes(self.device_):
+                self._train(inputs, targets, epochs, schedule, keep_net)
         return self
 
     def _start(self, inputs, targets):
@@ -435,7 +465,11 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         self._learn_units(inputs, targets)
         self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
         outputs = inputs if targets is None else targets
-        with isolated_generators(self._seed, self.device_):
+        with (
+            isolated_generators(self._seed, self.device_),
+            usual_modes(self.device_),
+            torch.device("cpu"),
+        ):
             module = self._make_module(inputs.rows.shape[1], outputs.rows.shape[1])
         self.module_ = module.to(self.device_)
 
@@ -456,6 +490,8 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         if views is not None:
             prepare = partial(self._standardized, views)
             units = [(None, 1.0)] * len(samples)
+        elif targets is None and self._has_own_module():
+            prepare = _parted
         return Batches(
             *(
                 Rows(rows, self.device_, unit=unit, offset=offset, scale=scale)
@@ -623,7 +659,8 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         units, output_units = (self.offset_, self.scale_), self._output_units()
         standardized = _standardize(target, output_units)
         if x is target:
-            return standardized, standardized
+            own = self._has_own_module()
+            return _parted(standardized) if own else (standardized, standardized)
         return _standardize(x, units), standardized
 
     # -- Inference ----------------------------------------------------------------
@@ -646,7 +683,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             return self.module_.rescaled(units, self._output_units(), dtype)
         if dtype == torch.float32:
             return self.module_
-        return copy.deepcopy(self.module_).to(dtype)
+        return _with_tensors(self.module_, keep(self.module_)).to(dtype)
 
     def _make_rows(self, array, unit=1.0):
         # Apple's GPUs have no float64.
@@ -668,15 +705,25 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         size = CONV_CHUNK_SIZE if convolves and on_cpu else CHUNK_SIZE
         return max(1, min(MAX_CHUNK, size // self.n_features_in_))
 
-    def _forward(self, function, shape, rows, *more_rows):
-        """Fill one array with ``function(module, x)`` of all rows, chunk by chunk."""
-        module = self._module_for(rows.dtype)
+    def _forward(self, function, shape, rows, *more_rows, seed=None):
+        """Fill one array with ``function(module, x)`` of all rows, chunk by chunk.
+
+        A function that draws from the global generators needs a seed for them; own
+        modules, which may, get that of the fit.
+        """
+        own = self._has_own_module()
+        if seed is None and own:
+            seed = self._seed
+        isolation = nullcontext()
+        if seed is not None:
+            isolation = isolated_generators(seed, self.device_)
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
-        out_tensor = torch.from_numpy(out)
         length = self._chunk_length()
         may_be_nan = rows.array.dtype.kind == "f"
-        with torch.inference_mode():
+        with usual_modes(self.device_), torch.no_grad(), isolation:
+            module = self._module_for(rows.dtype)
+            out_tensor = torch.from_numpy(out)
             for start in range(0, len(rows), length):
                 stop = start + length
                 chunk = [
@@ -690,7 +737,10 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                         input_name="X",
                         estimator_name=type(self).__name__,
                     )
-                out_tensor[start:stop] = function(module, *chunk)
+                if own:
+                    chunk = [x.clone() for x in chunk]
+                # First to the CPU: Apple's GPUs cannot make float64 of it.
+                out_tensor[start:stop] = function(module, *chunk).cpu()
         return out
 
     def _infer(self, X, function, shape):
@@ -708,11 +758,19 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         state = dict(super().__getstate__())
         state.pop("net_", None)
         if "module_" in state:
-            tensors = _tensors(self.module_)
+            tensors = tensors_of(self.module_)
             state["module_"] = _with_tensors(
                 self.module_, [torch.empty_like(t, device="meta") for t in tensors]
             )
-            state["_weights"] = [t.detach().cpu().numpy().copy() for t in tensors]
+            # NumPy has no bfloat16, and float32 holds all its numbers.
+            state["_weights"] = [
+                (t.float() if t.dtype == torch.bfloat16 else t)
+                .detach()
+                .cpu()
+                .numpy()
+                .copy()
+                for t in tensors
+            ]
         return state
 
     def __setstate__(self, state):
@@ -728,5 +786,8 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                 self.device_ = torch.device("cpu")
             self.module_ = _with_tensors(
                 self.module_,
-                [torch.from_numpy(np.array(w)).to(self.device_) for w in weights],
+                [
+                    torch.from_numpy(np.array(w)).to(self.device_, t.dtype)
+                    for w, t in zip(weights, tensors_of(self.module_), strict=True)
+                ],
             )

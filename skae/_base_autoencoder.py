@@ -20,7 +20,7 @@ from torch import nn
 
 from skae._base import NOISE, BaseTorchEstimator, check_sizes, find_units
 from skae._density import NormalDensity
-from skae._random import draw_seed, isolated_generators, seed_unset
+from skae._random import draw_seed, seed_unset
 from skae._training import ReconstructionObjective
 from skae.likelihood import LIKELIHOODS, Likelihood, make_likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
@@ -38,7 +38,13 @@ def _make_own(module, n_features, n_components):
             f"module is a built {type(module).__name__}; give a class or a function "
             "that makes one, so that every fit starts from new weights."
         )
-    made = module(n_features=n_features, n_components=n_components)
+    try:
+        made = module(n_features=n_features, n_components=n_components)
+    except TypeError as error:
+        raise ValueError(
+            f"module={module!r} cannot be called as module(n_features={n_features}, "
+            f"n_components={n_components}): {error}"
+        ) from error
     name = type(made).__name__
     for method in ("encode", "decode"):
         if not callable(getattr(made, method, None)):
@@ -46,24 +52,33 @@ def _make_own(module, n_features, n_components):
                 f"module made a {name} without the method '{method}'; it needs "
                 "'encode' (rows to codes) and 'decode' (codes to rows)."
             )
-    if not isinstance(made, nn.Module) or not any(True for _ in made.parameters()):
+    if not isinstance(made, nn.Module) or not any(
+        p.requires_grad for p in made.parameters()
+    ):
         raise ValueError(
-            f"module made a {name}; it must make a torch.nn.Module with parameters."
+            f"module made a {name}; it must make a torch.nn.Module with parameters to "
+            "be learned."
         )
+    for parameter in made.parameters():
+        # torch's fused optimizers take them for dense, and would write between them.
+        if parameter.dim() < 4 and not parameter.is_contiguous():
+            parameter.data = parameter.data.contiguous()
 
     def check(method, kind, width_in, width_out, meaning):
-        x = torch.zeros(2, width_in)
+        x = torch.zeros(2, width_in, dtype=torch.float32)
         must = f"it must turn {kind} of shape {tuple(x.shape)} into (2, {width_out})"
         try:
-            shape = tuple(getattr(made, method)(x).shape)
-        except (RuntimeError, ValueError) as error:
+            out = getattr(made, method)(x)
+        except Exception as error:
             raise ValueError(
                 f"module made a {name} whose '{method}' fails; {must}{meaning}. "
-                f"torch says: {error}"
+                f"{type(error).__name__}: {error}"
             ) from error
-        if shape != (2, width_out):
+        is_tensor = isinstance(out, torch.Tensor)
+        if not is_tensor or out.shape != (2, width_out):
+            gives = tuple(out.shape) if is_tensor else f"a {type(out).__name__}"
             raise ValueError(
-                f"module made a {name} whose '{method}' gives {shape}; {must}{meaning}."
+                f"module made a {name} whose '{method}' gives {gives}; {must}{meaning}."
             )
 
     made.eval()
@@ -159,8 +174,8 @@ class BaseAutoEncoder(
             return loss + np.log(self.scale_)
         return loss * self.scale_**self._likelihood.unit_power
 
-    def _own_code(self):
-        return super()._own_code() or self.module is not None
+    def _has_own_module(self):
+        return self.module is not None
 
     def _make_views(self, generator):
         augmented, corruption = super()._make_views(generator), self._corruption()
@@ -184,7 +199,7 @@ class BaseAutoEncoder(
         """Learn the variance of p(x|h), if it has one; gives the targets encoded."""
         likelihood, corruption = self._likelihood, self._corruption()
         generator = self._stream(NOISE)
-        total = torch.zeros(self.n_features_in_, dtype=torch.float64)
+        total = torch.zeros(self.n_features_in_, dtype=torch.float64, device="cpu")
         all_encoded = []
 
         def add_errors(module, *batch):
@@ -198,8 +213,8 @@ class BaseAutoEncoder(
                     encoded = self._encode(module, x)
                 output = module.decode(self._draw_code(encoded, generator))
                 error = likelihood.error(output, target)
-                total.add_(error.sum(dim=0).to(total))
-            return torch.zeros(len(x))  # of the rows themselves nothing is kept
+                total.add_(error.sum(dim=0).cpu())
+            return x.new_zeros(len(x))  # of the rows themselves nothing is kept
 
         self._forward(add_errors, (), *some)
         if likelihood.has_noise:
@@ -443,9 +458,8 @@ class BaseAutoEncoder(
             return likelihood.sample(output, variance(output))
 
         # torch's distributions draw from its global generator only.
-        with isolated_generators(seed, self.device_):
-            rows = self._make_rows(codes)
-            out = self._forward(draw, (self.n_features_in_,), rows)
+        rows, shape = self._make_rows(codes), (self.n_features_in_,)
+        out = self._forward(draw, shape, rows, seed=seed)
         return out.reshape(-1, *self._sample_shape)
 
     def interpolate(self, x1, x2, n=10):

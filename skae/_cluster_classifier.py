@@ -122,7 +122,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     encoder : transformer, default=None
-        What turns samples into codes, for example a
+        What turns samples into codes, for example an
         :class:`~skae.AutoEncoderTransformer`. It is cloned, fitted without labels, and
         gets `X` as it came, images too. One that is fitted already is given as
         ``FrozenEstimator(encoder)``. None takes the features as they are.

@@ -134,13 +134,13 @@ class ColorizationAutoEncoder(
     not tell, its chroma. The gray of a prediction is so always the gray that was given,
     and all of a prediction lies in [0, 1].
 
-    Where X is no images but a table, it is a dense regressor with several outputs that
+    Where X is a table, it is a dense regressor with several outputs that
     squeezes its inputs through a code of ``n_components`` numbers.
 
     Parameters
     ----------
     n_components : int, default=256
-        Width of a code.
+        Number of components of a code.
     gray : {"mean", "luma"}, default="mean"
         How the gray images were made from colours, see :func:`rgb_to_gray`. Images
         only.
@@ -243,9 +243,9 @@ class ColorizationAutoEncoder(
     image_shape_ : tuple of int or None
         Shape of a gray image, if the samples are images.
     n_outputs_ : int
-        Number of outputs, of a colour image's numbers too.
+        Number of outputs; of an image, its height times width times 3.
     n_features_in_ : int
-        Number of features, of an image's pixels too.
+        Number of features; of an image, its height times width.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 

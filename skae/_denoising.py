@@ -22,7 +22,7 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
     Parameters
     ----------
     n_components : int, default=16
-        Width of a code.
+        Number of components of a code.
     corruption : callable, default=None
         The corruption process C(x̃|x): an object of :mod:`skae.corruption`, whose
         parameters can be searched as ``corruption__std``, or a callable of the same
@@ -153,7 +153,7 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
     image_shape_ : tuple of int or None
         Shape of an image, if the samples are images.
     n_features_in_ : int
-        Number of features, of an image's numbers too.
+        Number of features; of an image, its height times width times channels.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 

@@ -1,4 +1,6 @@
-"""Where tensors live: one definition of which devices are there."""
+"""Where tensors live, and the modes of torch that they are computed in."""
+
+import contextlib
 
 import torch
 
@@ -55,6 +57,27 @@ def resolve_device(device):
             f"{', '.join(available)}."
         )
     return resolved
+
+
+@contextlib.contextmanager
+def usual_modes(device):
+    """Leave the modes of torch that the caller is in: autocast, inference, no_grad.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where is computed.
+
+    Yields
+    ------
+    None
+    """
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+    ):
+        yield
 
 
 def has_fast_bfloat16(device):

@@ -149,7 +149,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     image_shape_ : tuple of int or None
         Shape of an image, if the samples are images.
     n_features_in_ : int
-        Number of features, of an image's numbers too.
+        Number of features; of an image, its height times width times channels.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 
@@ -369,7 +369,9 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
 
         def probabilities(module, x):
             low = compute_dtype != torch.float32
-            with torch.autocast(x.device.type, compute_dtype, enabled=low):
+            with torch.autocast(
+                x.device.type, compute_dtype, enabled=low, cache_enabled=False
+            ):
                 scores = module(x)
             return scores.to(x.dtype).softmax(dim=1)
 

@@ -104,7 +104,8 @@ def isolated_generators(seed, device):
 
     Weight initialization and a user's own module can only draw from the global
     generators. Inside this context they draw from seeded ones, and outside nobody
-    notices. One thread at a time can be inside.
+    notices. One thread at a time can be inside. Numbers are float32 there and on the
+    CPU unless something else is asked for, whatever torch's defaults are outside.
 
     Parameters
     ----------
@@ -120,19 +121,23 @@ def isolated_generators(seed, device):
     # Not torch.manual_seed, which seeds the generators of all other devices too.
     torch_generators = [torch.default_generator]
     if device.type == "cuda":
+        torch.cuda.init()  # before it there are no generators
         torch_generators.append(torch.cuda.default_generators[device.index])
     elif device.type == "mps":
         torch_generators.append(torch.mps._get_default_mps_generator())
     with _borrowing:
         python_state, numpy_state = random.getstate(), np.random.get_state()
         torch_states = [generator.get_state() for generator in torch_generators]
+        default_dtype = torch.get_default_dtype()
         try:
+            torch.set_default_dtype(torch.float32)
             random.seed(seed)
             np.random.seed(seed)
             for generator in torch_generators:
                 generator.manual_seed(seed)
             yield
         finally:
+            torch.set_default_dtype(default_dtype)
             random.setstate(python_state)
             np.random.set_state(numpy_state)
             for generator, state in zip(torch_generators, torch_states, strict=True):

@@ -35,7 +35,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
     Parameters
     ----------
     n_components : int, default=16
-        Width of a code.
+        Number of components of a code.
     beta : float, default=1.0
         Weight of the divergence KL. One maximizes the ELBO; more favours codes whose
         components are independent [2]_, less favours the reconstruction.
@@ -160,7 +160,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
     image_shape_ : tuple of int or None
         Shape of an image, if the samples are images.
     n_features_in_ : int
-        Number of features, of an image's numbers too.
+        Number of features; of an image, its height times width times channels.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 
@@ -389,6 +389,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             (self.n_importance_samples, self._n_features_out),
             generator=make_generator(SCORE_SEED),
             dtype=torch.float64,
+            device="cpu",
         )
 
         def bound(module, x):
@@ -423,8 +424,8 @@ class VariationalAutoEncoder(BaseAutoEncoder):
 
     def _complete(self, module, x, missing, max_iter):
         start = super()._complete(module, x, missing, max_iter)
-        with torch.inference_mode(False), torch.enable_grad():
-            return self._most_likely(module, x.clone(), missing.clone(), start.clone())
+        with torch.enable_grad():
+            return self._most_likely(module, x, missing, start)
 
     def _most_likely(self, module, x, missing, start):
         """Climb to the code with the largest p(h) p(x|h) of the values that are there.

@@ -6,7 +6,7 @@ class DivergenceError(RuntimeError):
 
     ``fit`` raises it when the training loss is no longer finite, or ends far above
     where it began. The message names the epoch and what to lower. The estimator is
-    then not fitted: a model full of NaN is never returned.
+    then what it was before: a model full of NaN is never returned.
 
     See Also
     --------

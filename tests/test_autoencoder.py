@@ -3,6 +3,7 @@
 import copy
 import pickle
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -18,10 +19,11 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import Pipeline
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, Freezer
 from torch import nn
 
 from skae import AutoEncoderTransformer, ClusterClassifier
+from skae.corruption import RandomFlip
 from skae.exceptions import DivergenceError
 from skae.likelihood import Gaussian
 from skae.modules import Autoencoder
@@ -68,7 +70,58 @@ class Tied(nn.Module):
         return h @ self.second.weight
 
 
-@pytest.mark.parametrize("module", [None, Dropping, Tied])
+class Plain(nn.Module):
+    """A user's module, to be varied."""
+
+    def __init__(self, n_features, n_components):
+        super().__init__()
+        self.encoder = nn.Linear(n_features, n_components)
+        self.decoder = nn.Linear(n_components, n_features)
+
+    def encode(self, x):
+        return self.encoder(x)
+
+    def decode(self, h):
+        return self.decoder(h)
+
+
+class Drawing(Plain):
+    """Draws in inference, too."""
+
+    def encode(self, x):
+        return super().encode(x) + 0.1 * torch.randn(len(x), 1)
+
+
+class Remembering(Plain):
+    """Keeps what it made of the last batch, and a tensor for each length."""
+
+    def encode(self, x):
+        self.code = super().encode(x)
+        self.ones = getattr(self, "ones", {})
+        ones = self.ones.setdefault(len(x), torch.ones(len(x), 1, dtype=x.dtype))
+        return self.code * ones
+
+
+class Odd(Plain):
+    """Has parameters and buffers that are seldom seen."""
+
+    def __init__(self, n_features, n_components):
+        super().__init__(n_features, n_components)
+        # Not dense: a view of every second column.
+        self.more = nn.Parameter(torch.randn(n_features, 2 * n_components)[:, ::2])
+        self.register_buffer("low", torch.ones(n_features, dtype=torch.bfloat16))
+
+    def encode(self, x):
+        return x * self.low.to(x.dtype) @ self.more
+
+    def get_extra_state(self):
+        return {"version": 1}
+
+    def set_extra_state(self, state):
+        assert state == {"version": 1}
+
+
+@pytest.mark.parametrize("module", [None, Dropping, Tied, Drawing])
 def test_random_state_alone_decides(module):
     first, second = (make(module=module).fit(X).transform(X) for _ in range(2))
     other = make(module=module, random_state=1).fit(X).transform(X)
@@ -76,7 +129,7 @@ def test_random_state_alone_decides(module):
     assert (first != other).any()
 
 
-@pytest.mark.parametrize("module", [None, Dropping])
+@pytest.mark.parametrize("module", [None, Dropping, Drawing])
 def test_global_generators_stay_as_they_are(module):
     before = states()
     autoencoder = make(module=module, early_stopping=True).fit(X)
@@ -84,12 +137,108 @@ def test_global_generators_stay_as_they_are(module):
     autoencoder.inverse_transform(codes)
     autoencoder.reconstruct(X)
     autoencoder.score(X)
+    autoencoder.sample(2, random_state=0)
     autoencoder.set_params(early_stopping=False).partial_fit(X)
     with pytest.raises(DivergenceError):
         make(module=module, lr=1e6).fit(X)
     with pytest.raises(ValueError, match="NaN"):
         autoencoder.transform(np.full((2, 64), np.nan))
     assert states() == before
+
+
+def test_draws_of_an_own_module_leave_those_of_a_sample():
+    autoencoder = make(module=Drawing).fit(X / 16)
+    first, again, other = (autoencoder.sample(3, random_state=s) for s in (0, 0, 1))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("noise", [None, RandomFlip()])
+@pytest.mark.parametrize("writeable", [True, False])
+def test_a_module_may_change_what_it_gets(noise, writeable):
+    class InPlace(Plain):
+        def encode(self, x):
+            return super().encode(x.sub_(0.5))
+
+        def decode(self, h):
+            return super().decode(h.mul_(2))
+
+    class OutOfPlace(Plain):
+        def encode(self, x):
+            return super().encode(x - 0.5)
+
+        def decode(self, h):
+            return super().decode(h * 2)
+
+    samples = np.float32(X / 16)
+    samples.flags.writeable = writeable
+    before = samples.copy()
+    parameters = {"augmentation": noise, "image_shape": (8, 8)}
+    changing = make(module=InPlace, **parameters).fit(samples)
+    other = make(module=OutOfPlace, **parameters).fit(samples)
+    assert changing.loss_curve_ == other.loss_curve_
+    codes = changing.transform(samples)
+    np.testing.assert_array_equal(codes, other.transform(samples))
+    kept = codes.copy()
+    np.testing.assert_array_equal(
+        changing.inverse_transform(codes), other.inverse_transform(codes)
+    )
+    np.testing.assert_array_equal(codes, kept)
+    np.testing.assert_array_equal(samples, before)
+
+
+def test_modules_that_remember_their_last_batch():
+    autoencoder = make(module=Remembering, warm_start=True).fit(X / 16)
+    codes = autoencoder.transform(X / 16)
+    copied = pickle.loads(pickle.dumps(autoencoder))
+    np.testing.assert_array_equal(copied.transform(X / 16), codes)
+    small = np.float32(X / 16)[:5]
+    autoencoder.transform(small)
+    assert autoencoder.fit(small).n_epochs_ == 6
+
+
+def test_parameters_and_buffers_of_all_kinds():
+    odd = make(module=Odd, early_stopping=True).fit(X / 16)
+    by_class = make(module=Odd, early_stopping=True, optimizer=torch.optim.Adam)
+    np.testing.assert_allclose(
+        odd.loss_curve_, by_class.fit(X / 16).loss_curve_, rtol=1e-5
+    )
+    copied = pickle.loads(pickle.dumps(odd))
+    assert copied.module_.low.dtype == torch.bfloat16
+    np.testing.assert_array_equal(copied.transform(X), odd.transform(X))
+
+
+def test_frozen_weights_stay():
+    autoencoder = make(warm_start=True).fit(X)
+    first = autoencoder.module_.encoder[0].weight.requires_grad_(False)
+    before = first.clone()
+    bias = autoencoder.module_.encoder[0].bias.clone()
+    autoencoder.fit(X)
+    assert torch.equal(first, before)
+    assert not torch.equal(autoencoder.module_.encoder[0].bias, bias)
+
+
+def test_optimizers_that_look_at_shapes_see_them():
+    parameters = {"optimizer": torch.optim.Adafactor, "lr": 1e-2}
+    by_name = make(callbacks=[Freezer("none*")], **parameters).fit(X)
+    assert make(**parameters).fit(X).loss_curve_ == by_name.loss_curve_
+
+
+def test_large_offsets_leave_the_digits_of_float32():
+    noise = np.random.default_rng(0).normal(size=(200, 64))
+    shifted = np.float32(noise + 1e4)
+    autoencoder = make().fit(shifted)
+    exact = autoencoder.transform(shifted.astype(float))
+    np.testing.assert_allclose(
+        autoencoder.transform(shifted), exact, atol=0.01 * exact.std()
+    )
+
+
+@pytest.mark.parametrize("rows", [X[::-1][:1], X[:1][::-1], X[:, :64][::-1][3:4]])
+def test_one_row_of_a_reversed_array(rows):
+    autoencoder = make().fit(X)
+    expected = autoencoder.transform(rows.copy())
+    np.testing.assert_array_equal(autoencoder.transform(rows), expected)
 
 
 def test_threads_don_t_disturb_each_other():
@@ -546,6 +695,21 @@ def test_bad_modules_and_devices():
 
     with pytest.raises(ValueError, match=r"'encode' fails.*\(2, 64\) into \(2, 4\)"):
         make(module=fixed).fit(X)
+
+    class Pairs(Plain):
+        def encode(self, x):
+            return super().encode(x), x
+
+    with pytest.raises(ValueError, match=r"'encode' gives a tuple; it must"):
+        make(module=Pairs).fit(X)
+    with pytest.raises(ValueError, match=r"cannot be called as module\(n_features=64"):
+        make(module=lambda width, n_components: Plain(width, n_components)).fit(X)
+
+    def frozen(n_features, n_components):
+        return Plain(n_features, n_components).requires_grad_(False)
+
+    with pytest.raises(ValueError, match="parameters to be learned"):
+        make(module=frozen).fit(X)
     with pytest.raises(ValueError, match="device='cuda:7' is not available"):
         make(device="cuda:7").fit(X)
     with pytest.raises(ValueError, match=r"'max_epochs' parameter.*Got 0"):
@@ -603,6 +767,18 @@ def test_a_fit_works_on_copies_of_callbacks():
     autoencoder = make(callbacks=[counting]).fit(X)
     assert counting.n_epochs == 0
     assert autoencoder.net_.callbacks_[0][1].n_epochs == 3
+
+    class Logging(Counting):
+        """Holds what cannot be copied, as those do that write to a server."""
+
+        def __init__(self):
+            self.lock = threading.Lock()
+
+    twice = Logging()
+    autoencoder = make(callbacks=[("a", twice), ("b", twice)]).fit(X)
+    (_, first), (_, second) = autoencoder.net_.callbacks_
+    assert first is second is not twice
+    assert first.lock is twice.lock
 
 
 def test_numbers_too_large_to_square():

@@ -1,6 +1,12 @@
 """scikit-learn's checks over every estimator, with default parameters, none excused."""
 
+from contextlib import contextmanager
+
+import numpy as np
 import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -17,6 +23,7 @@ from skae import (
     SpectralKMeans,
     VariationalAutoEncoder,
 )
+from skae.modules import DenseAutoencoder
 
 # Many checks fit noise, or train for a few steps: nothing to encode, and it says so.
 pytestmark = pytest.mark.filterwarnings("ignore:The posterior has collapsed")
@@ -75,6 +82,67 @@ def test_no_check_is_skipped(estimator):
     # A clusterer gets one fewer than a transformer.
     assert len(results) >= 46
     assert {result["status"] for result in results} == {"passed"}
+
+
+@contextmanager
+def default_dtype(dtype):
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@contextmanager
+def default_device(device):
+    torch.set_default_device(device)
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS, LABELS = np.float32(DIGITS[:200] / 16), LABELS[:200]
+COLORS = np.random.default_rng(0).random((200, 8, 8, 3), dtype=np.float32)
+IMAGES = DIGITS.reshape(-1, 8, 8)
+TRAINED = {
+    "dense": (AutoEncoderTransformer(2), IMAGES, None),
+    "low": (AutoEncoderTransformer(2, compute_dtype="bfloat16"), IMAGES, None),
+    "conv": (AutoEncoderTransformer(2, architecture="conv"), IMAGES, None),
+    "own": (AutoEncoderTransformer(2, module=DenseAutoencoder), IMAGES, None),
+    "denoising": (DenoisingAutoEncoder(2), DIGITS, None),
+    "variational": (VariationalAutoEncoder(2), DIGITS, None),
+    "labels": (PseudoLabelClassifier(compute_dtype="bfloat16"), IMAGES, LABELS),
+    "colors": (ColorizationAutoEncoder(2, compute_dtype="bfloat16"), IMAGES, COLORS),
+}
+
+
+# What of torch a caller may have set around a call, and none of it may be noticed. No
+# tensor that computes can be on the device "meta".
+@pytest.mark.parametrize(
+    "surroundings",
+    [
+        lambda: torch.autocast("cpu", torch.bfloat16),
+        torch.inference_mode,
+        torch.no_grad,
+        lambda: default_dtype(torch.float64),
+        lambda: default_device("meta"),
+    ],
+    ids=["autocast", "inference_mode", "no_grad", "default_dtype", "default_device"],
+)
+@pytest.mark.parametrize(("estimator", "X", "y"), TRAINED.values(), ids=TRAINED)
+def test_modes_of_torch_around_a_call_change_nothing(estimator, X, y, surroundings):
+    def fitted_and_asked():
+        fitted = clone(estimator).set_params(max_epochs=3, random_state=0).fit(X, y)
+        ask = fitted.predict_proba if y is LABELS else fitted.transform
+        return fitted.loss_curve_, ask(X)
+
+    losses, answers = fitted_and_asked()
+    with surroundings():
+        losses_inside, answers_inside = fitted_and_asked()
+    assert losses_inside == losses
+    np.testing.assert_array_equal(answers_inside, answers)
 
 
 def _failures(pipeline):

@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from skae._device import available_devices, has_fast_bfloat16, resolve_device
+from skae._device import (
+    available_devices,
+    has_fast_bfloat16,
+    resolve_device,
+    usual_modes,
+)
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -77,6 +82,17 @@ def test_cpus_with_fast_bfloat16(monkeypatch, avx512, amx):
     for name in answers:  # a version of torch that cannot say
         monkeypatch.delattr(torch.cpu, name)
     assert has_fast_bfloat16(CPU) is False
+
+
+def test_usual_modes_are_those_of_a_new_session():
+    x = torch.ones(2, 2)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        assert (x @ x).dtype == torch.bfloat16
+        with usual_modes(torch.device("cpu")):
+            assert (x @ x).dtype == torch.float32
+            assert torch.is_grad_enabled()
+    with torch.inference_mode(), usual_modes(torch.device("cpu")):
+        assert not torch.ones(1).is_inference()
 
 
 def test_apples_gpus_stay_with_float32():

@@ -71,6 +71,16 @@ def test_isolated_generators_are_seeded_inside_and_untouched_outside():
     assert states() == before
 
 
+def test_numbers_are_float32_inside_whatever_the_default():
+    torch.set_default_dtype(torch.float64)
+    try:
+        with isolated_generators(5, torch.device("cpu")):
+            assert torch.rand(1).dtype == torch.float32
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_one_thread_at_a_time_is_inside():
     before, drawn = states(), {}
 
@@ -108,7 +118,6 @@ def test_another_thread_draws_no_seed_from_the_isolated_generators():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_gpus_generators_are_untouched(device):
-    torch.rand(1, device="cuda")
     before = [state.tolist() for state in torch.cuda.get_rng_state_all()]
     with isolated_generators(5, torch.device(device)):
         torch.rand(1, device=device)

@@ -17,6 +17,7 @@ from skae._training.objective import (
     kl_divergence,
 )
 from skae._training.optimizers import OPTIMIZERS
+from skae._training.tensors import keep, put_back, tensors_of
 
 __all__ = [
     "OPTIMIZERS",
@@ -31,7 +32,10 @@ __all__ = [
     "TrainingNet",
     "VariationalObjective",
     "VariationalTerms",
+    "keep",
     "kl_divergence",
+    "put_back",
     "resolve_compute_dtype",
     "spread_rows",
+    "tensors_of",
 ]

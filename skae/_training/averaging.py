@@ -2,6 +2,8 @@
 
 import torch
 
+from skae._training.tensors import tensors_of
+
 # Steps count by their number to this power: the mean then looks back over the last
 # ninth of the training so far, however long it is.
 POWER = 8
@@ -30,7 +32,7 @@ class AveragedWeights:
     """
 
     def __init__(self, module):
-        tensors = module.state_dict().values()
+        tensors = [t.detach() for t in tensors_of(module)]
         self.weights = [t for t in tensors if t.is_floating_point()]
         self.averages = [t.clone() for t in self.weights]
         self.n_steps = 0
@@ -40,8 +42,7 @@ class AveragedWeights:
         """Take in the weights after a step."""
         self.n_steps += 1
         share = (POWER + 1) / (POWER + self.n_steps)
-        for average, weight in zip(self.averages, self.weights, strict=True):
-            average.lerp_(weight, share)
+        torch._foreach_lerp_(self.averages, self.weights, share)
 
     @torch.no_grad()
     def swap(self):

@@ -74,9 +74,16 @@ class _Writeable:
 
 def _as_tensor(array):
     """Share the memory of an array with a tensor, also if it is read-only."""
+    # A side of length 1 may have any stride, and torch has none below zero.
+    if any(stride < 0 for stride in array.strides):
+        array = array.copy()
     return torch.from_numpy(
         array if array.flags.writeable else np.asarray(_Writeable(array))
     )
+
+
+def _permutation(n, generator):
+    return torch.randperm(n, generator=generator, device=generator.device)
 
 
 class Rows:
@@ -98,6 +105,7 @@ class Rows:
         What becomes one.
     """
 
+    @torch.inference_mode(False)  # tensors of that mode are good for nothing else
     def __init__(
         self, array, device, dtype=torch.float32, unit=1.0, offset=None, scale=1.0
     ):
@@ -110,9 +118,10 @@ class Rows:
         # Where rows are converted. Apple's GPUs have no float64, so there the CPU.
         self.workplace = device if device.type == "cuda" else torch.device("cpu")
         if device.type == "cuda":
-            # A fixed share of what the device has, not of what is free just now.
+            # A fixed share of what the device has, not of what is free just now. Two
+            # arrays may want to be there, and the network.
             memory = torch.cuda.get_device_properties(device).total_memory
-            if array.nbytes <= memory // 2 and not self.in_window:
+            if array.nbytes <= memory // 4 and not self.in_window:
                 self.tensor = self.tensor.to(device)
         if offset is not None:
             # What float32 cannot hold exactly is centred in float64, before it is lost.
@@ -296,9 +305,9 @@ class Batches:
 
     def _shuffled_runs(self):
         if self.generator is not None:
-            order = torch.randperm(self.n_runs, generator=self.generator)
+            order = _permutation(self.n_runs, self.generator)
         elif self.runs is None:
-            return torch.arange(self.n_runs)
+            return torch.arange(self.n_runs, device="cpu")
         else:
             return torch.from_numpy(self.runs)
         return order if self.runs is None else torch.from_numpy(self.runs)[order]
@@ -328,9 +337,9 @@ class Batches:
                     buffer[filled : filled + stop - start] = rows.array[start:stop]
                 filled += stop - start
             if self.generator is None:
-                order = torch.arange(filled)
+                order = torch.arange(filled, device="cpu")
             else:
-                order = torch.randperm(filled, generator=self.generator)
+                order = _permutation(filled, self.generator)
             windows = [
                 r.window(buffer) for r, buffer in zip(self.rows, buffers, strict=True)
             ]

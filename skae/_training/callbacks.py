@@ -1,9 +1,10 @@
 """The engine's own skorch callbacks: what happens between two epochs."""
 
 import numpy as np
-import torch
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
+
+from skae._training.tensors import keep, put_back
 
 
 class KeepBestWeights(Callback):
@@ -22,7 +23,7 @@ class KeepBestWeights(Callback):
         self.tol = tol
 
     def on_train_begin(self, net, **kwargs):
-        self.best_loss_, self.best_state_, self.n_stale_ = float("inf"), None, 0
+        self.best_loss_, self.best_, self.n_stale_ = float("inf"), None, 0
 
     def on_epoch_end(self, net, **kwargs):
         if "valid_loss" not in net.history[-1]:  # nothing is held out this time
@@ -30,16 +31,14 @@ class KeepBestWeights(Callback):
         loss = net.history[-1, "valid_loss"]
         self.n_stale_ = 0 if loss < self.best_loss_ - self.tol else self.n_stale_ + 1
         if loss < self.best_loss_:
-            self.best_loss_ = loss
-            state = net.module_.state_dict()
-            self.best_state_ = {name: t.clone() for name, t in state.items()}
-        net.stop_training_ = self.n_stale_ >= self.patience
+            self.best_loss_, self.best_ = loss, keep(net.module_)
+        if self.n_stale_ >= self.patience:
+            net.stop_training_ = True
 
     def on_train_end(self, net, **kwargs):
-        if self.best_state_ is not None:
-            with torch.no_grad():
-                net.module_.load_state_dict(self.best_state_)
-        self.best_state_ = None
+        if self.best_ is not None:
+            put_back(net.module_, self.best_)
+        self.best_ = None
 
 
 class VariationalTerms(Callback):

@@ -49,7 +49,7 @@ def _products_a_layer(module, n_features, device):
     products = sum(w.numel() for w in weights)
     if any(w.dim() > 2 for w in weights):
         # The weights of a convolution are multiplied once a pixel: see how often.
-        x = torch.zeros(1, n_features, device=device)
+        x = torch.zeros(1, n_features, device=device, dtype=torch.float32)
         module.eval()
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             if hasattr(module, "decode"):

@@ -41,7 +41,7 @@ def _has_own_derivative(likelihood_class):
     return all(issubclass(owner("loss_grad"), owner(m)) for m in ("loss", "mean"))
 
 
-def make_gradient(module, objective, compute_dtype, compile_step, *, by_name=False):
+def make_gradient(module, objective, compute_dtype, compile_step, *, as_one=True):
     """Choose the way to the gradient.
 
     Parameters
@@ -54,8 +54,8 @@ def make_gradient(module, objective, compute_dtype, compile_step, *, by_name=Fal
         Type of the matrix products.
     compile_step : bool
         Compile the objective with ``torch.compile``.
-    by_name : bool, default=False
-        Whether somebody asks for the parameters by their names, one by one.
+    as_one : bool, default=True
+        Whether the parameters may be handed out as one vector.
 
     Returns
     -------
@@ -63,8 +63,10 @@ def make_gradient(module, objective, compute_dtype, compile_step, *, by_name=Fal
         A callable on (x, target) that fills ``.grad`` and returns the loss.
     """
     written_out = (
-        not (compile_step or by_name)
+        as_one
+        and not compile_step
         and type(module) is DenseAutoencoder
+        and all(p.requires_grad for p in module.parameters())
         and type(objective) is ReconstructionObjective
         and not objective.contractive_penalty
         and objective.weighed is None
@@ -125,7 +127,10 @@ class AutogradGradient:
         """
         if self.compute_dtype == torch.float32:
             return self.objective(self.module, x, target)
-        with torch.autocast(x.device.type, dtype=self.compute_dtype):
+        # No cache: it would outlive the step if there is another autocast around.
+        with torch.autocast(
+            x.device.type, dtype=self.compute_dtype, cache_enabled=False
+        ):
             return self.objective(self.module, x, target)
 
     def __call__(self, x, target):

@@ -8,8 +8,9 @@ from skorch.callbacks import Callback, ParamMapper
 
 from skae._training.averaging import AveragedWeights
 from skae._training.gradient import make_gradient
-from skae._training.optimizers import make_step
+from skae._training.optimizers import is_elementwise, make_step
 from skae._training.schedules import SCHEDULES
+from skae._training.tensors import keep, put_back
 from skae._training.threads import worthwhile_threads
 from skae.exceptions import DivergenceError
 
@@ -63,7 +64,13 @@ class TrainingNet(NeuralNet):
         **kwargs,
     ):
         super().__init__(
-            module, criterion, train_split=None, verbose=0, device=None, **kwargs
+            module,
+            criterion,
+            train_split=None,
+            verbose=0,
+            device=None,
+            batch_size=1,  # skorch's bar divides by it, and counts batches here
+            **kwargs,
         )
         self.compute_dtype = compute_dtype
         self.compile_step = compile_step
@@ -102,7 +109,8 @@ class TrainingNet(NeuralNet):
             self.compute_dtype,
             self.compile_step,
             # skorch's Freezer and its kin know parameters by their names.
-            by_name=any(isinstance(c, ParamMapper) for _, c in self.callbacks_),
+            as_one=is_elementwise(self.optimizer)
+            and not any(isinstance(c, ParamMapper) for _, c in self.callbacks_),
         )
         super().initialize_optimizer(triggered_directly)
         self.take_step_ = make_step(self.optimizer_)
@@ -178,7 +186,7 @@ class TrainingNet(NeuralNet):
         if self.schedule_ is not None:
             self.rates_ = self._rates(epochs * len(training))
         self.notify("on_train_begin", X=training, y=validation)
-        start = {name: t.clone() for name, t in self.module_.state_dict().items()}
+        start = keep(self.module_)
         largest = training.batch_size * self.gradient_.largest_matrix
         with worthwhile_threads(largest):
             self._run_epochs(training, validation, epochs)
@@ -194,14 +202,14 @@ class TrainingNet(NeuralNet):
         if limit <= max(self.first_loss_, SMALLEST_START):
             return
         # The first batch may only have been an easy one: ask all of them.
-        end = {name: t.clone() for name, t in self.module_.state_dict().items()}
+        end = keep(self.module_)
         # The objective may learn from what it is asked, such as the noise; it then has
         # new tensors in the place of the old.
         learned = [dict(vars(part)) for part in self.criterion_.modules()]
-        self.module_.load_state_dict(start)
+        put_back(self.module_, start)
         self.module_.train()
         losses = [self.gradient_.loss(*batch).item() for batch in training]
-        self.module_.load_state_dict(end)
+        put_back(self.module_, end)
         for part, state in zip(self.criterion_.modules(), learned, strict=True):
             vars(part).update(state)
         began = sum(losses) / len(losses)

@@ -9,10 +9,32 @@ OPTIMIZERS = {
     "adamw": partial(torch.optim.AdamW, fused=True),
     "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True, fused=True),
 }
+# What these do to a number depends on that number and its derivatives alone.
+ELEMENTWISE = {
+    *(torch.optim.Adam, torch.optim.AdamW, torch.optim.Adamax, torch.optim.NAdam),
+    *(torch.optim.RAdam, torch.optim.SGD, torch.optim.ASGD, torch.optim.RMSprop),
+    *(torch.optim.Rprop, torch.optim.Adagrad, torch.optim.Adadelta),
+}
 FUSED_KERNELS = {
     torch.optim.Adam: getattr(torch, "_fused_adam_", None),
     torch.optim.AdamW: getattr(torch, "_fused_adamw_", None),
 }
+
+
+def is_elementwise(optimizer):
+    """Whether an optimizer takes no notice of which numbers make up a parameter.
+
+    Parameters
+    ----------
+    optimizer : type or partial
+        What makes the optimizer.
+
+    Returns
+    -------
+    bool
+        False for what is not known.
+    """
+    return getattr(optimizer, "func", optimizer) in ELEMENTWISE
 
 
 def make_step(optimizer):

@@ -301,7 +301,8 @@ def find_classes(y, samples):
 def place_labels(points, members, labels):
     """Find for each class the place where it is densest and purest.
 
-    Places keep some distance from each other, so that the labels stay legible.
+    Places keep some distance from each other, so that the labels stay legible; there
+    may be none left for one.
 
     Parameters
     ----------
@@ -315,7 +316,7 @@ def place_labels(points, members, labels):
     Returns
     -------
     ndarray of shape (n_classes, 2)
-        Where the labels have their middles.
+        Where the labels have their middles; NaN for one without a place.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     # The fields are squares, as both axes have one scale.
@@ -334,10 +335,13 @@ def place_labels(points, members, labels):
         is_inside = abs(x + 0.5 - N_FIELDS / 2) <= (N_FIELDS - width) / 2
         free = own * is_inside
         for other_x, other_y, other_width in placed:
-            is_beside = abs(x - other_x) >= (width + other_width) / 2
-            free[~is_beside & (abs(y - other_y) < 2)] = 0
-        best = np.argmax(free if free.any() else own)
-        placed.append((x.flat[best], y.flat[best], width))
+            is_near = abs(x - other_x) < (width + other_width) / 2
+            free[is_near & (abs(y - other_y) < 2)] = 0
+        if free.any():
+            best = np.argmax(free)
+            placed.append((x.flat[best], y.flat[best], width))
+        else:
+            placed.append((np.nan, np.nan, 0.0))
     return corner + (np.array(placed)[:, :2] + 0.5) * side
 
 

@@ -13,6 +13,9 @@ from skae.inspection._drawing import (
     value_range,
 )
 
+# Between two images, so that neither black nor white ones run into each other.
+GAP_COLOR = "#6f93b8"
+
 
 class ImageRowsDisplay:
     """Rows of images, the first of them the truth, with the error of the others."""
@@ -86,6 +89,7 @@ class ImageRowsDisplay:
             else f"{n_columns} images"
         )
         ax.tick_params(length=0)
+        ax.set_facecolor(GAP_COLOR)
         ax.spines[:].set_visible(False)
         self.ax_ = ax
         self.figure_ = ax.figure

@@ -128,12 +128,14 @@ class LatentSpaceDisplay:
                 ax.text(
                     *place,
                     label,
+                    color="black",
                     weight="bold",
                     ha="center",
                     va="center",
                     bbox=box | {"edgecolor": color},
                 )
                 for label, place, color in zip(labels, places, colors, strict=True)
+                if np.isfinite(place).all()
             ]
             keys = [
                 Line2D([], [], color=color, marker="o", linestyle="", label=label)

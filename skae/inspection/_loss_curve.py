@@ -110,6 +110,9 @@ class LossCurveDisplay:
     def from_estimator(cls, estimator, *, name=None, line_kwargs=None, ax=None):
         """Draw the loss of a fitted estimator.
 
+        Losses of different likelihoods are different quantities, and do not belong in
+        one picture.
+
         Parameters
         ----------
         estimator : object

@@ -39,7 +39,7 @@ class ConvColorizer(nn.Module):
     image_shape : tuple of int
         (height, width) of the images.
     n_components : int
-        Width of a code.
+        Number of components of a code.
     channels : sequence of int, default=(32, 64, 128)
         Channels of the encoder's stages, each of which halves height and width.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"

@@ -115,7 +115,7 @@ class ConvEncoder(nn.Module):
     image_shape : tuple of int
         (height, width) or (height, width, n_channels).
     n_components : int
-        Width of a code.
+        Number of components of a code.
     channels : sequence of int, default=(32, 64)
         Channels after each stage.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
@@ -225,7 +225,7 @@ class ConvDecoder(nn.Module):
     image_shape : tuple of int
         (height, width) or (height, width, n_channels) of what is decoded.
     n_components : int
-        Width of a code.
+        Number of components of a code.
     channels : sequence of int, default=(32, 64)
         Channels of the stages, in the encoder's order.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
@@ -340,7 +340,7 @@ class ConvAutoencoder(Autoencoder):
     image_shape : tuple of int
         (height, width) or (height, width, n_channels): how the rows are read.
     n_components : int
-        Width of a code.
+        Number of components of a code.
     channels : sequence of int, default=(32, 64)
         Channels of the encoder's stages, each of which halves height and width.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"

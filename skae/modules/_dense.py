@@ -3,6 +3,7 @@
 import copy
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,6 +16,10 @@ ACTIVATIONS = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
 }
+
+
+# Offsets this many scales from zero leave too few digits of float32 to what is on top.
+FAR = 10.0
 
 
 class Dense(nn.Sequential):
@@ -66,7 +71,7 @@ class DenseAutoencoder(Autoencoder):
     n_features : int
         Width of a row.
     n_components : int
-        Width of a code.
+        Number of components of a code.
     hidden_layer_sizes : sequence of int, default=()
         Widths of the encoder's hidden layers; none makes both maps affine.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
@@ -108,12 +113,14 @@ class DenseAutoencoder(Autoencoder):
         )
 
     def rescaled(self, units, output_units, dtype):
+        offset, scale = units
+        if dtype == torch.float32 and np.abs(offset).max() > FAR * scale:
+            return super().rescaled(units, output_units, dtype)
         # The change of units goes into the first and the last affine layer, where it
         # costs nothing per row.
         module = copy.deepcopy(self).to(dtype)
         first, last = module.encoder[0], module.decoder[-1]
         with torch.no_grad():
-            offset, scale = units
             first.weight /= scale
             first.bias -= first.weight @ torch.from_numpy(offset).to(first.weight)
             offset, scale = output_units

@@ -156,6 +156,13 @@ def test_everything_else_goes_through_autograd(module, options):
     assert way.objective is objective
 
 
+def test_a_frozen_parameter_goes_through_autograd(x):
+    module = DenseAutoencoder(9, 3, (4,))
+    module.encoder[0].bias.requires_grad_(False)
+    way = make_gradient(module, ReconstructionObjective(Gaussian()), FLOAT32, False)
+    assert type(way) is AutogradGradient
+
+
 def test_what_is_compiled_is_the_objective(monkeypatch, x):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda f, **_: compiled.append(f) or f)

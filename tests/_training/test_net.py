@@ -204,6 +204,11 @@ def test_a_callback_stops_the_training():
     net = make_net([Stop(), events]).train(make_batches(), epochs=5)
     assert len(net.history) == 2
     assert events.events[-1] == "train end"
+    for early_stopping in (False, True):
+        ae = AutoEncoderTransformer(
+            2, max_epochs=8, callbacks=[Stop()], early_stopping=early_stopping
+        )
+        assert ae.fit(X).n_epochs_ == 2
 
 
 class Scripted(nn.Module):
