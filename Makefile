@@ -35,7 +35,7 @@ bench: $(BENCH)/.bench  ## Measure speed beside other packages, in an environmen
 	$(BENCH)/bin/python benchmarks/speed.py
 
 clean:  ## Remove environments, caches and what was built
-	rm -rf $(VENV) $(BENCH) build dist *.egg-info docs/_build docs/api/generated
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info docs/_build docs/api/generated docs/examples
 	rm -rf .pytest_cache .ruff_cache
 	find skae tests examples benchmarks docs tools -name __pycache__ -prune -exec rm -rf {} +
 

@@ -9,7 +9,25 @@ author = "The skae developers"
 copyright = "2026, The skae developers"
 release = version = skae.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+# No intersphinx: the documentation is built without network.
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+# The examples run as they are, each in some seconds, and their pictures are shown.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "examples",
+    "filename_pattern": "/plot_",
+    "ignore_pattern": r"__init__\.py",
+    "matplotlib_animations": False,
+    "download_all_examples": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "min_reported_time": 1e9,
+}
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
@@ -23,7 +41,9 @@ suppress_warnings = ["ref.citation", "ref.footnote"]
 
 
 def skip_inherited(app, what, name, obj, skip, options):
-    """Leave out what a class has from scikit-learn or torch."""
+    """Leave out what a class has from others, and properties among the attributes."""
+    if name.endswith("_") and isinstance(obj, property):
+        return True
     written = inspect.unwrap(getattr(obj, "fget", None) or obj)
     ours = (getattr(written, "__module__", None) or "").startswith("skae")
     return None if ours else True

@@ -10,6 +10,7 @@ isolation forest does equally well.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -83,6 +84,6 @@ ax.set(
     ylim=(0.35, 1.02),
 )
 figure.legend(loc="outside right upper")
-path = Path(__file__).with_name(f"anomaly_detection_{arguments.dataset}.png")
+path = Path(sys.argv[0]).with_name(f"anomaly_detection_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")

@@ -12,6 +12,7 @@ and vehicles they do: run with ``--dataset cifar10``, which takes some minutes.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,6 @@ truth = colorfulness(color_test).mean()
 for name, error in display.mse_.items():
     colors = rows[name] if rows[name].ndim == 4 else np.stack([rows[name]] * 3, axis=-1)
     print(f"{name:12}{error:20.5f}{colorfulness(colors).mean() / truth:24.2f}")
-path = Path(__file__).with_name(f"colorization_{arguments.dataset}.png")
+path = Path(sys.argv[0]).with_name(f"colorization_{arguments.dataset}.png")
 display.figure_.savefig(path, dpi=100)
 print(f"picture saved: {path}")

@@ -10,6 +10,7 @@ search finds it by what counts in the end, the classification. Run with
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -88,6 +89,6 @@ right.axhline(accuracy["noisy"], linestyle=":", color="black", label="noisy")
 right.set_title("How much noise to train the denoiser on")
 right.set(xlabel="its standard deviation", ylabel="accuracy of k-NN", ylim=(0.4, 1))
 right.legend(loc="lower left")
-path = Path(__file__).with_name(f"denoiser_in_pipeline_{arguments.dataset}.png")
+path = Path(sys.argv[0]).with_name(f"denoiser_in_pipeline_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")

@@ -9,6 +9,7 @@ which takes some minutes.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -68,6 +69,6 @@ for (what, corruption), ax in zip(corruptions.items(), axes.flat, strict=True):
 
 # %%
 # The picture: above each other what was there, what the denoiser got, what it gave.
-path = Path(__file__).with_name(f"denoising_{arguments.dataset}.png")
+path = Path(sys.argv[0]).with_name(f"denoising_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")

@@ -8,6 +8,7 @@ with ``--dataset mnist`` for the 60,000 digits of MNIST, which takes some minute
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -80,6 +81,6 @@ left.set(
 left.legend()
 ReconstructionDisplay(rows, image_shape=image_shape).plot(right, n_images=8)
 right.set_title(f"Held-out digits, and drawn again from {shown} components")
-path = Path(__file__).with_name(f"dimensionality_reduction_{arguments.dataset}.png")
+path = Path(sys.argv[0]).with_name(f"dimensionality_reduction_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")

@@ -8,6 +8,7 @@ into new digits, and between the codes of two digits lie digits, too. Run with
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -65,6 +66,6 @@ drawn = samples[:50].reshape(5, 10, *samples.shape[1:])
 InterpolationDisplay(images=drawn, limits=(0, 1)).plot(axes[0])
 axes[0].set(title="Samples", xticks=[])
 InterpolationDisplay.from_estimator(model, X_test[:5], X_test[5:10], ax=axes[1])
-path = Path(__file__).with_name(f"generation_{arguments.dataset}.png")
+path = Path(sys.argv[0]).with_name(f"generation_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")

@@ -9,6 +9,7 @@ MNIST, of which the neighbours are sought among 5000; it takes some minutes.
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -75,6 +76,6 @@ for name, fill in fillers.items():
 # The picture: holes in gray, and what came into them. The rows give the error of a
 # missing pixel, and below it that of all pixels.
 display = ReconstructionDisplay(rows, image_shape=image_shape).plot(n_images=10)
-path = Path(__file__).with_name(f"imputation_{arguments.dataset}.png")
+path = Path(sys.argv[0]).with_name(f"imputation_{arguments.dataset}.png")
 display.figure_.savefig(path, dpi=100)
 print(f"picture saved: {path}")

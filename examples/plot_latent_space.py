@@ -9,6 +9,7 @@ the 60,000 digits of MNIST, which takes two minutes.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -63,7 +64,7 @@ LatentSpaceDisplay.from_estimator(autoencoder, X_test, y_test, ax=left)
 left.set_title(f"Codes of {len(X_test):,} held-out digits")
 ManifoldDisplay.from_estimator(autoencoder, X_train, n_steps=16, ax=right)
 right.set_title("Digits decoded over the plane (blank where no code lies)")
-path = Path(__file__).with_name(f"latent_space_{arguments.dataset}.png")
+path = Path(sys.argv[0]).with_name(f"latent_space_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")
 

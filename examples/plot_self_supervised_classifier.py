@@ -10,6 +10,7 @@ digits of MNIST.
 """
 
 import argparse
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -130,6 +131,6 @@ right.set(
     xlabel="predicted digit",
     ylabel="true digit",
 )
-path = Path(__file__).with_name(f"self_supervised_{arguments.dataset}.png")
+path = Path(sys.argv[0]).with_name(f"self_supervised_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")

@@ -79,8 +79,9 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     n_iter_no_change : int, default=10
         Epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement, as a
-        share of the variance of X for the Gaussian likelihood.
+        By how much the validation loss must fall to count as an improvement. For the
+        Gaussian likelihood it is a share of the variance of X, but a variance in X's
+        own units with ``module`` or a link.
     warm_start : bool, default=False
         Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
         units and device stay; what is set anew for them waits until this is False

@@ -140,7 +140,7 @@ def _check_image_shape(image_shape, n_features, stack_shape):
             f"image_shape={image_shape!r} does not fit X, whose samples have "
             f"{stack_shape or n_features} features."
         )
-    return shape
+    return tuple(map(int, shape))
 
 
 def check_sizes(sizes, *, are_channels):
@@ -176,7 +176,7 @@ def check_sizes(sizes, *, are_channels):
             f"hidden_layer_sizes={sizes!r} must hold one number or more: the channels "
             "of each convolution."
         )
-    return sizes
+    return tuple(map(int, sizes))
 
 
 # What of skorch does not fit this training, and what does the same.
@@ -355,10 +355,12 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _own_code(self):
         """Whether there is code of the user that may draw from global generators."""
+        # A net that goes on keeps the callbacks that it was made with.
+        callbacks = self.callbacks or getattr(
+            getattr(self, "net_", None), "callbacks_", None
+        )
         return (
-            is_own_code(self.augmentation)
-            or bool(self.callbacks)
-            or self._has_own_module()
+            is_own_code(self.augmentation) or bool(callbacks) or self._has_own_module()
         )
 
     def _isolation(self, seed):
@@ -424,7 +426,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         """Train on samples as the parameters say, see `_go_on`."""
         return self._go_on(
             validate,
-            self.max_epochs,
+            int(self.max_epochs),  # NumPy's integers may be narrow, and overflow
             self.lr_schedule,
             continues=self.warm_start and hasattr(self, "module_"),
         )
@@ -448,10 +450,10 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         """
         with self._all_or_nothing(continues) as before:
             inputs, targets = validate(reset=not continues)
-            if continues:
-                before.pop("net_", None)  # its optimizer is about to change
-            else:
+            if not continues:
                 self._start(inputs, targets)
+            elif keep_net:
+                before.pop("net_", None)  # its optimizer is about to change
             with usual_modes(self.device_):
                 self._train(inputs, targets, epochs, schedule, keep_net)
         return self
@@ -497,7 +499,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                 Rows(rows, self.device_, unit=unit, offset=offset, scale=scale)
                 for (rows, unit), (offset, scale) in zip(samples, units, strict=True)
             ),
-            batch_size=self.batch_size,
+            batch_size=int(self.batch_size),
             # Drawn on the CPU, where the rows may be.
             generator=make_generator(self._seed, self.n_epochs_, ORDER),
             prepare=prepare,
@@ -514,7 +516,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                 )
             )
         if self.max_steps is not None:
-            epochs = min(epochs, -(-self.max_steps // len(batches)))
+            epochs = min(epochs, -(-int(self.max_steps) // len(batches)))
         with self._isolation(self._seed + self.n_epochs_):
             if not (keep_net and hasattr(self, "net_")):
                 self.net_ = self._make_net(
@@ -540,7 +542,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         self.compute_dtype_ = resolve_compute_dtype(
             self.compute_dtype,
             self.module_,
-            self.batch_size,
+            int(self.batch_size),
             self.n_features_in_,
             self.device_,
         )
@@ -583,6 +585,8 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             X as rows, not copied where that is possible.
         """
         shape = None
+        if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) > 1:
+            X = np.asarray(X)  # a list of images
         if getattr(X, "ndim", 2) in (3, 4):
             shape = tuple(X.shape[1:])
             if not reset and shape != self.image_shape_:

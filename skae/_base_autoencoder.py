@@ -20,7 +20,8 @@ from torch import nn
 
 from skae._base import NOISE, BaseTorchEstimator, check_sizes, find_units
 from skae._density import NormalDensity
-from skae._random import draw_seed, seed_unset
+from skae._device import usual_modes
+from skae._random import draw_seed, isolated_generators, seed_unset
 from skae._training import ReconstructionObjective
 from skae.likelihood import LIKELIHOODS, Likelihood, make_likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
@@ -64,28 +65,41 @@ def _make_own(module, n_features, n_components):
         if parameter.dim() < 4 and not parameter.is_contiguous():
             parameter.data = parameter.data.contiguous()
 
+    made.eval()
+    _try_own(made, n_features, n_components, torch.float32)
+    return made
+
+
+def _try_own(module, n_features, n_components, dtype):
+    """Refuse a module of the user whose methods do not give what they must."""
+    name = type(module).__name__
+    device = next(module.parameters()).device
+
     def check(method, kind, width_in, width_out, meaning):
-        x = torch.zeros(2, width_in, dtype=torch.float32)
-        must = f"it must turn {kind} of shape {tuple(x.shape)} into (2, {width_out})"
+        x = torch.zeros(2, width_in, dtype=dtype, device=device)
+        must = (
+            f"it must turn {kind} of shape {tuple(x.shape)} into (2, {width_out})"
+            f"{meaning}, all of {dtype}"
+        )
         try:
-            out = getattr(made, method)(x)
+            out = getattr(module, method)(x)
         except Exception as error:
             raise ValueError(
-                f"module made a {name} whose '{method}' fails; {must}{meaning}. "
+                f"module made a {name} whose '{method}' fails; {must}. "
                 f"{type(error).__name__}: {error}"
             ) from error
-        is_tensor = isinstance(out, torch.Tensor)
-        if not is_tensor or out.shape != (2, width_out):
-            gives = tuple(out.shape) if is_tensor else f"a {type(out).__name__}"
-            raise ValueError(
-                f"module made a {name} whose '{method}' gives {gives}; {must}{meaning}."
-            )
+        gives = f"a {type(out).__name__}"
+        if isinstance(out, torch.Tensor):
+            gives = f"{tuple(out.shape)} of {out.dtype}"
+            if out.shape == (2, width_out) and out.dtype == dtype:
+                return
+        raise ValueError(
+            f"module made a {name} whose '{method}' gives {gives}; {must}."
+        )
 
-    made.eval()
-    with torch.no_grad():
+    with usual_modes(device), torch.no_grad():
         check("encode", "rows", n_features, n_components, ", n_components wide")
         check("decode", "codes", n_components, n_features, "")
-    return made
 
 
 class BaseAutoEncoder(
@@ -116,10 +130,10 @@ class BaseAutoEncoder(
         """Build the torch module where the user gives none."""
         if self.architecture == "dense":
             return DenseAutoencoder(
-                n_features, self.n_components, sizes, self.activation
+                n_features, self._n_features_out, sizes, self.activation
             )
         return ConvAutoencoder(
-            self.image_shape_, self.n_components, sizes, self.activation
+            self.image_shape_, self._n_features_out, sizes, self.activation
         )
 
     def _encode(self, module, x):
@@ -141,7 +155,7 @@ class BaseAutoEncoder(
 
     def _make_module(self, n_features, n_outputs):
         if self.module is not None:
-            return _make_own(self.module, n_features, self.n_components)
+            return _make_own(self.module, n_features, self._n_features_out)
         sizes = self.hidden_layer_sizes
         if sizes is None:
             sizes = HIDDEN_LAYER_SIZES[self.architecture]
@@ -161,8 +175,19 @@ class BaseAutoEncoder(
     def _start(self, inputs, targets):
         # As it is now: what is changed later waits for the next fit.
         self._likelihood = self._make_likelihood(inputs.rows.shape[1])
+        self._module_is_own = self.module is not None
+        self._n_features_out = int(self.n_components)
         super()._start(inputs, targets)
-        self._n_features_out = self.n_components
+        dtype = self._make_some([inputs])[0].dtype
+        if self._module_is_own and dtype != torch.float32:
+            # A copy in that type will answer; better fail before the training.
+            with isolated_generators(self._seed, self.device_):
+                _try_own(
+                    self._module_for(dtype),
+                    self.n_features_in_,
+                    self._n_features_out,
+                    dtype,
+                )
 
     def _learn_units(self, inputs, targets):
         super()._learn_units(inputs, targets)
@@ -175,7 +200,7 @@ class BaseAutoEncoder(
         return loss * self.scale_**self._likelihood.unit_power
 
     def _has_own_module(self):
-        return self.module is not None
+        return self._module_is_own
 
     def _make_views(self, generator):
         augmented, corruption = super()._make_views(generator), self._corruption()
@@ -592,13 +617,17 @@ class DeterministicAutoEncoder(BaseAutoEncoder):
     def _learn_codes(self, encoded):
         density = NormalDensity() if self.density is None else clone(self.density)
         seed_unset(density, np.random.RandomState(self._seed))
-        self.density_ = density.fit(encoded)
+        with isolated_generators(self._seed, self.device_):
+            self.density_ = density.fit(encoded)
 
     def _draw_codes(self, n_samples, seed):
-        if "random_state" in signature(self.density_.sample).parameters:
-            drawn = self.density_.sample(n_samples, random_state=seed)
-        else:
-            # scikit-learn's mixtures draw by a parameter, and add the component.
-            density = copy.copy(self.density_).set_params(random_state=seed)
-            drawn, _ = density.sample(n_samples)
+        density, options = self.density_, {}
+        if "random_state" in signature(density.sample).parameters:
+            options["random_state"] = seed
+        elif "random_state" in density.get_params(deep=False):
+            density = copy.copy(density).set_params(random_state=seed)
+        with isolated_generators(seed, self.device_):
+            drawn = density.sample(n_samples, **options)
+        if isinstance(drawn, tuple):  # scikit-learn's mixtures add the component
+            drawn = drawn[0]
         return np.asarray(drawn, dtype=np.float64)

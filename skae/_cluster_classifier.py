@@ -1,6 +1,6 @@
 """A classifier made of clusters: encode, cluster, refine, name the clusters."""
 
-from inspect import signature
+from inspect import isclass, signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -418,7 +418,9 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.n_clusters is None and (
-            self.clusterer is None or _number_is_open(self.clusterer)
+            self.clusterer is None
+            or isclass(self.clusterer)  # which `fit` refuses
+            or _number_is_open(self.clusterer)
         )
         if self.encoder is not None:
             tags.input_tags = get_tags(self.encoder).input_tags
@@ -453,11 +455,12 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         refiner = clone(self.refiner)
         seed_unset(refiner, random_state)
         is_certain = self._find_certain()
-        if is_certain.all():
-            self.refiner_ = refiner.fit(X, self.labels_)
-        elif "unlabeled" in refiner.get_params(deep=False):
+        if "unlabeled" in refiner.get_params(deep=False):
+            # Its labels are numbers of clusters, whatever marks those of the user.
             refiner.set_params(unlabeled=-1)
             self.refiner_ = refiner.fit(X, np.where(is_certain, self.labels_, -1))
+        elif is_certain.all():
+            self.refiner_ = refiner.fit(X, self.labels_)
         else:
             certain = _safe_indexing(X, is_certain)
             self.refiner_ = refiner.fit(certain, self.labels_[is_certain])
@@ -493,7 +496,13 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         The probabilities are None where the refiner has none.
         """
         if not hasattr(self.refiner_, "predict_proba"):
-            return self.refiner_.predict(X), None
+            clusters = np.asarray(self.refiner_.predict(X))
+            if clusters.dtype.kind not in "iu":
+                raise ValueError(
+                    f"refiner={self.refiner!r} must be a classifier; it predicts "
+                    f"{clusters.dtype}, and not one of the clusters it was given."
+                )
+            return clusters, None
         # As a copy, and not twice: the most probable cluster is the one predicted.
         probabilities = np.array(self.refiner_.predict_proba(X), dtype=np.float64)
         return probabilities.argmax(axis=1), probabilities

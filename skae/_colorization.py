@@ -271,7 +271,8 @@ class ColorizationAutoEncoder(
     ----------
     .. [1] O. Ronneberger, P. Fischer and T. Brox, "U-Net: convolutional networks for
        biomedical image segmentation", MICCAI 2015.
-    .. [2] R. Zhang, P. Isola and A. A. Efros, "Colorful image colorization", ECCV 2016.
+    .. [2] R. Zhang, P. Isola and A. A. Efros, "Colorful image colorization",
+       ECCV 2016.
 
     Examples
     --------
@@ -369,11 +370,11 @@ class ColorizationAutoEncoder(
         sizes = check_sizes(sizes, are_channels=self.image_shape_ is not None)
         if self.image_shape_ is None:
             return DenseAutoencoder(
-                n_features, self.n_components, sizes, self.activation, n_outputs
+                n_features, self._n_features_out, sizes, self.activation, n_outputs
             )
         return ConvColorizer(
             self.image_shape_,
-            self.n_components,
+            self._n_features_out,
             sizes,
             self.activation,
             self.skip_connections,
@@ -386,8 +387,8 @@ class ColorizationAutoEncoder(
         return PredictionObjective(Gaussian())
 
     def _start(self, inputs, targets):
+        self._n_features_out = int(self.n_components)
         super()._start(inputs, targets)
-        self._n_features_out = self.n_components
         self._gray = self.gray
         self.n_outputs_ = targets.rows.shape[1]
 

@@ -2,8 +2,20 @@
 
 import numpy as np
 from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils._missing import is_pandas_na, is_scalar_nan
+from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.multiclass import type_of_target
+
+
+def _is_missing(value):
+    """Whether a value stands for one that is not there: None, NaN, NA, NaT."""
+    return value is None or is_pandas_na(value) or bool(value != value)
+
+
+def _find_missing(y):
+    """Tell which labels are missing."""
+    if y.dtype == object:
+        return np.array([_is_missing(value) for value in y], dtype=bool)
+    return y != y  # as only those do that are not there
 
 
 def split_labels(y, unlabeled):
@@ -14,8 +26,8 @@ def split_labels(y, unlabeled):
     y : array-like of shape (n_samples,)
         Labels of any type.
     unlabeled : object
-        The value that marks a sample without a label; NaN stands for None and
-        ``pandas.NA`` too. None means that all have one.
+        The value that marks a sample without a label; NaN stands for all that are
+        missing, such as None and ``pandas.NA``. None means that all have one.
 
     Returns
     -------
@@ -34,15 +46,20 @@ def split_labels(y, unlabeled):
         # [1, 2, "?"] would become strings, and the classes 1 and 2 with them.
         y = np.array(y, dtype=object)
     y = column_or_1d(y, warn=True)
-    if unlabeled is None:
-        is_labeled = np.ones(len(y), dtype=bool)
-    elif not (is_scalar_nan(unlabeled) or is_pandas_na(unlabeled)):
-        is_labeled = np.asarray(y != unlabeled, dtype=bool)
-    elif y.dtype == object:
-        is_missing = [v is None or is_scalar_nan(v) or is_pandas_na(v) for v in y]
-        is_labeled = ~np.array(is_missing, dtype=bool)
+    if np.ndim(unlabeled):
+        raise ValueError(f"unlabeled={unlabeled!r} must be one value.")
+    is_missing = _find_missing(y)
+    is_labeled = np.ones(len(y), dtype=bool)
+    if _is_missing(unlabeled):
+        if unlabeled is not None:
+            is_labeled = ~is_missing
     else:
-        is_labeled = y == y  # only NaN differs from itself
+        is_labeled[~is_missing] = y[~is_missing] != unlabeled
+    if is_missing[is_labeled].any():
+        raise ValueError(
+            "Input y contains NaN, None or another missing value. If it marks samples "
+            "without a label, say so by unlabeled=np.nan."
+        )
     labels = y[is_labeled]
     if len(labels) == 0:
         raise ValueError(

@@ -123,8 +123,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     labels_ : ndarray of shape (n_samples,)
-        The labels of the training samples, as corrected after the last epoch; of those
-        that never got one, the most probable classes.
+        The labels of the training samples as corrected for the last time; of those that
+        never got one, the most probable classes.
     module_ : torch.nn.Module
         The trained module, which turns ``(x - offset_) / scale_`` into a score for each
         class.

@@ -36,6 +36,16 @@ _WALK = 10
 _STANDARD_ERRORS = 3
 
 
+def _check_size(X):
+    """Refuse values whose squares are infinite, since distances are made of squares."""
+    largest = float(np.abs(X).max())
+    # Four squared lengths may come together.
+    if 4 * X.shape[1] * largest * largest == np.inf:
+        raise ValueError(
+            f"X has values up to {largest:g}, whose squares are infinite; scale X."
+        )
+
+
 def _distinct_points(X):
     """Return the distinct samples, the point that each sample is, and their counts.
 
@@ -459,9 +469,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not valid, has fewer samples than `n_clusters` or values whose
-            squares are infinite, or if `n_components` holds anything but ints of at
-            least 1.
+            If `X` is not valid, has fewer samples than `n_clusters` or values too
+            large or too small to be squared, or if `n_components` holds anything but
+            ints of at least 1.
 
         Warns
         -----
@@ -473,14 +483,15 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             raise ValueError(
                 f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}."
             )
-        largest = float(np.abs(X).max())
-        # Distances are computed from squared lengths, four of which may come together.
-        if 4 * X.shape[1] * largest * largest == np.inf:
+        _check_size(X)
+        spread = float(np.ptp(X, axis=0).max())
+        if spread > 0 and spread * spread < np.finfo(np.float64).tiny:
             raise ValueError(
-                f"X has values up to {largest:g}, whose squares are infinite; scale X."
+                f"X has values that differ by {spread:g} at most, too little to be "
+                "squared; scale X."
             )
         points, point_of, counts = _distinct_points(X)
-        n_clusters = min(self.n_clusters, len(points))
+        n_clusters = min(int(self.n_clusters), len(points))
         if n_clusters < self.n_clusters:
             warnings.warn(
                 f"X has {len(points)} distinct samples, fewer than "
@@ -491,7 +502,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         tried = self._numbers_to_try(n_clusters, len(points))
         rng = np.random.RandomState(draw_seed(self.random_state))
 
-        graph = _neighbor_graph(points, self.n_neighbors, self.n_jobs)
+        graph = _neighbor_graph(points, int(self.n_neighbors), self.n_jobs)
         graph, components = _link_components(graph, points, n_clusters)
         weighting = sp.dia_array((counts[np.newaxis], [0]), shape=graph.shape)
         graph = sp.csr_array(weighting @ graph @ weighting)
@@ -506,7 +517,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         self.labels_ = labels[point_of]
         self.certainty_ = _certainty(graph, labels, n_clusters)[point_of]
         self._neighbors = NearestNeighbors(
-            n_neighbors=min(self.n_neighbors, len(points)), n_jobs=self.n_jobs
+            n_neighbors=min(int(self.n_neighbors), len(points)), n_jobs=self.n_jobs
         ).fit(points)
         self._point_labels = labels
         return self
@@ -523,9 +534,15 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         -------
         labels : ndarray of shape (n_samples,)
             The clusters.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not valid or has values too large to be squared.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        _check_size(X)
         distances, neighbors = self._neighbors.kneighbors(X)
         # A training sample is at distance 0 from itself, and only its own vote counts.
         votes = (distances == 0).astype(np.float64)
@@ -543,12 +560,14 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             n_tries = min(most - n_clusters + 1, _TRIES)
             return np.linspace(n_clusters, most, n_tries).astype(int)
         asked = np.atleast_1d(self.n_components)
-        if asked.dtype.kind not in "iu" or asked.ndim > 1 or asked.min(initial=1) < 1:
+        is_list = asked.ndim == 1 and asked.size and asked.dtype.kind in "iu"
+        if not is_list or asked.min() < 1:
             raise ValueError(
                 f"n_components={self.n_components!r} should be an int of at least 1, "
                 "a list of them, or None."
             )
-        return np.unique(asked.clip(n_clusters, n_points))
+        # Narrow integers would overflow in what they are multiplied with.
+        return np.unique(asked.astype(np.intp).clip(n_clusters, n_points))
 
     def _best_partition(self, graph, vectors, counts, tried, n_clusters, rng):
         """Labels of the best of all tries; sets `n_components_`."""

@@ -20,7 +20,7 @@ from skae.modules._dense import Dense
 # in Burda et al. (2016).
 ACTIVE_VARIANCE = 0.01
 # Steps to the most likely code of a sample with missing values, in units of p(h).
-N_CLIMB_STEPS, CLIMB_RATE = 30, 0.1
+N_CLIMB_STEPS, CLIMB_RATE = 30, 0.2
 
 
 class VariationalAutoEncoder(BaseAutoEncoder):
@@ -172,7 +172,8 @@ class VariationalAutoEncoder(BaseAutoEncoder):
 
     References
     ----------
-    .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
+    .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes",
+       ICLR 2014.
     .. [2] I. Higgins et al., "beta-VAE: learning basic visual concepts with a
        constrained variational framework", ICLR 2017.
     .. [3] O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training
@@ -277,7 +278,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         return module
 
     def _make_network(self, n_features, sizes):
-        width = self.n_components
+        width = self._n_features_out
         if self.architecture == "dense":
             return VariationalAutoencoder(
                 Dense([n_features, *sizes, 2 * width], self.activation),

@@ -23,6 +23,10 @@ from torch import distributions
 class Likelihood(BaseEstimator):
     """Base of the likelihoods; a new one overrides what differs.
 
+    It needs ``loss`` and ``distribution``, and ``mean`` where that is not the output
+    itself; with ``has_noise`` also ``error`` and ``noise``. ``loss_grad`` is an option
+    that makes dense networks train faster.
+
     Attributes
     ----------
     unit_power : int
@@ -57,7 +61,26 @@ class Likelihood(BaseEstimator):
         torch.Tensor
             A differentiable scalar.
         """
-        raise NotImplementedError
+        raise self._lacks("loss")
+
+    def loss_grad(self, output, x):
+        """Loss and its derivative with respect to the outputs.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        x : torch.Tensor of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        loss : torch.Tensor
+            As :meth:`loss` gives it.
+        grad : torch.Tensor of shape (n_samples, n_features)
+            Its derivative.
+        """
+        raise self._lacks("loss_grad")
 
     def error(self, output, x):
         """Give what the spread of p(x|h) is learned from.
@@ -74,7 +97,7 @@ class Likelihood(BaseEstimator):
         torch.Tensor of shape (n_samples, n_features)
             How far each value is from the mean, such as its squared error.
         """
-        raise NotImplementedError
+        raise self._lacks("error")
 
     def noise(self, error):
         """Spread of p(x|h) that is most likely at the mean error of each feature.
@@ -107,7 +130,7 @@ class Likelihood(BaseEstimator):
         torch.distributions.Distribution
             Of batch shape (n_samples, n_features).
         """
-        raise NotImplementedError
+        raise self._lacks("distribution")
 
     def sample(self, output, noise=None):
         """Draw samples from p(x|h), by torch's global generator.
@@ -189,6 +212,9 @@ class Likelihood(BaseEstimator):
         ValueError
             If X lies outside the support.
         """
+
+    def _lacks(self, method):
+        return NotImplementedError(f"{type(self).__name__} has no method {method!r}.")
 
     @staticmethod
     def _check_range(X, name):
@@ -282,23 +308,7 @@ class Gaussian(_NoisyLikelihood):
     def loss(self, output, x):  # noqa: D102
         return F.mse_loss(self.mean(output), x)
 
-    def loss_grad(self, output, x):
-        """Loss and its derivative with respect to the outputs.
-
-        Parameters
-        ----------
-        output : torch.Tensor of shape (n_samples, n_features)
-            The decoder's outputs.
-        x : torch.Tensor of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        loss : torch.Tensor
-            As :meth:`loss` gives it.
-        grad : torch.Tensor of shape (n_samples, n_features)
-            Its derivative.
-        """
+    def loss_grad(self, output, x):  # noqa: D102
         mean = self.mean(output)
         error = mean - x
         flat = error.view(-1)
@@ -319,8 +329,8 @@ class Gaussian(_NoisyLikelihood):
 class Laplace(_NoisyLikelihood):
     """Double-exponential noise: training minimizes the mean absolute error.
 
-    Heavier tails than the Gaussian's, so that single wild values pull less. The scale
-    b is learned as the mean absolute error; the variance is 2 b².
+    Heavier tails than the Gaussian's, so that outliers pull less. The scale b is
+    learned as the mean absolute error; the variance is 2 b².
 
     Parameters
     ----------
@@ -330,7 +340,8 @@ class Laplace(_NoisyLikelihood):
 
     References
     ----------
-    .. [1] P. J. Huber and E. M. Ronchetti, "Robust Statistics", Wiley 2009.
+    .. [1] P. J. Huber and E. M. Ronchetti, "Robust Statistics", 2nd edition, Wiley
+       2009.
 
     Examples
     --------
@@ -345,23 +356,7 @@ class Laplace(_NoisyLikelihood):
     def loss(self, output, x):  # noqa: D102
         return F.l1_loss(self.mean(output), x)
 
-    def loss_grad(self, output, x):
-        """Loss and its derivative with respect to the outputs.
-
-        Parameters
-        ----------
-        output : torch.Tensor of shape (n_samples, n_features)
-            The decoder's outputs.
-        x : torch.Tensor of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        loss : torch.Tensor
-            As :meth:`loss` gives it.
-        grad : torch.Tensor of shape (n_samples, n_features)
-            Its derivative.
-        """
+    def loss_grad(self, output, x):  # noqa: D102
         mean = self.mean(output)
         error = mean - x
         loss = error.abs().mean()
@@ -403,23 +398,7 @@ class Bernoulli(Likelihood):
     def loss(self, output, x):  # noqa: D102
         return F.binary_cross_entropy_with_logits(output, x)
 
-    def loss_grad(self, output, x):
-        """Loss and its derivative with respect to the outputs.
-
-        Parameters
-        ----------
-        output : torch.Tensor of shape (n_samples, n_features)
-            The decoder's outputs.
-        x : torch.Tensor of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        loss : torch.Tensor
-            As :meth:`loss` gives it.
-        grad : torch.Tensor of shape (n_samples, n_features)
-            Its derivative.
-        """
+    def loss_grad(self, output, x):  # noqa: D102
         grad = torch.sigmoid(output).sub_(x).div_(output.numel())
         return self.loss(output, x), grad
 
@@ -738,7 +717,7 @@ def _column_indices(columns, n_features, names, name):
             f"likelihood {name!r} is for the columns {columns!r}, which are none of "
             f"X's {n_features}."
         )
-    return index
+    return index.tolist()  # an array might lie in a read-only map after loading
 
 
 LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli, "laplace": Laplace}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -34,7 +34,7 @@ X, y = X[:400], y[:400]
 
 def make(**parameters):
     defaults = {"hidden_layer_sizes": (16,), "max_epochs": 3, "random_state": 0}
-    return AutoEncoderTransformer(4, **(defaults | parameters))
+    return AutoEncoderTransformer(**({"n_components": 4} | defaults | parameters))
 
 
 def states():
@@ -206,6 +206,90 @@ def test_parameters_and_buffers_of_all_kinds():
     copied = pickle.loads(pickle.dumps(odd))
     assert copied.module_.low.dtype == torch.bfloat16
     np.testing.assert_array_equal(copied.transform(X), odd.transform(X))
+
+
+def test_the_module_in_use_decides_how_it_is_treated():
+    class Greedy(Drawing):
+        def encode(self, x):
+            return super().encode(x.sub_(0.5))
+
+    autoencoder = make(module=Greedy, warm_start=True).fit(X).set_params(module=None)
+    mine, before = X.copy(), states()
+    first, second = autoencoder.transform(mine), autoencoder.transform(mine)
+    np.testing.assert_array_equal(first, second)
+    autoencoder.partial_fit(mine)
+    autoencoder.fit(mine)
+    assert states() == before
+    np.testing.assert_array_equal(mine, X)
+
+
+def test_callbacks_that_go_on_stay_isolated():
+    class Noisy(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            torch.rand(1)
+
+    autoencoder = make(callbacks=[Noisy()]).fit(X).set_params(callbacks=None)
+    before = states()
+    autoencoder.partial_fit(X)
+    assert states() == before
+
+
+def test_an_own_module_answers_in_the_type_of_the_samples():
+    class Single(Plain):
+        def encode(self, x):
+            return super().encode(x.float())
+
+    with pytest.raises(ValueError, match=r"'encode' fails; .*torch\.float64.*dtype"):
+        make(module=Single).fit(X)
+    assert make(module=Single).fit(np.float32(X)).n_epochs_ == 3
+
+
+def test_narrow_integers_are_integers():
+    wide = make(batch_size=100, max_epochs=50, max_steps=120).fit(X)
+    narrow = make(
+        n_components=np.uint8(4),
+        hidden_layer_sizes=np.array([16], dtype=np.uint8),
+        batch_size=np.uint64(100),
+        max_epochs=np.int8(50),
+        max_steps=np.uint8(120),
+    ).fit(X)
+    assert narrow.loss_curve_ == wide.loss_curve_
+    assert narrow.n_epochs_ == 30
+    images = np.zeros((3, 20, 20))
+    shape = np.array([20, 20], dtype=np.uint8)
+    convolved = make(architecture="conv", image_shape=shape).fit(images)
+    assert convolved.image_shape_ == (20, 20)
+
+
+def test_a_list_of_images():
+    images = X.reshape(-1, 8, 8)
+    listed = make().fit(list(images))
+    np.testing.assert_array_equal(
+        listed.transform(list(images)), make().fit_transform(images)
+    )
+    assert listed.reconstruct(list(images[:3])).shape == (3, 8, 8)
+
+
+class Bootstrap(BaseEstimator):
+    """A density that draws codes again, by NumPy's global generator."""
+
+    def fit(self, X, y=None):
+        self.codes_ = np.random.permutation(X)
+        return self
+
+    def sample(self, n_samples=1):
+        return self.codes_[np.random.randint(len(self.codes_), size=n_samples)]
+
+
+def test_a_density_without_a_seed_is_given_one():
+    before = states()
+    autoencoder = make(density=Bootstrap()).fit(X)
+    first, again, other = (
+        autoencoder.sample(5, random_state=seed, noise=False) for seed in (0, 0, 1)
+    )
+    assert states() == before
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
 
 
 def test_frozen_weights_stay():
@@ -639,6 +723,15 @@ class Interrupting(Callback):
         raise KeyboardInterrupt
 
 
+def test_an_interrupted_warm_start_keeps_its_history():
+    autoencoder = make(warm_start=True).fit(X)
+    history = autoencoder.net_.history
+    with pytest.raises(KeyboardInterrupt):
+        autoencoder.set_params(callbacks=[Interrupting()]).fit(X)
+    assert autoencoder.net_.history is history
+    assert autoencoder.n_epochs_ == len(history) == 3
+
+
 def test_interrupts_get_out():
     with pytest.raises(KeyboardInterrupt):
         make(callbacks=[Interrupting()]).fit(X)
@@ -680,7 +773,7 @@ def test_bad_modules_and_devices():
     def narrow(n_features, n_components):
         return Autoencoder(nn.Linear(n_features, 1), nn.Linear(1, n_features))
 
-    with pytest.raises(ValueError, match=r"gives \(2, 1\); it must .* into \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"gives \(2, 1\) of.* must .* into \(2, 4\)"):
         make(module=narrow).fit(X)
     with pytest.raises(ValueError, match="without the method 'encode'"):
         make(module=lambda n_features, n_components: nn.Identity()).fit(X)

@@ -31,7 +31,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -48,6 +48,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skae._cluster_classifier import ClusterClassifier, _name_clusters
+from skae._pseudo_label import PseudoLabelClassifier
 from skae._spectral_kmeans import SpectralKMeans
 from skae.metrics import clustering_accuracy
 
@@ -391,9 +392,13 @@ def test_few_samples_a_class_do_not_warn_of_a_regression():
         ([0.5, 1.5, 2.5], None, "Unknown label type: continuous"),
         ([0.0, np.nan, 1.0], None, "Input y contains NaN"),
         ([0.0, np.inf, 1.0], None, "Input y contains infinity"),
-        (np.array(["a", np.nan, "b"], dtype=object), None, "y mixes strings"),
+        (np.array(["a", np.nan, "b"], dtype=object), None, "Input y contains NaN"),
+        (pd.Series(["a", None, "b"], dtype="string"), None, "unlabeled=np.nan"),
+        (pd.Series(["a", None, "?"], dtype="string"), "?", "Input y contains NaN"),
+        (pd.Series(pd.to_datetime(["2026-01-01", None, None])), None, "contains NaN"),
+        ([0, 1, -1], [-1, -2], r"unlabeled=\[-1, -2\] must be one value"),
         ([0, "a", 1], None, "y mixes strings"),
-        ([0, None, 1], None, "Unknown label type"),
+        ([0, None, 1], None, "Input y contains NaN, None"),
         ([[0, 1], [1, 0], [1, 1]], None, "y should be a 1d array"),
         ("abc", None, "y should be a 1d array"),
         ([], None, "y labels no sample"),
@@ -1005,6 +1010,30 @@ def test_doubtful_labels_are_kept_from_the_refiner():
         n_expected = min(0.3 * (len(told) + len(kept)), n_expected)
         assert len(kept) == pytest.approx(n_expected, abs=1)
         assert kept.max() <= told.min()
+
+
+def test_the_mark_of_the_unlabeled_is_no_cluster_to_the_refiner(digits):
+    X, _, y, _ = digits
+    refiner = PseudoLabelClassifier(unlabeled=0, max_epochs=3)
+    classifier = ClusterClassifier(
+        PCA(8), refiner=refiner, n_clusters=10, unlabeled=0, random_state=0
+    ).fit(X, np.where(np.arange(len(y)) % 2, y, 0))
+    assert len(classifier.refiner_.classes_) == 10
+    assert set(classifier.predict(X)) <= set(range(1, 10))
+
+
+def test_a_regressor_is_no_refiner(blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match=r"refiner=Ridge\(\) must be a classifier"):
+        ClusterClassifier(refiner=Ridge(), n_clusters=3, random_state=0).fit(X, y)
+
+
+def test_a_class_in_the_place_of_a_clusterer():
+    classifier = ClusterClassifier(clusterer=SpectralKMeans)
+    assert "SpectralKMeans" in repr(classifier)
+    assert get_tags(classifier).target_tags.required
+    with pytest.raises(TypeError, match="instance"):
+        classifier.fit([[0.0], [1.0]], [0, 1])
 
 
 def test_doubt_needs_a_clusterer_that_doubts(blobs):

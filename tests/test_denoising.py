@@ -268,6 +268,19 @@ def test_corruption_may_change_between_two_calls():
     assert late.partial_fit(10 * X).corruption_ == usual
 
 
+def test_the_corruption_in_use_decides_what_is_isolated():
+    def noisy(x, generator):
+        return x + torch.randn_like(x)
+
+    denoiser = DenoisingAutoEncoder(3, noisy, max_epochs=2, random_state=0).fit(X)
+    denoiser.set_params(corruption=None)
+    before = torch.get_rng_state()
+    first, second = (denoiser.corrupt(X, random_state=0) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert denoiser.score(X) == denoiser.score(X)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_own_corruption_must_give_what_looks_like_samples():
     with pytest.raises(ValueError, match=r"corruption=.* must give .* got \(\(5, 64\)"):
         make(corruption=lambda x, generator: x[:5]).fit(X)

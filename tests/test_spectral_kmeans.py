@@ -574,6 +574,34 @@ def test_values_too_large_to_be_squared():
             SpectralKMeans(2).fit(too_large)
 
 
+def test_predicted_values_too_large_to_be_squared():
+    X = np.random.default_rng(0).random((20, 2))
+    clusterer = SpectralKMeans(2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"X has values up to 1e\+200.*scale X"):
+        clusterer.predict([[1e200, 0.0], [-1e200, 0.0]])
+
+
+def test_values_too_small_to_be_squared():
+    X = np.random.default_rng(0).random((20, 2))
+    with pytest.raises(ValueError, match=r"X has values that differ by 9\..*scale X"):
+        SpectralKMeans(2).fit(X * 1e-165)
+    with pytest.warns(ConvergenceWarning, match="1 distinct samples"):
+        SpectralKMeans(2).fit(np.ones((20, 2)))
+
+
+def test_narrow_integers_are_integers(digits):
+    X = digits[0][:200]
+    wide = SpectralKMeans(3, n_neighbors=10, n_components=60, random_state=0).fit(X)
+    narrow = SpectralKMeans(
+        np.uint8(3),
+        n_neighbors=np.uint8(10),
+        n_components=np.uint8(60),
+        n_init=np.int8(5),
+        random_state=0,
+    ).fit(X)
+    np.testing.assert_array_equal(narrow.labels_, wide.labels_)
+
+
 def test_large_numbers_of_float32():
     X, _ = make_blobs(60, centers=[[-1, 0], [1, 0]], cluster_std=0.01, random_state=0)
     expected = SpectralKMeans(2, random_state=0).fit(X).labels_

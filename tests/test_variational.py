@@ -115,6 +115,18 @@ def test_score_is_that_of_the_unit_of_x():
     assert other.loss_curve_[-1] == pytest.approx(same.loss_curve_[-1] + shift)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("factor", [1e2, 1e4, 1e6])
+def test_scores_far_from_the_training_are_finite(dtype, factor):
+    X = load_digits().data[:300].astype(dtype)
+    model = VariationalAutoEncoder(
+        4, hidden_layer_sizes=(32,), lr=1e-2, max_epochs=15, random_state=0
+    ).fit(X)
+    scores = model.score_samples(X * dtype(factor))
+    assert np.isfinite(scores).all()
+    assert scores.max() < model.score_samples(X).min()
+
+
 def test_transform_is_the_mean(model):
     mean, std = model.encode_distribution(X)
     np.testing.assert_array_equal(model.transform(X), mean)

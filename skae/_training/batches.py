@@ -54,7 +54,9 @@ def _is_memory_mapped(array):
     # Validation strips the memmap class from an array but leaves it as the base.
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap):
-            return True
+            # joblib hands its workers arrays of the memory in files of its own: there
+            # too they are to be trained on as they are without workers.
+            return "joblib_memmapping_folder" not in str(array.filename)
         array = array.base
     return False
 

@@ -2,6 +2,9 @@
 
 from skae.modules._autoencoder import Autoencoder
 
+# Logarithms of variances in which float32 can still calculate.
+MOST = 60.0
+
 
 class VariationalAutoencoder(Autoencoder):
     """Encoder to normal distributions of the code, and a decoder.
@@ -46,7 +49,9 @@ class VariationalAutoencoder(Autoencoder):
             Its standard deviations.
         """
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
-        return mean, (0.5 * log_variance).exp()
+        # Far from the samples that it learned from it may say anything, and neither
+        # zero nor infinity is a standard deviation.
+        return mean, (0.5 * log_variance.clamp(-MOST, MOST)).exp()
 
     def encode(self, x):
         return self.encode_distribution(x)[0]

@@ -3,6 +3,7 @@
 import tracemalloc
 from functools import partial
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from skae._random import make_generator
 from skae._training import Batches, Rows, batches, spread_rows
+from skae._training.batches import _is_memory_mapped
 
 CPU = torch.device("cpu")
 
@@ -189,6 +191,17 @@ def test_only_large_memory_maps_are_read_through_a_window(tmp_path, monkeypatch)
     # Validation takes the class of a memory map away, and views of it are others.
     assert Rows(np.asarray(mapped), CPU).in_window
     assert Rows(mapped.reshape(5, 6), CPU).in_window
+
+
+def test_arrays_in_joblibs_files_count_as_memory():
+    def kind(array):
+        return type(array), Rows(array, CPU).array.filename, _is_memory_mapped(array)
+
+    jobs = joblib.Parallel(n_jobs=2, max_nbytes=1)
+    for cls, path, is_mapped in jobs(joblib.delayed(kind)(numbered(10)) for _ in "ab"):
+        assert cls is np.memmap
+        assert path
+        assert not is_mapped
 
 
 @pytest.mark.parametrize("mapped", [False, True])
