@@ -423,7 +423,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             raise
 
     def _fit(self, validate):
-        """Train on samples as the parameters say, see `_go_on`."""
+        """Train on samples as the parameters say, see ``_go_on``."""
         return self._go_on(
             validate,
             int(self.max_epochs),  # NumPy's integers may be narrow, and overflow
@@ -438,7 +438,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         ----------
         validate : callable
             Called with whether the samples may differ from those before; gives inputs
-            and targets as `Samples`, None for targets that are the inputs.
+            and targets as ``Samples``, None for targets that are the inputs.
         epochs : int
             How many times to go over them.
         schedule : str

@@ -53,7 +53,7 @@ def _name_clusters(contingency, assignment):
         How many labelled samples of a class lie in a cluster.
 
     assignment : {"hungarian", "majority"}
-        The rule, see `ClusterClassifier`.
+        The rule, see ``ClusterClassifier``.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def _locate_clusters(codes, labels):
     """Return the clusters' means, the variance about them, and the typical samples.
 
     The variance is the mean over samples and dimensions; the typical sample of a
-    cluster is given as its row in `codes`. There is one of each for each cluster that
+    cluster is given as its row in ``codes``. There is one of each for each cluster that
     has members.
     """
     numbers = np.unique(labels)
@@ -115,27 +115,27 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     The encoder turns samples into codes, the clusterer groups the codes, and the
     labels, which neither of them ever sees, only say which cluster is which class. So
-    a few labels suffice: mark the samples that have none by `unlabeled`, or fit
+    a few labels suffice: mark the samples that have none by ``unlabeled``, or fit
     without labels, look at the sample most typical of each cluster
-    (`exemplar_indices_`), and name the clusters by `map_labels`.
+    (``exemplar_indices_``), and name the clusters by ``map_labels``.
 
     Parameters
     ----------
     encoder : transformer, default=None
         What turns samples into codes, for example an
         :class:`~skae.AutoEncoderTransformer`. It is cloned, fitted without labels, and
-        gets `X` as it came, images too. One that is fitted already is given as
+        gets X as it came, images too. One that is fitted already is given as
         ``FrozenEstimator(encoder)``. None takes the features as they are.
 
     clusterer : clusterer, default=None
         What groups the codes: any clusterer of scikit-learn, or a Gaussian mixture;
-        None means ``KMeans(n_init=10)``. One without `predict` is carried on to new
+        None means ``KMeans(n_init=10)``. One without ``predict`` is carried on to new
         samples by the five nearest training samples in code space.
 
     refiner : classifier, default=None
         What draws the boundaries between the clusters anew: any classifier of
         scikit-learn, or a :class:`~skae.PseudoLabelClassifier`. It is cloned and
-        learns the cluster numbers from `X` as it came, images too. From then on a
+        learns the cluster numbers from X as it came, images too. From then on a
         sample's cluster is the one that it thinks most probable, or the one that it
         predicts where it gives no probabilities. None keeps the clusters as they are.
 
@@ -165,18 +165,18 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         nearest cluster.
 
     unlabeled : object, default=None
-        The value of `y` that marks a sample without a label, such as -1, ``"?"`` or
-        ``np.nan`` (which stands for None and ``pandas.NA`` in `y` too). None means
+        The value of y that marks a sample without a label, such as -1, ``"?"`` or
+        ``np.nan`` (which stands for None and ``pandas.NA`` in y too). None means
         that all samples are labelled.
 
     random_state : int, RandomState instance or None, default=None
         Gives their seeds to the encoder, the clusterer and the refiner, and to the
-        estimators in them, where their own `random_state` is None.
+        estimators in them, where their own ``random_state`` is None.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The classes, sorted; the cluster numbers after a `fit` without `y`.
+        The classes, sorted; the cluster numbers after a ``fit`` without y.
 
     encoder_ : transformer or None
         The fitted encoder.
@@ -198,16 +198,16 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         How many labelled samples of each class lie in each cluster.
 
     exemplar_indices_ : ndarray of shape (n_clusters,)
-        Index into the training `X` of the sample most typical of each cluster: the
+        Index into the training X of the sample most typical of each cluster: the
         samples to label first. It is the member nearest to the heart of its cluster,
         which is the mean of the half of the members that are nearest to their mean. A
         cluster that the refiner has left without members keeps the sample that it had.
 
     n_features_in_ : int
-        Number of features seen during `fit`, where the encoder counts them.
+        Number of features seen during ``fit``, where the encoder counts them.
 
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features seen during `fit`, where `X` names all of them.
+        Names of the features seen during ``fit``, where X names all of them.
 
     See Also
     --------
@@ -221,7 +221,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     Noise, the negative labels of clusterers such as DBSCAN, is no cluster: such
     samples join the cluster that is nearest to them, and have no say in where it lies.
 
-    `score` counts all samples that it is given; leave unlabelled ones out.
+    ``score`` counts all samples that it is given; leave unlabelled ones out.
 
     References
     ----------
@@ -287,8 +287,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
             The training samples.
 
         y : array-like of shape (n_samples,), default=None
-            Their classes, of any type; the value `unlabeled` marks samples without
-            one. Of `y` the clustering sees at most the number of classes. Without `y`
+            Their classes, of any type; the value ``unlabeled`` marks samples without
+            one. Of y the clustering sees at most the number of classes. Without y
             the classes are the cluster numbers.
 
         Returns
@@ -299,7 +299,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` or `y` is not valid, if no sample is labelled, if neither `y` nor a
+            If X or y is not valid, if no sample is labelled, if neither y nor a
             parameter tells the number of clusters, or if all samples are noise.
             Whatever stops a fit, the classifier is then what it was before.
         """
@@ -345,15 +345,15 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     def map_labels(self, X, y):
         """Name the clusters anew from labelled samples, without clustering again.
 
-        Replaces `classes_`, `contingency_matrix_` and `cluster_to_class_`.
+        Replaces ``classes_``, ``contingency_matrix_`` and ``cluster_to_class_``.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or what the encoder accepts
-            Samples, those of `fit` or others.
+            Samples, those of ``fit`` or others.
 
         y : array-like of shape (n_samples,)
-            Their classes, of any type; the value `unlabeled` marks samples without
+            Their classes, of any type; the value ``unlabeled`` marks samples without
             one.
 
         Returns
@@ -364,7 +364,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` or `y` is not valid, or if no sample is labelled.
+            If X or y is not valid, or if no sample is labelled.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -383,7 +383,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            The classes, the most probable ones of `predict_proba`.
+            The classes, the most probable ones of ``predict_proba``.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
@@ -404,8 +404,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`; rows sum to 1. A class that no cluster is named
-            after has 0.
+            In the order of ``classes_``; rows sum to 1. A class that no cluster is
+            named after has 0.
         """
         check_is_fitted(self)
         memberships = self._memberships(X)
@@ -427,7 +427,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def _fit_encoder(self, X, random_state):
-        """Fit `encoder_` and return the codes of X."""
+        """Fit ``encoder_`` and return the codes of X."""
         if self.encoder is None:
             self.encoder_ = None
             codes = X
@@ -448,7 +448,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         return codes
 
     def _fit_refiner(self, X, codes, random_state):
-        """Fit `refiner_` on the clusters, and make those that it sees the clusters."""
+        """Fit ``refiner_`` on the clusters, and make what it sees the clusters."""
         self.refiner_ = None
         if self.refiner is None:
             return
@@ -514,7 +514,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
 
     def _fit_clusterer(self, clusterer, codes, random_state):
-        """Fit `clusterer_` and learn where its clusters lie."""
+        """Fit ``clusterer_`` and learn where its clusters lie."""
         seed_unset(clusterer, random_state)
         self.clusterer_ = clusterer
         if hasattr(clusterer, "fit_predict"):

@@ -47,8 +47,8 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         Probability above which a prediction takes the place of a label, from 0.5 to 1.
         None keeps all labels as they are.
     unlabeled : object, default=None
-        The value of `y` that marks a sample without a label, such as -1, ``"?"`` or
-        ``np.nan`` (which stands for None and ``pandas.NA`` in `y` too). None means that
+        The value of y that marks a sample without a label, such as -1, ``"?"`` or
+        ``np.nan`` (which stands for None and ``pandas.NA`` in y too). None means that
         all samples are labelled.
     label_smoothing : float, default=0.05
         Share of each label that is spread evenly over all classes in training, from 0

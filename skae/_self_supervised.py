@@ -42,7 +42,7 @@ def make_self_supervised_classifier(
     Parameters
     ----------
     n_clusters : int, default=None
-        Number of clusters. None for as many as there are classes in `y`.
+        Number of clusters. None for as many as there are classes in y.
 
     n_encoders : int, default=2
         Number of autoencoders. More make the clusters better and more dependable, at
@@ -50,7 +50,7 @@ def make_self_supervised_classifier(
 
     image_shape : tuple of int, default=None
         (height, width) or (height, width, n_channels): reads the rows of a table as
-        images. Not needed for `X` of shape (n_samples, height, width[, n_channels]).
+        images. Not needed for X of shape (n_samples, height, width[, n_channels]).
 
     n_jobs : int, default=2
         Number of autoencoders that are fitted at a time, each in a process of its own,
@@ -79,8 +79,8 @@ def make_self_supervised_classifier(
 
     Notes
     -----
-    A random state decides the result for one number of threads: with another `n_jobs`,
-    or on a machine with more cores, sums are rounded in another order.
+    A random state decides the result for one number of threads: with another
+    ``n_jobs``, or on a machine with more cores, sums are rounded in another order.
 
     The columns of a table should have comparable scales; put a
     :class:`~sklearn.preprocessing.StandardScaler` before it where they have not.

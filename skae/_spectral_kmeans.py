@@ -106,7 +106,7 @@ def _leading_eigenvectors(graph, components, n_vectors, start):
     """Eigenvectors of D^-1/2 A D^-1/2 with the largest eigenvalues, as columns.
 
     They are those of the normalized Laplacian with the smallest eigenvalues.
-    `n_vectors` is at least the number of components.
+    ``n_vectors`` is at least the number of components.
     """
     n_points = graph.shape[0]
     roots = np.sqrt(graph.sum(axis=1))
@@ -309,8 +309,8 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         half of the other samples.
 
     n_components : int or array-like of int, default=None
-        Number of eigenvectors, or the numbers to try; fewer than `n_clusters` are
-        raised to it. None tries up to eleven numbers from `n_clusters` to twice as
+        Number of eigenvectors, or the numbers to try; fewer than ``n_clusters`` are
+        raised to it. None tries up to eleven numbers from ``n_clusters`` to twice as
         many, five more at least.
 
     n_init : int, default=5
@@ -347,10 +347,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Mutual information as a share of the entropy of the clusters, from 0 to 1.
 
     n_features_in_ : int
-        Number of features seen during `fit`.
+        Number of features seen during ``fit``.
 
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where `X` has them.
+        Names of the features, where X has them.
 
     See Also
     --------
@@ -469,14 +469,14 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not valid, has fewer samples than `n_clusters` or values too
-            large or too small to be squared, or if `n_components` holds anything but
+            If X is not valid, has fewer samples than ``n_clusters`` or values too
+            large or too small to be squared, or if ``n_components`` holds anything but
             ints of at least 1.
 
         Warns
         -----
         ConvergenceWarning
-            If fewer than `n_clusters` samples are distinct.
+            If fewer than ``n_clusters`` samples are distinct.
         """
         X = validate_data(self, X, dtype=[np.float64, np.float32])
         if len(X) < self.n_clusters:
@@ -538,7 +538,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not valid or has values too large to be squared.
+            If X is not valid or has values too large to be squared.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
@@ -570,7 +570,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         return np.unique(asked.astype(np.intp).clip(n_clusters, n_points))
 
     def _best_partition(self, graph, vectors, counts, tried, n_clusters, rng):
-        """Labels of the best of all tries; sets `n_components_`."""
+        """Labels of the best of all tries; sets ``n_components_``."""
         if n_clusters == 1:
             self.n_components_ = int(tried[0])
             return np.zeros(len(counts), dtype=np.intp)
