@@ -1,6 +1,7 @@
 import gc
 import pickle
 import weakref
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -188,6 +189,58 @@ def test_the_loss_is_the_cross_entropy_of_those_that_are_not_left_out():
     torch.testing.assert_close(smoothed, smooth)
 
 
+def test_smoothed_labels_bound_the_loss():
+    # Half of each label goes to all ten classes: no prediction can be better than the
+    # entropy of what comes of it.
+    p = np.array([0.55] + 9 * [0.05])
+    entropy = -(p * np.log(p)).sum()
+    options = {"confidence": None, "dropout": 0.0, "max_epochs": 10}
+    sharp, smooth = (
+        make(label_smoothing=smoothing, **options).fit(IMAGES, Y).loss_curve_[-1]
+        for smoothing in (0.0, 0.5)
+    )
+    assert sharp < 0.2
+    assert entropy < smooth < 1.2 * entropy
+
+
+def test_dropout_makes_training_harder():
+    options = {"confidence": None, "label_smoothing": 0.0}
+    none, much = (
+        make(dropout=dropout, **options).fit(IMAGES, Y).loss_curve_[-1]
+        for dropout in (0.0, 0.8)
+    )
+    assert much > 2 * none
+
+
+ACTIVATIONS = ["identity", "logistic", "relu", "tanh"]
+
+
+@pytest.mark.parametrize("is_image", [True, False])
+def test_activations(is_image):
+    X = IMAGES[:600].astype(np.float64)
+    X = X if is_image else X.reshape(600, -1)
+
+    def log_odds(classifier, X):
+        scores = np.log(classifier.predict_proba(X))
+        return scores - scores[:, :1]
+
+    fitted = [
+        make(activation=activation, max_epochs=2).fit(X, Y[:600])
+        for activation in ACTIVATIONS
+    ]
+    ends = [log_odds(classifier, X) for classifier in fitted]
+    middle = [log_odds(classifier, (X[:300] + X[300:]) / 2) for classifier in fitted]
+    bend = [
+        abs(m - (e[:300] + e[300:]) / 2).max()
+        for m, e in zip(middle, ends, strict=True)
+    ]
+    # Without an activation the log-odds are affine.
+    assert bend[0] < 1e-9
+    assert min(bend[1:]) > 1e-4
+    for one, other in combinations(ends, 2):
+        assert abs(one - other).max() > 1e-3
+
+
 def test_dropout_keeps_the_mean_and_draws_from_its_generator():
     features = torch.ones(999, 51)
     seen = []
@@ -268,9 +321,12 @@ def test_warm_start_goes_on():
 
 
 def test_early_stopping():
-    classifier = make(early_stopping=True, n_iter_no_change=2, max_epochs=30)
-    classifier.fit(IMAGES, Y)
-    assert len(classifier.validation_loss_curve_) == classifier.n_epochs_
+    # No loss falls by a hundred nats, so that none counts as better.
+    options = {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 6}
+    stopped = make(tol=100.0, **options).fit(IMAGES, Y)
+    assert stopped.n_epochs_ == len(stopped.validation_loss_curve_) == 3
+    going_on = make(tol=0.0, **options).fit(IMAGES, Y)
+    assert going_on.n_epochs_ == len(going_on.validation_loss_curve_) == 6
 
 
 def test_held_out_labels_stay_as_they_came():
