@@ -310,6 +310,34 @@ def test_impute_by_what_is_there(model):
         model.impute(np.full((1, 64), np.inf))
 
 
+@pytest.mark.parametrize(("max_iter", "rest"), [(1, 0.12), (10, 0.05)])
+def test_impute_of_an_affine_model_is_the_conditional_mean(max_iter, rest):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(600, 2)) @ rng.normal(size=(2, 6)) + 5
+    rows += 0.7 * rng.normal(size=rows.shape)
+    model = make(2, hidden_layer_sizes=(), max_epochs=60).fit(rows)
+    mean = model.inverse_transform(np.zeros((1, 2)))[0]
+    loadings = model.inverse_transform(np.eye(2)) - mean
+    variance, by_mean = model.noise_variance_, rows.mean(axis=0)
+
+    rows = rows[:100]
+    missing = rng.random(rows.shape) < 0.5
+    missing[0] = True  # all that is known of it is what is known before
+    expected = rows.copy()
+    for row, is_missing in zip(expected, missing, strict=True):
+        known = loadings[:, ~is_missing]
+        precision = np.eye(2) + known @ known.T / variance
+        error = row[~is_missing] - mean[~is_missing]
+        code = np.linalg.solve(precision, known @ error / variance)
+        row[is_missing] = (mean + code @ loadings)[is_missing]
+
+    def distance(found):
+        return np.sqrt(np.square((found - expected)[missing]).mean())
+
+    found = model.impute(np.where(missing, np.nan, rows), max_iter=max_iter)
+    assert distance(found) < rest * distance(np.broadcast_to(by_mean, rows.shape))
+
+
 @pytest.mark.parametrize("n", [0, -1, 2.5])
 def test_number_of_importance_samples_is_checked_when_it_is_used(n):
     model = VariationalAutoEncoder(2, max_epochs=1, random_state=0).fit(X)
