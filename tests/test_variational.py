@@ -200,6 +200,23 @@ def test_beta_trades_the_divergence_for_the_error():
     assert low.noise_variance_ < high.noise_variance_
 
 
+def test_active_components_vary_by_more_than_a_hundredth():
+    variances = torch.tensor([0.009, 0.011, 0.5])
+
+    def build(n_features, n_components):
+        encoder = nn.Linear(n_features, 2 * n_components)
+        nn.init.zeros_(encoder.weight)
+        encoder.weight.data[:3, 0] = variances.sqrt()
+        return VariationalAutoencoder(encoder, nn.Linear(n_components, n_features))
+
+    rows = np.random.default_rng(0).normal(size=(200, 4))
+    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    model = make(3, module=build, max_epochs=1, lr=1e-30).fit(rows)
+    found = model.transform(rows).var(axis=0)
+    np.testing.assert_allclose(found, variances, rtol=1e-3)
+    assert model.n_active_components_ == 2
+
+
 def test_collapse_is_told():
     with pytest.warns(ConvergenceWarning, match=r"posterior has collapsed.*beta=1000"):
         model = make(beta=1000, max_epochs=80).fit(X)
