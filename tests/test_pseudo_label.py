@@ -132,6 +132,31 @@ def test_sure_predictions_become_labels_and_doubted_labels_rest():
     assert data.rows[1].array.ravel().tolist() == [0, 1, 0, 0, 0]
 
 
+def test_a_label_rests_only_if_another_class_is_more_likely_than_not():
+    #                          most likely      more likely than not     sure
+    probabilities = [[0.2, 0.45, 0.35], [0.2, 0.55, 0.25], [0.02, 0.95, 0.03]]
+    data = make_batches([0, 0, 0])
+    callback = RefineLabels(lambda: np.array(probabilities), 0.9, rounds={1})
+    callback.on_train_begin(Net, X=data)
+    callback.on_epoch_end(Net, dataset_train=data)
+    assert data.rows[1].array.ravel().tolist() == [0, -1, 1]
+
+
+def test_labels_are_predicted_in_eval_mode():
+    class Training:
+        module_ = torch.nn.Dropout().train()
+
+    def predict():
+        assert not Training.module_.training
+        return np.array([[0.0, 1.0]] * 2)
+
+    data = make_batches([0, 0])
+    callback = RefineLabels(predict, 0.9, rounds={1})
+    callback.on_train_begin(Training, X=data)
+    callback.on_epoch_end(Training, dataset_train=data)
+    assert callback.labels_.ravel().tolist() == [1, 1]
+
+
 def test_held_out_rows_are_not_written_to():
     data = make_batches([0, 0, 0, 0], runs=np.array([3, 1]))
     assert data.sample_numbers().tolist() == [1, 3]
