@@ -5,6 +5,7 @@ import pickle
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 
 import joblib
 import numpy as np
@@ -22,7 +23,7 @@ from sklearn.pipeline import Pipeline
 from skorch.callbacks import Callback, EarlyStopping, Freezer
 from torch import nn
 
-from skae import AutoEncoderTransformer, ClusterClassifier
+from skae import AutoEncoderTransformer, ClusterClassifier, VariationalAutoEncoder
 from skae.corruption import RandomFlip
 from skae.exceptions import DivergenceError
 from skae.likelihood import Gaussian
@@ -563,6 +564,42 @@ def test_impute():
         autoencoder.impute(np.full((1, 64), np.inf))
 
 
+@pytest.mark.parametrize("max_iter", [1, 2, 5])
+def test_impute_starts_at_the_mean_and_goes_on_max_iter_times(max_iter):
+    autoencoder = make().fit(X)
+    missing = np.random.default_rng(0).random(X.shape) < 0.3
+    filled = np.where(missing, X.mean(axis=0), X)
+    for _ in range(max_iter):
+        filled = np.where(missing, autoencoder.reconstruct(filled), X)
+    holes = np.where(missing, np.nan, X)
+    found = autoencoder.impute(holes, max_iter=max_iter)
+    np.testing.assert_allclose(found, filled, rtol=1e-10)
+    if max_iter == 5:  # fewer are not as good, and more are not the same
+        for other in (1, 4, 10):
+            assert abs(autoencoder.impute(holes, max_iter=other) - found).max() > 0.01
+
+
+def test_impute_of_images_that_were_bytes():
+    images = np.round(X * 255 / 16).astype(np.uint8).reshape(-1, 8, 8)
+    autoencoder = make().fit(images)
+    clean = images / 255
+    missing = np.random.default_rng(0).random(images.shape) < 0.3
+    start = np.where(missing, clean.mean(axis=0), clean)
+    expected = np.where(missing, autoencoder.reconstruct(start), clean)
+    found = autoencoder.impute(np.where(missing, np.nan, clean), max_iter=1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_perfect_fit_leaves_some_noise():
+    constant = np.full((50, 5), 3.0)
+    for likelihood in ("gaussian", "laplace"):
+        autoencoder = make(likelihood=likelihood).fit(constant)
+        np.testing.assert_array_equal(autoencoder.reconstruct(constant), constant)
+        assert 0 < autoencoder.noise_variance_ < 1e-6
+        assert np.isfinite(autoencoder.score(constant))
+        assert np.isfinite(autoencoder.sample(3, random_state=0)).all()
+
+
 def test_early_stopping_stops_and_goes_back():
     autoencoder = make(
         early_stopping=True, max_epochs=500, n_iter_no_change=3, tol=1e-2, lr=1e-2
@@ -571,6 +608,55 @@ def test_early_stopping_stops_and_goes_back():
     assert autoencoder.n_epochs_ == len(curve) == len(autoencoder.loss_curve_) < 500
     with pytest.raises(ValueError, match="n_samples=1"):
         make(early_stopping=True).fit(X[:1])
+
+
+@pytest.mark.parametrize("patience", [1, 4])
+def test_early_stopping_counts_what_falls_by_more_than_tol(patience):
+    # No loss falls by a hundred times the variance of X: only the first is better than
+    # what was before.
+    options = {"early_stopping": True, "max_epochs": 8, "n_iter_no_change": patience}
+    assert make(tol=100.0, **options).fit(X).n_epochs_ == 1 + patience
+    assert make(tol=0.0, **options).fit(X).n_epochs_ == 8
+
+
+def test_rates_follow_the_schedule():
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    courses = {}
+    for schedule in ("constant", "cosine", "one_cycle"):
+        rates = []
+        make(lr=0.01, lr_schedule=schedule, max_epochs=20, callbacks=[Watch()]).fit(X)
+        courses[schedule] = np.array(rates)
+    np.testing.assert_array_equal(courses["constant"], 0.01)
+    assert courses["cosine"][0] > 0.0095
+    assert (np.diff(courses["cosine"]) < 0).all()
+    assert courses["cosine"][-1] < 1e-4
+    # Up over 30 % of the steps, then down.
+    assert courses["one_cycle"].argmax() in (5, 6)
+    assert courses["one_cycle"].max() > 0.0095
+    assert (np.diff(courses["one_cycle"][:6]) > 0).all()
+    assert (np.diff(courses["one_cycle"][6:]) < 0).all()
+    assert max(courses["one_cycle"][0], 100 * courses["one_cycle"][-1]) < 0.002
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_a_module_judges_the_held_out_samples_in_eval_mode(share):
+    class Noting(Plain):
+        def encode(self, x):
+            seen.append((len(x), self.training))
+            return super().encode(x)
+
+    seen = []
+    autoencoder = make(module=Noting, early_stopping=True, validation_fraction=share)
+    autoencoder.set_params(batch_size=400, max_epochs=2).fit(X)
+    n_held_out = round(400 * share)
+    # One batch of each kind an epoch.
+    epochs = [(400 - n_held_out, True), (n_held_out, False)] * 2
+    start = seen.index(epochs[0])
+    assert seen[start : start + 4] == epochs
+    assert not any(training for _, training in seen[:start] + seen[start + 4 :])
 
 
 def test_partial_fit_and_warm_start():
@@ -749,18 +835,112 @@ def test_verbose(capfd):
     assert "3/3" in capfd.readouterr().err
 
 
-def test_penalties_do_what_they_say():
-    plain = make(max_epochs=40).fit(X).transform(X)
-    sparse = make(max_epochs=40, l1_penalty=0.5).fit(X).transform(X)
-    assert np.abs(sparse).mean() < 0.6 * np.abs(plain).mean()
-    flat = make(max_epochs=40, contractive_penalty=1.0).fit(X).transform(X)
-    assert flat.std() < 0.7 * plain.std()
-    weights = [
-        make(optimizer="adamw", weight_decay=decay, max_epochs=40).fit(X).module_
-        for decay in (0.0, 1.0)
+@pytest.mark.parametrize("penalty", ["l1_penalty", "contractive_penalty"])
+def test_penalties_do_what_they_say(penalty):
+    sizes = [
+        abs(make(max_epochs=40, lr=3e-3, **{penalty: weight}).fit_transform(X)).mean()
+        for weight in (0.0, 0.01, 0.1, 1.0)
     ]
-    free, decayed = (sum(p.square().sum() for p in m.parameters()) for m in weights)
-    assert decayed < free
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[1] < 0.95 * sizes[0]
+    assert sizes[2] < 0.65 * sizes[0]
+    assert sizes[3] < 0.4 * sizes[0]
+
+
+def test_penalties_are_part_of_the_loss_with_their_weight():
+    # A rate of nearly zero: what is measured is the network as it was made. Affine and
+    # with one component, its Jacobian is the same everywhere, and nothing is drawn.
+    def fit(**penalty):
+        return AutoEncoderTransformer(
+            1, hidden_layer_sizes=(), max_epochs=1, lr=1e-30, random_state=0, **penalty
+        ).fit(X)
+
+    plain = fit()
+    codes = plain.transform(X)
+    slopes = plain.transform(np.eye(64)) - plain.transform(np.zeros((1, 64)))
+    square = np.square(plain.scale_ * slopes).sum()
+    for penalty, term in (
+        ({"l1_penalty": 0.3}, 0.3 * np.abs(codes).mean()),
+        ({"contractive_penalty": 0.3}, 0.3 * square),
+    ):
+        # In units in which the features have a variance of one.
+        added = (fit(**penalty).loss_curve_[0] - plain.loss_curve_[0]) / plain.scale_**2
+        assert added == pytest.approx(term, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "shrink"),
+    [
+        # Decoupled from the gradient: by lr times weight_decay a step.
+        ("adamw", lambda w, n: w * (1 - 0.01 * 0.3) ** n),
+        (torch.optim.AdamW, lambda w, n: w * (1 - 0.01 * 0.3) ** n),
+        (torch.optim.SGD, lambda w, n: w * (1 - 0.01 * 0.3) ** n),
+        ("sgd", lambda w, n: descend(w, n)),
+    ],
+)
+def test_weights_that_nothing_pulls_at_decay(optimizer, shrink):
+    # Those of a feature that never changes.
+    rows = X[:, 20:30].copy()
+    rows[:, 3] = 7.0
+    free, decayed = (
+        make(
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            lr=0.01,
+            lr_schedule="constant",
+            batch_size=100,
+        )
+        .fit(rows)
+        .module_.encoder[0]
+        .weight[:, 3]
+        .detach()
+        .double()
+        for weight_decay in (0.0, 0.3)
+    )
+    assert free.abs().min() > 0
+    torch.testing.assert_close(decayed, shrink(free, 3 * 4), rtol=1e-5, atol=1e-7)
+
+
+def descend(weight, n_steps):
+    """Nesterov's steps where the decay is the only gradient."""
+    velocity = torch.zeros_like(weight)
+    for _ in range(n_steps):
+        gradient = 0.3 * weight
+        velocity = 0.9 * velocity + gradient
+        weight = weight - 0.01 * (gradient + 0.9 * velocity)
+    return weight
+
+
+ACTIVATIONS = ["identity", "logistic", "relu", "tanh"]
+
+
+@pytest.mark.parametrize("kind", [AutoEncoderTransformer, VariationalAutoEncoder])
+@pytest.mark.parametrize("architecture", ["dense", "conv"])
+def test_activations(kind, architecture):
+    images = X.reshape(-1, 8, 8)
+    options = {"architecture": architecture, "max_epochs": 2, "random_state": 0}
+    fitted = [
+        kind(3, hidden_layer_sizes=(8,), activation=activation, **options).fit(images)
+        for activation in ACTIVATIONS
+    ]
+    codes = [autoencoder.transform(images) for autoencoder in fitted]
+    between = (images[:200] + images[200:]) / 2
+    middle = [autoencoder.transform(between) for autoencoder in fitted]
+    bend = [
+        abs(m - (c[:200] + c[200:]) / 2).max()
+        for m, c in zip(middle, codes, strict=True)
+    ]
+    # Without an activation the encoder is affine.
+    assert bend[0] < 1e-9
+    assert min(bend[1:]) > 1e-4
+    for one, other in combinations(codes, 2):
+        assert abs(one - other).max() > 1e-3
+    # So is the decoder.
+    ends = np.random.default_rng(0).normal(size=(2, 3))
+    first, middle, last = fitted[0].inverse_transform(np.linspace(*ends, 3))
+    np.testing.assert_allclose(middle, (first + last) / 2, atol=1e-9)
+    first, middle, last = fitted[3].inverse_transform(np.linspace(*ends, 3))
+    assert abs(middle - (first + last) / 2).max() > 1e-4
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", torch.optim.Adagrad])

@@ -472,11 +472,16 @@ def test_map_labels_leaves_the_unlabeled_out(blobs):
     assert classifier.score(X, y) == 1.0
 
 
-def test_map_labels_names_a_cluster_without_labels_like_its_neighbour():
-    X = np.array([[0.0], [0.1], [10.0], [10.1], [13.0], [13.1]])
-    classifier = ClusterClassifier(n_clusters=3, random_state=0).fit(X)
-    classifier.map_labels([[0.0], [10.0]], ["left", "right"])
-    np.testing.assert_array_equal(classifier.predict(X), ["left"] * 2 + ["right"] * 4)
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+@pytest.mark.parametrize(("middle", "nearest"), [(3.0, "left"), (7.0, "right")])
+def test_map_labels_names_a_cluster_without_labels_like_its_neighbour(
+    numbers, middle, nearest
+):
+    # Whatever the numbers of the clusters are.
+    X = np.array([[0.0, 0.0], [1.0, middle], [2.0, 10.0]])
+    classifier = ClusterClassifier(clusterer=Numbered(numbers)).fit(X)
+    classifier.map_labels(X[[0, 2]], ["left", "right"])
+    np.testing.assert_array_equal(classifier.predict(X), ["left", nearest, "right"])
 
 
 def test_map_labels_checks_the_parameters(blobs):
@@ -571,13 +576,17 @@ def test_the_clusterer_has_the_last_word(digits, clusterer):
 
 
 def test_noise_takes_the_nearest_cluster():
-    X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [2.0], [3.9], [100.0]])
-    y = ["a", "a", "a", "b", "b", "b", "a", "b", "b"]
+    # Noise first: the places among the other samples are not those in X.
+    X = np.array([[2.0], [3.9], [100.0], [0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+    y = ["a", "b", "b", "a", "a", "a", "b", "b", "b"]
     classifier = ClusterClassifier(clusterer=DBSCAN(eps=0.5, min_samples=2)).fit(X, y)
     assert (classifier.clusterer_.labels_ == -1).sum() == 3
     np.testing.assert_array_equal(classifier.classes_, ["a", "b"])
-    np.testing.assert_array_equal(classifier.labels_, [0, 0, 0, 1, 1, 1, 0, 1, 1])
-    assert set(classifier.exemplar_indices_) <= set(range(6))  # noise is not typical
+    np.testing.assert_array_equal(classifier.labels_, [0, 1, 1, 0, 0, 0, 1, 1, 1])
+    assert set(classifier.exemplar_indices_) <= set(range(3, 9))  # noise is not typical
+    np.testing.assert_array_equal(
+        classifier.labels_[classifier.exemplar_indices_], [0, 1]
+    )
     np.testing.assert_array_equal(classifier.predict(X), y)
     without_y = ClusterClassifier(clusterer=DBSCAN(eps=0.5, min_samples=2)).fit(X)
     np.testing.assert_array_equal(without_y.classes_, [0, 1])
@@ -589,22 +598,40 @@ def test_all_noise(blobs):
         ClusterClassifier(clusterer=DBSCAN(eps=1e-9)).fit(X, y)
 
 
-def test_clusterers_may_number_as_they_like():
-    X = np.array([[0.0], [0.0], [1.0], [1.0], [2.0]])
-    classifier = ClusterClassifier(clusterer=Numbered()).fit(X, [5, 5, 6, 6, 6])
-    # 7 and 3 become 1 and 0; the noise joins the nearest, which is 0.
-    np.testing.assert_array_equal(classifier.labels_, [1, 1, 0, 0, 0])
-    np.testing.assert_array_equal(classifier.cluster_to_class_, [6, 5])
-    np.testing.assert_array_equal(classifier.predict(X), [5, 5, 6, 6, 6])
+@pytest.mark.parametrize(
+    ("numbers", "left", "right"), [((7, 3, -1), 1, 0), ((3, 7, -1), 0, 1)]
+)
+def test_clusterers_may_number_as_they_like(numbers, left, right):
+    X = np.array([[2.0], [0.0], [0.0], [1.0], [1.0]])
+    classifier = ClusterClassifier(clusterer=Numbered(numbers)).fit(X, [6, 5, 5, 6, 6])
+    # 7 and 3 become 1 and 0; the noise joins the nearest, whichever that is.
+    np.testing.assert_array_equal(classifier.labels_, [right, left, left, right, right])
+    np.testing.assert_array_equal(classifier.cluster_to_class_[[left, right]], [5, 6])
+    np.testing.assert_array_equal(
+        classifier.labels_[classifier.exemplar_indices_], [0, 1]
+    )
+    np.testing.assert_array_equal(classifier.predict(X), [6, 5, 5, 6, 6])
     assert_consistent(classifier, X)
 
 
+@pytest.mark.parametrize("numbers", [(7, 3), (3, 7)])
 @pytest.mark.parametrize("new", [-1, 0, 5, 9])
-def test_a_number_never_seen_in_training_takes_the_nearest_cluster(new):
+def test_a_number_never_seen_in_training_takes_the_nearest_cluster(numbers, new):
     X = np.array([[0.0], [0.0], [1.0], [1.0]])
-    clusterer = Numbered(predicts=(7, 3, new))
+    clusterer = Numbered(numbers, predicts=(*numbers, new))
     classifier = ClusterClassifier(clusterer=clusterer).fit(X, [5, 5, 6, 6])
     np.testing.assert_array_equal(classifier.predict([[2.0], [0.0]]), [6, 5])
+
+
+def test_without_predict_the_five_nearest_samples_decide():
+    # One of the right cluster is nearest, but four of the left are hardly farther.
+    left = np.array([[-0.1, 0.0], [-0.1, 0.1], [-0.2, 0.0], [-0.1, -0.1]])
+    X = np.concatenate([left, [[2.0, 0.0], [3.0, 0.0], [4.0, 0.0]]])
+    y = np.repeat(["left", "right"], [4, 3])
+    classifier = ClusterClassifier(clusterer=AgglomerativeClustering()).fit(X, y)
+    np.testing.assert_array_equal(classifier.predict(X), y)
+    assert classifier.predict([[1.0, 0.0]]) == "left"
+    assert classifier.predict([[1.9, 0.0]]) == "right"  # near ones count more
 
 
 def test_fewer_neighbours_than_five():
@@ -677,6 +704,28 @@ def test_probabilities_follow_the_distance():
     np.testing.assert_allclose(
         classifier.predict_proba(x)[:, 0], ratio / (1 + ratio), rtol=1e-5
     )
+
+
+def test_the_spread_is_the_mean_over_samples_and_dimensions():
+    # Two clusters two apart, with a variance of 1 along one of two dimensions.
+    X = np.array([[0.0, -1.0], [0.0, 1.0], [2.0, -1.0], [2.0, 1.0]])
+    classifier = ClusterClassifier(clusterer=Numbered((0, 0, 1))).fit(X, [0, 0, 1, 1])
+    variance = 1 / 2
+    ratio = np.exp(2**2 / (2 * variance))
+    np.testing.assert_allclose(
+        classifier.predict_proba([[0.0, 0.0]]),
+        [[ratio / (1 + ratio), 1 / (1 + ratio)]],
+        rtol=1e-5,
+    )
+
+
+def test_the_score_of_a_class_is_that_of_its_best_cluster():
+    # Clusters one apart, the variance is 1/2; the right class has two of the three.
+    X = np.array([[i, j] for i in (0.0, 1.0, 2.0) for j in (-1.0, 1.0)])
+    y = np.repeat(["left", "right", "right"], 2)
+    classifier = ClusterClassifier(clusterer=Numbered((0, 1, 2))).fit(X, y)
+    left, right = classifier.predict_proba([[1.0, 0.0]])[0]
+    assert left / right == pytest.approx(np.exp(-1.0), rel=1e-5)
 
 
 def test_ties():
@@ -1057,6 +1106,21 @@ def test_doubt_needs_a_clusterer_that_doubts(blobs):
     assert len(classifier.refiner_.X_) == 40
 
 
+def test_of_equally_certain_samples_no_more_than_the_share_is_doubted():
+    class Unsure(Numbered):
+        def fit(self, X, y=None):
+            self.certainty_ = np.full(len(X), 0.5)
+            return super().fit(X)
+
+    X = np.repeat([[0.0], [1.0]], 8, axis=0)
+    classifier = ClusterClassifier(
+        clusterer=Unsure((0, 1)),
+        refiner=Rule(lambda X, self: X[:, 0].astype(int)),
+        doubtful=0.25,
+    ).fit(X, X[:, 0].astype(int))
+    assert np.bincount(classifier.refiner_.y_).min() >= 6
+
+
 @pytest.mark.parametrize(
     "refiner", [LogisticRegression(max_iter=1000), LinearSVC(), KNeighborsClassifier()]
 )
@@ -1088,6 +1152,20 @@ def test_probabilities_are_the_refiners(blobs):
     order = np.argsort(classifier.cluster_to_class_)
     np.testing.assert_allclose(
         classifier.predict_proba(X), of_clusters[:, order], atol=1e-5
+    )
+
+
+def test_without_probabilities_of_the_refiner_its_clusters_are_gaussian():
+    X = np.array([[-1.0], [1.0], [9.0], [11.0]])
+    refiner = Rule(lambda X, self: (X[:, 0] > 0).astype(int))
+    classifier = ClusterClassifier(refiner=refiner, random_state=0)
+    classifier.fit(X, ["a", "b", "b", "b"])
+    np.testing.assert_array_equal(classifier.labels_, [0, 1, 1, 1])
+    # The means of the refiner's clusters are -1 and 7, the variance is 56 / 4.
+    x = np.array([-3.0, 4.0, 8.0])
+    ratio = np.exp(-((x + 1) ** 2 - (x - 7) ** 2) / (2 * 14))
+    np.testing.assert_allclose(
+        classifier.predict_proba(x[:, np.newaxis])[:, 0], ratio / (1 + ratio), rtol=1e-5
     )
 
 

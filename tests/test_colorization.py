@@ -2,6 +2,7 @@
 
 import pickle
 import random
+from itertools import combinations
 
 import joblib
 import numpy as np
@@ -142,16 +143,29 @@ def test_gray_targets_have_nothing_to_saturate():
     assert np.isfinite(colorizer.predict(GRAY)).all()
 
 
-def test_no_network_with_the_same_saturation_is_nearer():
+def test_no_other_chroma_of_the_same_power_is_nearer(colorizer):
     """The conditional mean times a number is the best of its chroma's power."""
-    vivid = make(max_epochs=15, saturation=1.0).fit(GRAY, COLOR)
-    predicted = vivid.predict(GRAY)
-    gray_error = squared_error(GRAY[..., None], COLOR)
-    assert squared_error(predicted, COLOR) < gray_error
+    gray = GRAY[..., None]
+    mean = colorizer.predict(GRAY) - gray
+    vivid = pickle.loads(pickle.dumps(colorizer)).set_params(saturation=1.0)
+    chroma = vivid.predict(GRAY) - gray
+    error, power = squared_error(gray + chroma, COLOR), np.square(chroma).mean()
+    assert error < 0.5 * squared_error(gray, COLOR)
     rng = np.random.default_rng(0)
-    strangers = predicted[rng.permutation(len(predicted))]
-    chroma = strangers - rgb_to_gray(strangers)[..., None]
-    assert squared_error(GRAY[..., None] + chroma, COLOR) > gray_error
+    strangers = mean[rng.permutation(len(mean))]
+    length = np.sqrt(np.square(mean).mean(axis=(1, 2, 3), keepdims=True))
+    others = {
+        "of other images": strangers,
+        "mixed": mean + 0.3 * strangers,
+        "noisy": mean + 0.5 * mean.std() * rng.normal(size=mean.shape),
+        "one power for every image": mean / length,
+        "evened out": np.sign(mean) * np.sqrt(np.abs(mean)),
+        "driven apart": mean * np.abs(mean),
+        "turned": mean + 0.3 * np.roll(mean, 1, axis=3),
+    }
+    for name, other in others.items():
+        other = other * np.sqrt(power / np.square(other).mean())
+        assert squared_error(gray + other, COLOR) > 1.1 * error, name
 
 
 def test_rows_and_images_are_the_same(colorizer):
@@ -220,6 +234,52 @@ def test_any_size(shape):
     assert colorizer.module_.decoder.image.in_channels == 8  # no gray joined in
 
 
+def test_skip_connections_are_more_weights():
+    joined, alone = (
+        make(skip_connections=skip_connections).fit(GRAY, COLOR)
+        for skip_connections in (True, False)
+    )
+    n_joined, n_alone = (
+        sum(p.numel() for p in colorizer.module_.parameters())
+        for colorizer in (joined, alone)
+    )
+    assert n_joined > n_alone
+    assert (joined.predict(GRAY) != alone.predict(GRAY)).any()
+
+
+ACTIVATIONS = ["identity", "logistic", "relu", "tanh"]
+
+
+@pytest.mark.parametrize("is_image", [True, False])
+def test_activations(is_image):
+    X, y = GRAY.astype(np.float64), COLOR
+    if not is_image:
+        X, y = X.reshape(600, -1), y.reshape(600, -1)[:, :5]
+    fitted = [make(activation=activation).fit(X, y) for activation in ACTIVATIONS]
+    codes = [colorizer.transform(X) for colorizer in fitted]
+    middle = [colorizer.transform((X[:300] + X[300:]) / 2) for colorizer in fitted]
+    bend = [
+        abs(m - (c[:300] + c[300:]) / 2).max()
+        for m, c in zip(middle, codes, strict=True)
+    ]
+    # Without an activation the encoder is affine.
+    assert bend[0] < 1e-9
+    assert min(bend[1:]) > 1e-4
+    for one, other in combinations(codes, 2):
+        assert abs(one - other).max() > 1e-3
+
+
+def test_sample_weight_of_score(colorizer):
+    weight = np.arange(300.0)
+    score = colorizer.score(TEST_GRAY, TEST_COLOR, sample_weight=weight)
+    predicted = colorizer.predict(TEST_GRAY)
+    expected = r2_score(
+        TEST_COLOR.reshape(300, -1), predicted.reshape(300, -1), sample_weight=weight
+    )
+    assert score == pytest.approx(expected, abs=1e-6)
+    assert abs(score - colorizer.score(TEST_GRAY, TEST_COLOR)) > 1e-4
+
+
 def test_loss_curve_is_the_error():
     colorizer = make(max_epochs=30, lr=1e-3).fit(GRAY, COLOR)
     error = squared_error(colorizer.predict(GRAY), COLOR)
@@ -264,9 +324,16 @@ def test_pickle_and_clone(colorizer):
     assert not hasattr(clone(colorizer), "module_")
 
 
-def test_early_stopping_and_warm_start():
-    stopped = make(early_stopping=True, max_epochs=4).fit(GRAY, COLOR)
-    assert len(stopped.validation_loss_curve_) == stopped.n_epochs_
+def test_early_stopping():
+    # No loss falls by a hundred times the variance, so that none counts as better.
+    options = {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 6}
+    stopped = make(tol=100.0, **options).fit(GRAY, COLOR)
+    assert stopped.n_epochs_ == len(stopped.validation_loss_curve_) == 3
+    going_on = make(tol=0.0, **options).fit(GRAY, COLOR)
+    assert going_on.n_epochs_ == len(going_on.validation_loss_curve_) == 6
+
+
+def test_warm_start():
     warm = make(warm_start=True).fit(GRAY, COLOR)
     before = warm.loss_curve_[-1]
     warm.fit(GRAY, COLOR)
@@ -275,10 +342,12 @@ def test_early_stopping_and_warm_start():
 
 
 def test_grid_search_over_images():
-    search = GridSearchCV(make(max_epochs=4), {"n_components": [2, 8]}, cv=2)
+    search = GridSearchCV(make(), {"max_epochs": [1, 16]}, cv=2)
     search.fit(GRAY, COLOR)
-    assert search.best_params_["n_components"] in (2, 8)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_params_ == {"max_epochs": 16}
+    assert search.best_estimator_.n_epochs_ == 16
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[0] + 0.02 < scores[1] < 1
 
 
 # -- tables ----------------------------------------------------------------------------

@@ -354,12 +354,13 @@ def test_gaussian_noise(mean, std):
         assert abs(torch.corrcoef(pair)[0, 1]) < 5 / math.sqrt(n)
 
 
-def test_clipped_noise():
+@pytest.mark.parametrize("clip", [(0, 1), (-0.25, 0.75), (0.25, 2.0)])
+def test_clipped_noise(clip):
     x = rand(500, 60)
     free = GaussianNoise(0.5, 0.5)(x, seeded())
-    clipped = GaussianNoise(0.5, 0.5, clip=(0, 1))(x, seeded())
-    assert (clipped.min(), clipped.max()) == (0, 1)
-    assert torch.equal(clipped, free.clamp(0, 1))
+    clipped = GaussianNoise(0.5, 0.5, clip=clip)(x, seeded())
+    assert (clipped.min(), clipped.max()) == clip
+    assert torch.equal(clipped, free.clamp(*clip))
 
 
 @pytest.mark.parametrize("amount", [0.0, 0.1, 0.3, 1.0])
@@ -448,12 +449,17 @@ def test_one_rectangle_anywhere():
     assert ratio.max().item() == pytest.approx(high, abs=0.1)
     assert ratio.mean().item() == pytest.approx((low + high) / 2, abs=0.05)
     assert ratio.var().item() == pytest.approx((high - low) ** 2 / 12, rel=0.1)
-    # The place: between both ends uniform, here of the height.
-    room = height - rows.sum(1)
-    top = (rows.int().argmax(1) / room)[room > 10]
-    assert (top.min(), top.max()) == (0, 1)
-    assert top.mean().item() == pytest.approx(0.5, abs=0.03)
-    assert top.var().item() == pytest.approx(1 / 12, rel=0.15)
+    # The place: between both ends uniform, of height and width each by itself.
+    rooms = torch.stack([height - rows.sum(1), width - columns.sum(1)])
+    starts = torch.stack([side.int().argmax(1) for side in (rows, columns)])
+    has_room = (rooms > 10).all(dim=0)
+    assert has_room.sum() > 1000
+    places = starts[:, has_room] / rooms[:, has_room]
+    for place in places:
+        assert (place.min(), place.max()) == (0, 1)
+        assert place.mean().item() == pytest.approx(0.5, abs=0.03)
+        assert place.var().item() == pytest.approx(1 / 12, rel=0.15)
+    assert abs(torch.corrcoef(places)[0, 1]) < 5 / math.sqrt(places.shape[1])
 
 
 def test_what_is_erased_has_the_fill_value():
@@ -596,6 +602,22 @@ def test_outside_of_the_image_is_zero():
     torch.testing.assert_close(out, expected)
     moved = RandomAffine(shift=1.0)(torch.ones(100, 8, 12), seeded())
     assert (moved.min(), moved.max()) == (0, pytest.approx(1))
+
+
+@pytest.mark.parametrize("shape", [(7, 6), (4, 9), (2, 2), (1, 5), (1, 1)])
+def test_background_is_the_median_of_the_outermost_pixels(shape):
+    x = rand(20, *shape, 2, dtype=torch.float64)
+    is_border = np.ones(shape, bool)
+    is_border[1:-1, 1:-1] = False
+    expected = np.median(x.numpy()[:, is_border], axis=1)
+    # Images as small as a point leave the background in every corner.
+    small = clone(STILL).set_params(scale=(1e-3, 1e-3), outside="background")
+    out = small(x, seeded())
+    if max(shape) > 1:
+        np.testing.assert_allclose(out[:, 0, 0], expected, atol=1e-12)
+        np.testing.assert_allclose(out[:, -1, -1], expected, atol=1e-12)
+    else:  # all of it is background
+        np.testing.assert_allclose(out, x, atol=1e-12)
 
 
 def test_outside_of_the_image_is_its_background():
@@ -758,6 +780,11 @@ def test_swapped_values_come_from_the_same_feature():
     # Each feature has a partner of its own.
     rows = (out[swapped] // 10).int()
     assert len(rows.unique()) > 150
+
+
+def test_a_tenth_is_swapped_by_default():
+    x = torch.arange(100_000.0).view(1000, 100)
+    assert_share(SwapNoise()(x, seeded()) != x, 0.1 * 999 / 1000)
 
 
 def test_swapped_pixels_stay_in_their_place():

@@ -168,6 +168,14 @@ def test_default_noise_is_half_the_spread_of_the_samples():
         noise = denoiser.corrupt(factor * X, random_state=0) - factor * X
         spread = factor * np.sqrt(X.var(axis=0).mean())
         assert noise.std() == pytest.approx(spread / 2, rel=0.02)
+        assert noise.mean() == pytest.approx(0, abs=0.02 * spread)
+    # Whatever units the module works in, and whatever those of X are.
+    images = np.round(255 * X).astype(np.uint8).reshape(-1, 8, 8)
+    spread = np.sqrt(X.var(axis=0).mean())
+    for samples, clean in ((X, X), (images, images / 255)):
+        denoiser = make(max_epochs=1, likelihood="bernoulli").fit(samples)
+        noise = denoiser.corrupt(samples, random_state=0) - clean
+        assert noise.std() == pytest.approx(spread / 2, rel=0.02)
 
 
 def test_own_corruption_may_use_global_generators_and_change_its_input():

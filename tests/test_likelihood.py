@@ -103,6 +103,20 @@ def test_noise_is_the_most_likely_variance(batch, likelihood):
     assert at[1.0] > max(at[0.98], at[1.02])
 
 
+@pytest.mark.parametrize(
+    ("likelihood", "expected"),
+    [
+        (Gaussian(), 4.0),
+        (Gaussian(covariance_type="diag"), [1.0, 7.0]),
+        (Laplace(), 2 * 4.0**2),
+    ],
+    ids=str,
+)
+def test_noise_is_one_for_all_features_or_one_for_each(likelihood, expected):
+    noise = likelihood.noise(torch.tensor([1.0, 7.0]))
+    torch.testing.assert_close(noise, torch.tensor(expected))
+
+
 def test_bernoulli_has_no_noise():
     assert Bernoulli().noise(torch.ones(1)) is None
     assert not Bernoulli().has_noise
@@ -227,12 +241,32 @@ def test_levels_are_checked():
     Categorical([3, 3]).check(np.hstack([one, one]))
     with pytest.raises(ValueError, match=r"sum is one .* got sums from 0 to 2"):
         Categorical([2, 1]).check(one[[0]] * 0 + [1, 1, 0])
+    # One but for rounding.
+    Categorical().check(np.full((2, 3), 1 / 3, np.float32))
+    for almost in ([0.9, 0.0, 0.0], [1.0, 0.05, 0.0], [0.3, 0.3, 0.3]):
+        with pytest.raises(ValueError, match="sum is one"):
+            Categorical().check(np.vstack([one, almost]))
     with pytest.raises(ValueError, match=r"Categorical\(\) needs X in \[0, 1\]"):
         Categorical().check(np.array([[2.0, -1.0]]))
     with pytest.raises(ValueError, match=r"n_levels=\[3, 2\] makes 5 .* there are 6"):
         Categorical([3, 2]).bind(6)
     with pytest.raises(ValueError, match="must be positive integers"):
         Categorical([3, -2]).bind(1)
+
+
+def test_levels_are_drawn_for_each_variable_by_its_probabilities():
+    output = torch.tensor([[0.0, 1.0, -1.0, 2.0, 1.0]]).expand(20_000, 5)
+    likelihood = Categorical([3, 2])
+    with isolated_generators(0, torch.device("cpu")):
+        drawn = likelihood.sample(output)
+    assert drawn.unique().tolist() == [0, 1]
+    assert (drawn[:, :3].sum(dim=1) == 1).all()
+    assert (drawn[:, 3:].sum(dim=1) == 1).all()
+    expected = likelihood.mean(output)[0]
+    torch.testing.assert_close(drawn.mean(dim=0), expected, atol=0.015, rtol=0)
+    # The variables are independent.
+    together = (drawn[:, 1] * drawn[:, 3]).mean()
+    assert together == pytest.approx(float(expected[1] * expected[3]), abs=0.015)
 
 
 NAMES = ["length", "width", "sold", "red", "green", "blue"]
@@ -279,6 +313,47 @@ def test_columns_are_named_as_in_column_transformer(columns):
     torch.testing.assert_close(mean[:, :2], output[:, :2])
     torch.testing.assert_close(mean[:, 2], output[:, 2].sigmoid())
     torch.testing.assert_close(mean[:, 3:].sum(dim=1), torch.ones(7).double())
+
+
+def test_samples_of_several_kinds_have_the_noise_of_their_columns():
+    likelihood = Mixed(
+        [
+            ("bit", "bernoulli", [1]),
+            ("wide", Gaussian(covariance_type="diag"), [3, 0]),
+            ("heavy", Laplace(), [2]),
+        ]
+    )
+    likelihood.bind(4)
+    output = torch.tensor([[5.0, 0.0, -3.0, 1.0]]).expand(20_000, 4)
+    noise = torch.tensor([0.01, torch.nan, 1.0, 9.0])
+    with isolated_generators(0, torch.device("cpu")):
+        drawn = likelihood.sample(output, noise)
+    assert set(drawn[:, 1].tolist()) == {0, 1}
+    columns = [0, 2, 3]
+    means = drawn.mean(dim=0)[columns]
+    error = 5 * (noise[columns] / len(drawn)).sqrt()
+    assert ((means - output[0, columns]).abs() < error).all()
+    torch.testing.assert_close(
+        drawn.var(dim=0)[columns], noise[columns], rtol=0.1, atol=0
+    )
+
+
+def test_each_kind_checks_its_own_columns():
+    likelihood = mixed([0, 5], [4], [1, 2, 3])
+    x = np.zeros((4, 6))
+    x[:, [0, 5]] = [100.0, -7.0]
+    x[:, 2] = 1.0
+    likelihood.check(x)
+    for column, value, message in (
+        (4, 2.0, "'bernoulli' needs X in"),
+        (3, 1.0, "sum is one"),
+    ):
+        spoiled = x.copy()
+        spoiled[2, column] = value
+        with pytest.raises(ValueError, match=message):
+            likelihood.check(spoiled)
+        with pytest.raises(ValueError, match=message):
+            VariationalAutoEncoder(1, likelihood=likelihood).fit(spoiled)
 
 
 def test_mixed_is_a_parameter_like_others():

@@ -1,6 +1,7 @@
 import gc
 import pickle
 import weakref
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -131,6 +132,31 @@ def test_sure_predictions_become_labels_and_doubted_labels_rest():
     assert data.rows[1].array.ravel().tolist() == [0, 1, 0, 0, 0]
 
 
+def test_a_label_rests_only_if_another_class_is_more_likely_than_not():
+    #                          most likely      more likely than not     sure
+    probabilities = [[0.2, 0.45, 0.35], [0.2, 0.55, 0.25], [0.02, 0.95, 0.03]]
+    data = make_batches([0, 0, 0])
+    callback = RefineLabels(lambda: np.array(probabilities), 0.9, rounds={1})
+    callback.on_train_begin(Net, X=data)
+    callback.on_epoch_end(Net, dataset_train=data)
+    assert data.rows[1].array.ravel().tolist() == [0, -1, 1]
+
+
+def test_labels_are_predicted_in_eval_mode():
+    class Training:
+        module_ = torch.nn.Dropout().train()
+
+    def predict():
+        assert not Training.module_.training
+        return np.array([[0.0, 1.0]] * 2)
+
+    data = make_batches([0, 0])
+    callback = RefineLabels(predict, 0.9, rounds={1})
+    callback.on_train_begin(Training, X=data)
+    callback.on_epoch_end(Training, dataset_train=data)
+    assert callback.labels_.ravel().tolist() == [1, 1]
+
+
 def test_held_out_rows_are_not_written_to():
     data = make_batches([0, 0, 0, 0], runs=np.array([3, 1]))
     assert data.sample_numbers().tolist() == [1, 3]
@@ -186,6 +212,58 @@ def test_the_loss_is_the_cross_entropy_of_those_that_are_not_left_out():
     smoothed = ClassificationObjective(label_smoothing=0.3)(Scores(), scores, target)
     smooth = -(0.7 * log_p[0, 2] + 0.7 * log_p[2, 1] + 0.1 * log_p[[0, 2]].sum()) / 3
     torch.testing.assert_close(smoothed, smooth)
+
+
+def test_smoothed_labels_bound_the_loss():
+    # Half of each label goes to all ten classes: no prediction can be better than the
+    # entropy of what comes of it.
+    p = np.array([0.55] + 9 * [0.05])
+    entropy = -(p * np.log(p)).sum()
+    options = {"confidence": None, "dropout": 0.0, "max_epochs": 10}
+    sharp, smooth = (
+        make(label_smoothing=smoothing, **options).fit(IMAGES, Y).loss_curve_[-1]
+        for smoothing in (0.0, 0.5)
+    )
+    assert sharp < 0.2
+    assert entropy < smooth < 1.2 * entropy
+
+
+def test_dropout_makes_training_harder():
+    options = {"confidence": None, "label_smoothing": 0.0}
+    none, much = (
+        make(dropout=dropout, **options).fit(IMAGES, Y).loss_curve_[-1]
+        for dropout in (0.0, 0.8)
+    )
+    assert much > 2 * none
+
+
+ACTIVATIONS = ["identity", "logistic", "relu", "tanh"]
+
+
+@pytest.mark.parametrize("is_image", [True, False])
+def test_activations(is_image):
+    X = IMAGES[:600].astype(np.float64)
+    X = X if is_image else X.reshape(600, -1)
+
+    def log_odds(classifier, X):
+        scores = np.log(classifier.predict_proba(X))
+        return scores - scores[:, :1]
+
+    fitted = [
+        make(activation=activation, max_epochs=2).fit(X, Y[:600])
+        for activation in ACTIVATIONS
+    ]
+    ends = [log_odds(classifier, X) for classifier in fitted]
+    middle = [log_odds(classifier, (X[:300] + X[300:]) / 2) for classifier in fitted]
+    bend = [
+        abs(m - (e[:300] + e[300:]) / 2).max()
+        for m, e in zip(middle, ends, strict=True)
+    ]
+    # Without an activation the log-odds are affine.
+    assert bend[0] < 1e-9
+    assert min(bend[1:]) > 1e-4
+    for one, other in combinations(ends, 2):
+        assert abs(one - other).max() > 1e-3
 
 
 def test_dropout_keeps_the_mean_and_draws_from_its_generator():
@@ -268,9 +346,12 @@ def test_warm_start_goes_on():
 
 
 def test_early_stopping():
-    classifier = make(early_stopping=True, n_iter_no_change=2, max_epochs=30)
-    classifier.fit(IMAGES, Y)
-    assert len(classifier.validation_loss_curve_) == classifier.n_epochs_
+    # No loss falls by a hundred nats, so that none counts as better.
+    options = {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 6}
+    stopped = make(tol=100.0, **options).fit(IMAGES, Y)
+    assert stopped.n_epochs_ == len(stopped.validation_loss_curve_) == 3
+    going_on = make(tol=0.0, **options).fit(IMAGES, Y)
+    assert going_on.n_epochs_ == len(going_on.validation_loss_curve_) == 6
 
 
 def test_held_out_labels_stay_as_they_came():

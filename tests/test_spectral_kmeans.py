@@ -14,6 +14,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs, make_circles, make_moons
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import ClusterClassifier, SpectralKMeans, _spectral_kmeans
@@ -22,6 +23,7 @@ from skae._spectral_kmeans import (
     _certainty,
     _choose,
     _joint_weights,
+    _k_means,
     _leading_eigenvectors,
     _link_components,
     _merge,
@@ -152,6 +154,8 @@ def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
     assert _choose(graph, [nothing, *partitions], [], counts, 2) == expected + 1
     # A merged partition that is cleaner does not raise what is asked of the others.
     assert _choose(graph, partitions[:1], partitions[1:], counts, 2) == 0
+    # A hundred samples at each point: the edges decide.
+    assert _choose(1e4 * graph, partitions, [], 100 * counts, 2) == 1
 
 
 @pytest.mark.parametrize("n_clusters", [3, 6, 12])
@@ -261,10 +265,12 @@ def test_the_best_of_all_tries_is_kept(digits):
     np.testing.assert_array_equal(best.labels_, kept.labels_)
 
 
-def test_attributes_describe_the_partition():
+@pytest.mark.parametrize("n_neighbors", [3, 10])
+def test_attributes_describe_the_partition(n_neighbors):
     X, _ = make_blobs(600, n_features=5, centers=6, cluster_std=4, random_state=0)
-    clusterer = SpectralKMeans(6, random_state=0).fit(X)
-    joint = _joint_weights(_neighbor_graph(X, 10, None), clusterer.labels_, 6)
+    clusterer = SpectralKMeans(6, n_neighbors=n_neighbors, random_state=0).fit(X)
+    graph = _neighbor_graph(X, n_neighbors, None)
+    joint = _joint_weights(graph, clusterer.labels_, 6)
     assert clusterer.normalized_cut_ == pytest.approx(_normalized_cut(joint))
     assert clusterer.mutual_information_ == pytest.approx(_mutual_information(joint))
     coefficient = _uncertainty_coefficient(joint)
@@ -275,6 +281,43 @@ def test_attributes_describe_the_partition():
     assert clusterer.certainty_.shape == (600,)
     assert clusterer.certainty_.min() > 0
     assert clusterer.certainty_.max() <= 1
+
+
+def test_each_copy_of_a_sample_has_all_its_edges():
+    points, _ = make_blobs(200, centers=4, cluster_std=3, random_state=0)
+    counts = np.where(points[:, 0] > np.median(points[:, 0]), 7, 1)
+    point_of = np.repeat(np.arange(200), counts)
+    clusterer = SpectralKMeans(4, random_state=0).fit(points[point_of])
+    graph = _neighbor_graph(points, 10, None).toarray()
+    graph = sp.csr_array(graph[point_of][:, point_of])
+    joint = _joint_weights(graph, clusterer.labels_, 4)
+    assert clusterer.normalized_cut_ == pytest.approx(_normalized_cut(joint))
+    assert clusterer.mutual_information_ == pytest.approx(_mutual_information(joint))
+    coefficient = _uncertainty_coefficient(joint)
+    assert clusterer.uncertainty_coefficient_ == pytest.approx(coefficient)
+    certainty = _certainty(graph, clusterer.labels_, 4)
+    np.testing.assert_allclose(clusterer.certainty_, certainty, rtol=1e-9)
+    assert clusterer.normalized_cut_ > 0.1
+
+
+def test_k_means_counts_each_copy():
+    # Forty values on a line are cut in the middle; one that occurs a thousand times
+    # holds its centre, and the cut is a third of the way to the other one's end.
+    rows = np.arange(40.0)[:, np.newaxis]
+    counts = np.ones(40)
+    for n_copies, first, last in ((1, 18, 22), (1000, 11, 15)):
+        counts[0] = n_copies
+        for seed in range(3):
+            labels = _k_means(rows, counts, 2, seed)
+            assert first <= (labels == labels[0]).sum() <= last
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_in_the_end_no_vote_of_the_neighbours_would_pay(seed):
+    X, _ = make_blobs(300, n_features=3, centers=4, cluster_std=4, random_state=seed)
+    labels = SpectralKMeans(4, n_init=1, random_state=0).fit_predict(X)
+    graph = _neighbor_graph(X, 10, None)
+    np.testing.assert_array_equal(_vote(graph, labels, 4), labels)
 
 
 def test_uncertain_samples_are_more_often_wrong(digits):
@@ -378,6 +421,20 @@ def test_new_samples_follow_the_nearest():
     new = [[-100.0], [1.5], [5.9], [6.1], [1e6]]
     expected = [left, left, left, right, right]
     np.testing.assert_array_equal(clusterer.predict(new), expected)
+
+
+@pytest.mark.parametrize("n_neighbors", [3, 10])
+def test_nearest_samples_vote_by_the_inverse_of_their_distance(n_neighbors):
+    X, _ = make_blobs(300, centers=4, cluster_std=3, random_state=0)
+    clusterer = SpectralKMeans(4, n_neighbors=n_neighbors, random_state=0).fit(X)
+    new = np.random.default_rng(0).uniform(X.min(), X.max(), size=(500, 2))
+    votes = KNeighborsClassifier(n_neighbors, weights="distance")
+    expected = votes.fit(X, clusterer.labels_).predict(new)
+    np.testing.assert_array_equal(clusterer.predict(new), expected)
+    # Neither the very nearest alone nor another number would do.
+    for other in (1, 6):
+        votes.set_params(n_neighbors=other)
+        assert (votes.predict(new) != expected).any()
 
 
 def test_held_out_digits(digits):

@@ -212,6 +212,23 @@ def test_beta_trades_the_divergence_for_the_error():
     assert low.noise_variance_ < high.noise_variance_
 
 
+def test_active_components_vary_by_more_than_a_hundredth():
+    variances = torch.tensor([0.009, 0.011, 0.5])
+
+    def build(n_features, n_components):
+        encoder = nn.Linear(n_features, 2 * n_components)
+        nn.init.zeros_(encoder.weight)
+        encoder.weight.data[:3, 0] = variances.sqrt()
+        return VariationalAutoencoder(encoder, nn.Linear(n_components, n_features))
+
+    rows = np.random.default_rng(0).normal(size=(200, 4))
+    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    model = make(3, module=build, max_epochs=1, lr=1e-30).fit(rows)
+    found = model.transform(rows).var(axis=0)
+    np.testing.assert_allclose(found, variances, rtol=1e-3)
+    assert model.n_active_components_ == 2
+
+
 def test_collapse_is_told():
     with pytest.warns(ConvergenceWarning, match=r"posterior has collapsed.*beta=1000"):
         model = make(beta=1000, max_epochs=80).fit(X)
@@ -320,6 +337,34 @@ def test_impute_by_what_is_there(model):
     np.testing.assert_array_equal(model.impute(X), X)
     with pytest.raises(ValueError, match="infinity"):
         model.impute(np.full((1, 64), np.inf))
+
+
+@pytest.mark.parametrize(("max_iter", "rest"), [(1, 0.12), (10, 0.05)])
+def test_impute_of_an_affine_model_is_the_conditional_mean(max_iter, rest):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(600, 2)) @ rng.normal(size=(2, 6)) + 5
+    rows += 0.7 * rng.normal(size=rows.shape)
+    model = make(2, hidden_layer_sizes=(), max_epochs=60).fit(rows)
+    mean = model.inverse_transform(np.zeros((1, 2)))[0]
+    loadings = model.inverse_transform(np.eye(2)) - mean
+    variance, by_mean = model.noise_variance_, rows.mean(axis=0)
+
+    rows = rows[:100]
+    missing = rng.random(rows.shape) < 0.5
+    missing[0] = True  # all that is known of it is what is known before
+    expected = rows.copy()
+    for row, is_missing in zip(expected, missing, strict=True):
+        known = loadings[:, ~is_missing]
+        precision = np.eye(2) + known @ known.T / variance
+        error = row[~is_missing] - mean[~is_missing]
+        code = np.linalg.solve(precision, known @ error / variance)
+        row[is_missing] = (mean + code @ loadings)[is_missing]
+
+    def distance(found):
+        return np.sqrt(np.square((found - expected)[missing]).mean())
+
+    found = model.impute(np.where(missing, np.nan, rows), max_iter=max_iter)
+    assert distance(found) < rest * distance(np.broadcast_to(by_mean, rows.shape))
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.5])

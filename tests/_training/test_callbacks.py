@@ -75,7 +75,7 @@ def test_fit_stops_and_gives_back_the_best_weights(noise, likelihood, patience):
         batch_size=16,
         max_epochs=60,
         early_stopping=True,
-        validation_fraction=0.25,
+        validation_fraction=0.3,
         n_iter_no_change=patience,
         random_state=0,
     ).fit(noise)
@@ -85,7 +85,7 @@ def test_fit_stops_and_gives_back_the_best_weights(noise, likelihood, patience):
     assert best < ae.n_epochs_ - 1  # the last weights are not the best
     assert ae.n_epochs_ == (60 if patience == 1000 else best + 1 + patience)
     held_out = train_test_split(
-        np.arange(len(noise)), test_size=0.25, random_state=draw_seed(0)
+        np.arange(len(noise)), test_size=0.3, random_state=draw_seed(0)
     )[1]
     error = noise[held_out] - ae.reconstruct(noise[held_out])
     loss = {"gaussian": error**2, "laplace": abs(error)}[likelihood].mean()

@@ -115,6 +115,39 @@ def test_noise_is_learned_along_the_way(x, likelihood):
     assert perfect.isfinite()
 
 
+def test_noise_is_that_of_a_running_mean_of_the_errors(x):
+    likelihood, output = Gaussian(covariance_type="diag"), torch.zeros_like(x)
+    misfit = NegativeLogLikelihood(likelihood)
+    misfit(output, x, learn=True)
+    second = misfit(output, 3 * x, learn=True)
+    error = x.square().mean(dim=0)
+    noise = 0.9 * error + 0.1 * 9 * error
+    expected = -likelihood.log_prob(3 * x, output, noise).mean() / 5
+    torch.testing.assert_close(second, expected)
+
+
+@pytest.mark.parametrize("is_variational", [True, False])
+def test_noise_learns_nothing_from_what_is_held_out(module, x, is_variational):
+    likelihood = Gaussian(covariance_type="diag")
+    objective = ReconstructionObjective(likelihood)
+    if is_variational:
+        module = VariationalAutoencoder(nn.Linear(5, 6), nn.Linear(3, 5))
+        objective = VariationalObjective(likelihood, 1.0, torch.Generator())
+
+    def judge():
+        if is_variational:
+            objective.generator.manual_seed(0)
+        return objective(module.eval(), x, x)
+
+    objective(module.train(), x, x)
+    before = judge()
+    assert torch.equal(judge(), before)
+    objective(module.eval(), 9 * x, 5 * x)
+    assert torch.equal(judge(), before)
+    objective(module.train(), 9 * x, 5 * x)
+    assert not torch.equal(judge(), before)
+
+
 def test_variational_objective_is_the_negative_elbo(x):
     torch_state = torch.get_rng_state()
     torch.manual_seed(0)
