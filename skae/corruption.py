@@ -66,6 +66,8 @@ def _replace(x, replaced, value):
 
 def _background(images):
     """Give the median of the outermost pixels of each image and channel."""
+    if images.shape[2] == 1:  # one line, each pixel of which counts twice
+        images = images.transpose(1, 2)
     left, right = images[:, 1:-1, 0], images[:, 1:-1, -1]
     border = torch.cat((images[:, 0], left, right, images[:, -1]), dim=1)
     # Sorted, since torch.median is not deterministic on a GPU; along the last

@@ -604,7 +604,7 @@ def test_outside_of_the_image_is_zero():
     assert (moved.min(), moved.max()) == (0, pytest.approx(1))
 
 
-@pytest.mark.parametrize("shape", [(7, 6), (4, 9), (2, 2), (1, 5), (1, 1)])
+@pytest.mark.parametrize("shape", [(7, 6), (4, 9), (2, 2), (1, 5), (6, 1), (1, 1)])
 def test_background_is_the_median_of_the_outermost_pixels(shape):
     x = rand(20, *shape, 2, dtype=torch.float64)
     is_border = np.ones(shape, bool)
