@@ -16,7 +16,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
-# The examples run as they are, each in some seconds, and their pictures are shown.
+# The examples run as they are, and their pictures are shown.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "examples",
@@ -24,6 +24,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"__init__\.py",
     "matplotlib_animations": False,
     "download_all_examples": False,
+    "notebook_extensions": set(),  # the scripts read their command line
     "show_signature": False,
     "write_computation_times": False,
     "min_reported_time": 1e9,

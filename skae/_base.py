@@ -3,7 +3,7 @@
 import copy
 import math
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from inspect import isclass, signature
 from numbers import Integral, Real
@@ -213,17 +213,15 @@ def _copy_callbacks(callbacks, schedule):
                 f"callbacks holds skorch's {kind.__name__}; set lr_schedule='constant' "
                 f"beside it, lr_schedule={schedule!r} would overrule it."
             )
-    # Not what they hold, which may be a connection or an open file; and one that is
-    # listed twice stays one.
-    copies = {}
-
-    def copied(callback):
-        return copies.setdefault(id(callback), copy.copy(callback))
-
-    return [
-        (*entry[:-1], copied(entry[-1])) if isinstance(entry, tuple) else copied(entry)
-        for entry in callbacks or ()
-    ]
+    callbacks = list(callbacks or ())
+    try:
+        return copy.deepcopy(callbacks)
+    except TypeError:  # what they hold cannot be copied, such as an open connection
+        shared = {}
+        for entry in callbacks:
+            callback = entry[-1] if isinstance(entry, tuple) else entry
+            shared |= {id(value): value for value in vars(callback).values()}
+        return copy.deepcopy(callbacks, shared)
 
 
 def _resolve_optimizer(optimizer, weight_decay):
@@ -270,11 +268,6 @@ def refuse_class(name, function):
         )
 
 
-def _parted(x):
-    """Give input and target of a module that may change its input."""
-    return x.clone(), x
-
-
 def _standardize(x, units):
     offset, scale = units
     return (x - torch.from_numpy(offset).to(x.device, x.dtype)) / scale
@@ -300,6 +293,8 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
 
     # Whether the weights of a fit are the average over its last steps.
     _averages_weights = False
+    # Whether the module is the user's, and draws from global generators in inference.
+    _module_is_own = _module_draws = False
     _parameter_constraints: dict = {
         "image_shape": ["array-like", None],
         "augmentation": [callable, None],
@@ -349,25 +344,17 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         """Give callbacks of skorch that the estimator itself needs in training."""
         return []
 
-    def _has_own_module(self):
-        """Whether the module is the user's, which may also change what it is given."""
-        return False
-
     def _own_code(self):
         """Whether there is code of the user that may draw from global generators."""
-        # A net that goes on keeps the callbacks that it was made with.
-        callbacks = self.callbacks or getattr(
-            getattr(self, "net_", None), "callbacks_", None
-        )
         return (
-            is_own_code(self.augmentation) or bool(callbacks) or self._has_own_module()
+            is_own_code(self.augmentation)
+            or self._callbacks_are_own
+            or self._module_is_own
         )
 
-    def _isolation(self, seed):
-        """Give own code seeded global generators, and take them back after it."""
-        if self._own_code():
-            return isolated_generators(seed, self.device_)
-        return nullcontext()
+    def _own_seed(self, seed):
+        """Give the seed of global generators that own code may draw from, or None."""
+        return seed if self._own_code() else None
 
     def _make_views(self, generator):
         """Give what makes input and target of a batch in X's units, or None.
@@ -450,10 +437,10 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         """
         with self._all_or_nothing(continues) as before:
             inputs, targets = validate(reset=not continues)
-            if not continues:
-                self._start(inputs, targets)
-            elif keep_net:
+            if continues:
                 before.pop("net_", None)  # its optimizer is about to change
+            else:
+                self._start(inputs, targets)
             with usual_modes(self.device_):
                 self._train(inputs, targets, epochs, schedule, keep_net)
         return self
@@ -492,8 +479,6 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         if views is not None:
             prepare = partial(self._standardized, views)
             units = [(None, 1.0)] * len(samples)
-        elif targets is None and self._has_own_module():
-            prepare = _parted
         return Batches(
             *(
                 Rows(rows, self.device_, unit=unit, offset=offset, scale=scale)
@@ -517,8 +502,12 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             )
         if self.max_steps is not None:
             epochs = min(epochs, -(-int(self.max_steps) // len(batches)))
-        with self._isolation(self._seed + self.n_epochs_):
-            if not (keep_net and hasattr(self, "net_")):
+        makes_net = not (keep_net and hasattr(self, "net_"))
+        if makes_net:
+            self._callbacks_are_own = bool(self.callbacks)
+        seed = self._own_seed(self._seed + self.n_epochs_)
+        with isolated_generators(seed, self.device_):
+            if makes_net:
                 self.net_ = self._make_net(
                     self._make_objective(self._stream(PENALTY)),
                     self._make_callbacks(inputs, targets, epochs),
@@ -663,8 +652,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         units, output_units = (self.offset_, self.scale_), self._output_units()
         standardized = _standardize(target, output_units)
         if x is target:
-            own = self._has_own_module()
-            return _parted(standardized) if own else (standardized, standardized)
+            return standardized, standardized
         return _standardize(x, units), standardized
 
     # -- Inference ----------------------------------------------------------------
@@ -687,13 +675,18 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             return self.module_.rescaled(units, self._output_units(), dtype)
         if dtype == torch.float32:
             return self.module_
-        return _with_tensors(self.module_, keep(self.module_)).to(dtype)
+        tensors = [t.detach() for t in tensors_of(self.module_)]
+        copies = [t.to(dtype) if t.is_floating_point() else t.clone() for t in tensors]
+        return _with_tensors(self.module_, copies)
 
-    def _make_rows(self, array, unit=1.0):
+    def _answer_type(self, array):
+        """Type in which the answers for an array are computed."""
         # Apple's GPUs have no float64.
         in_float32 = array.dtype in FLOAT32_ANSWERS or self.device_.type == "mps"
-        dtype = torch.float32 if in_float32 else torch.float64
-        return Rows(array, self.device_, dtype, unit)
+        return torch.float32 if in_float32 else torch.float64
+
+    def _make_rows(self, array, unit=1.0):
+        return Rows(array, self.device_, self._answer_type(array), unit)
 
     def _make_some(self, samples):
         """Make rows of all samples, or of some thousand of them, to measure by."""
@@ -712,15 +705,12 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
     def _forward(self, function, shape, rows, *more_rows, seed=None):
         """Fill one array with ``function(module, x)`` of all rows, chunk by chunk.
 
-        A function that draws from the global generators needs a seed for them; own
-        modules, which may, get that of the fit.
+        A function that draws from the global generators needs a seed for them; an own
+        module that does gets that of the fit.
         """
-        own = self._has_own_module()
-        if seed is None and own:
+        if seed is None and self._module_draws:
             seed = self._seed
-        isolation = nullcontext()
-        if seed is not None:
-            isolation = isolated_generators(seed, self.device_)
+        isolation = isolated_generators(seed, self.device_)
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
         length = self._chunk_length()
@@ -741,24 +731,24 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
                         input_name="X",
                         estimator_name=type(self).__name__,
                     )
-                if own:
-                    chunk = [x.clone() for x in chunk]
                 # First to the CPU: Apple's GPUs cannot make float64 of it.
                 out_tensor[start:stop] = function(module, *chunk).cpu()
         return out
 
-    def _infer(self, X, function, shape):
+    def _infer(self, X, function, shape, seed=None):
         samples = self._validate_samples(X, reset=False, ensure_all_finite=False)
-        return self._forward(function, shape, self._make_rows(*samples))
+        return self._forward(function, shape, self._make_rows(*samples), seed=seed)
 
     # -- Conventions --------------------------------------------------------------
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "module_")
 
+    @torch.inference_mode(False)  # tensors of that mode are good for nothing else
     def __getstate__(self):
-        # Plain arrays beside a module without weights: no data, no history, no
-        # optimizer, and nothing of a device that may be absent where it is loaded.
+        # Plain arrays beside a module without weights: no history, no optimizer, no
+        # data unless an own module keeps some, and no device that may be absent where
+        # it is loaded.
         state = dict(super().__getstate__())
         state.pop("net_", None)
         if "module_" in state:
@@ -777,6 +767,7 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
             ]
         return state
 
+    @torch.inference_mode(False)
     def __setstate__(self, state):
         # Copied, because what comes out of a memory map is read-only.
         state = {

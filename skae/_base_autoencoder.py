@@ -1,5 +1,6 @@
 """What all autoencoders share: units, likelihood, codes and reconstructions."""
 
+import contextlib
 import copy
 from abc import abstractmethod
 from inspect import signature
@@ -21,7 +22,12 @@ from torch import nn
 from skae._base import NOISE, BaseTorchEstimator, check_sizes, find_units
 from skae._density import NormalDensity
 from skae._device import usual_modes
-from skae._random import draw_seed, isolated_generators, seed_unset
+from skae._random import (
+    draw_seed,
+    global_states,
+    isolated_generators,
+    seed_unset,
+)
 from skae._training import ReconstructionObjective
 from skae.likelihood import LIKELIHOODS, Likelihood, make_likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
@@ -60,14 +66,35 @@ def _make_own(module, n_features, n_components):
             f"module made a {name}; it must make a torch.nn.Module with parameters to "
             "be learned."
         )
+    orders = {4: torch.channels_last, 5: torch.channels_last_3d}
     for parameter in made.parameters():
         # torch's fused optimizers take them for dense, and would write between them.
-        if parameter.dim() < 4 and not parameter.is_contiguous():
+        order = orders.get(parameter.dim(), torch.contiguous_format)
+        is_dense = parameter.is_contiguous() or parameter.is_contiguous(
+            memory_format=order
+        )
+        if not is_dense:
             parameter.data = parameter.data.contiguous()
 
     made.eval()
+    before = global_states()
     _try_own(made, n_features, n_components, torch.float32)
-    return made
+    draws = global_states() != before
+    # Some parts work in place in training only. What else may fail is for the training.
+    for method, width in (("encode", n_features), ("decode", n_components)):
+        x = torch.zeros(2, width, dtype=torch.float32)
+        with contextlib.suppress(Exception), torch.no_grad():
+            getattr(copy.deepcopy(made).train(), method)(x)
+        if x._version:
+            raise _in_place(made, method)
+    return made, draws
+
+
+def _in_place(module, method):
+    return ValueError(
+        f"module made a {type(module).__name__} whose '{method}' changes its input in "
+        "place; it must leave it as it is, so let the first layer have inplace=False."
+    )
 
 
 def _try_own(module, n_features, n_components, dtype):
@@ -88,6 +115,8 @@ def _try_own(module, n_features, n_components, dtype):
                 f"module made a {name} whose '{method}' fails; {must}. "
                 f"{type(error).__name__}: {error}"
             ) from error
+        if x._version:
+            raise _in_place(module, method)
         gives = f"a {type(out).__name__}"
         if isinstance(out, torch.Tensor):
             gives = f"{tuple(out.shape)} of {out.dtype}"
@@ -155,7 +184,10 @@ class BaseAutoEncoder(
 
     def _make_module(self, n_features, n_outputs):
         if self.module is not None:
-            return _make_own(self.module, n_features, self._n_features_out)
+            made, self._module_draws = _make_own(
+                self.module, n_features, self._n_features_out
+            )
+            return made
         sizes = self.hidden_layer_sizes
         if sizes is None:
             sizes = HIDDEN_LAYER_SIZES[self.architecture]
@@ -175,10 +207,10 @@ class BaseAutoEncoder(
     def _start(self, inputs, targets):
         # As it is now: what is changed later waits for the next fit.
         self._likelihood = self._make_likelihood(inputs.rows.shape[1])
-        self._module_is_own = self.module is not None
+        self._module_is_own, self._module_draws = self.module is not None, False
         self._n_features_out = int(self.n_components)
         super()._start(inputs, targets)
-        dtype = self._make_some([inputs])[0].dtype
+        dtype = self._answer_type(inputs.rows)
         if self._module_is_own and dtype != torch.float32:
             # A copy in that type will answer; better fail before the training.
             with isolated_generators(self._seed, self.device_):
@@ -199,9 +231,6 @@ class BaseAutoEncoder(
             return loss + np.log(self.scale_)
         return loss * self.scale_**self._likelihood.unit_power
 
-    def _has_own_module(self):
-        return self._module_is_own
-
     def _make_views(self, generator):
         augmented, corruption = super()._make_views(generator), self._corruption()
         if corruption is None:
@@ -217,8 +246,7 @@ class BaseAutoEncoder(
         super()._train(inputs, targets, epochs, schedule, keep_net)
         some = self._make_some([inputs] if targets is None else [inputs, targets])
         self._mean = some[-1].array.mean(axis=0, dtype=np.float64) * some[-1].factor
-        with self._isolation(self._seed + self.n_epochs_):
-            self._learn_codes(self._learn_noise(*some))
+        self._learn_codes(self._learn_noise(*some))
 
     def _learn_noise(self, *some):
         """Learn the variance of p(x|h), if it has one; gives the targets encoded."""
@@ -241,7 +269,8 @@ class BaseAutoEncoder(
                 total.add_(error.sum(dim=0).cpu())
             return x.new_zeros(len(x))  # of the rows themselves nothing is kept
 
-        self._forward(add_errors, (), *some)
+        seed = self._own_seed(self._seed + self.n_epochs_)
+        self._forward(add_errors, (), *some, seed=seed)
         if likelihood.has_noise:
             noise = likelihood.noise(total / len(some[0]))
             # A perfect fit must not make the density infinite.
@@ -626,7 +655,8 @@ class DeterministicAutoEncoder(BaseAutoEncoder):
             options["random_state"] = seed
         elif "random_state" in density.get_params(deep=False):
             density = copy.copy(density).set_params(random_state=seed)
-        with isolated_generators(seed, self.device_):
+        # Another seed than that of the noise, which would repeat the same numbers.
+        with isolated_generators(draw_seed(seed), self.device_):
             drawn = density.sample(n_samples, **options)
         if isinstance(drawn, tuple):  # scikit-learn's mixtures add the component
             drawn = drawn[0]

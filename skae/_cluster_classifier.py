@@ -496,11 +496,13 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         The probabilities are None where the refiner has none.
         """
         if not hasattr(self.refiner_, "predict_proba"):
-            clusters = np.asarray(self.refiner_.predict(X))
-            if clusters.dtype.kind not in "iu":
+            predicted = np.asarray(self.refiner_.predict(X))
+            clusters = predicted.astype(np.intp)
+            if (clusters != predicted).any():
                 raise ValueError(
                     f"refiner={self.refiner!r} must be a classifier; it predicts "
-                    f"{clusters.dtype}, and not one of the clusters it was given."
+                    f"{predicted[clusters != predicted][0]}, which is none of the "
+                    "clusters that it was given."
                 )
             return clusters, None
         # As a copy, and not twice: the most probable cluster is the one predicted.

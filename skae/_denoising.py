@@ -384,8 +384,9 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
             )
         seed = draw_seed(random_state)
         process = self._process(seed)
-        with self._isolation(seed):
-            out = self._infer(X, lambda m, x: process(x), (self.n_features_in_,))
+        shape = (self.n_features_in_,)
+        own_seed = self._own_seed(seed)
+        out = self._infer(X, lambda m, x: process(x), shape, seed=own_seed)
         return out.reshape(-1, *self._sample_shape)
 
     def score(self, X, y=None, X_corrupted=None):
@@ -428,6 +429,5 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
             return log_prob(x, module.decode(module.encode(x_corrupted)))
 
         rows = [self._make_rows(*some) for some in samples]
-        with self._isolation(SCORE_SEED):
-            scores = self._forward(function, (), *rows)
+        scores = self._forward(function, (), *rows, seed=self._own_seed(SCORE_SEED))
         return float(scores.mean(dtype=np.float64))

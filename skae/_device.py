@@ -63,6 +63,9 @@ def resolve_device(device):
 def usual_modes(device):
     """Leave the modes of torch that the caller is in: autocast, inference, no_grad.
 
+    Where the caller has set defaults of torch, tensors are made on ``device`` and of
+    float32 all the same.
+
     Parameters
     ----------
     device : torch.device
@@ -72,11 +75,17 @@ def usual_modes(device):
     ------
     None
     """
-    with (
-        torch.inference_mode(False),
-        torch.enable_grad(),
-        torch.autocast(device.type, enabled=False),
-    ):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if torch.amp.is_autocast_available(device.type):
+            stack.enter_context(torch.autocast(device.type, enabled=False))
+        if torch.get_default_dtype() != torch.float32:
+            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(torch.float32)
+        # Only then: a default device costs time at each call of torch.
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device(device))
         yield
 
 

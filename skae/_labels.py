@@ -50,9 +50,10 @@ def split_labels(y, unlabeled):
         raise ValueError(f"unlabeled={unlabeled!r} must be one value.")
     is_missing = _find_missing(y)
     is_labeled = np.ones(len(y), dtype=bool)
-    if _is_missing(unlabeled):
-        if unlabeled is not None:
-            is_labeled = ~is_missing
+    if unlabeled is None:
+        pass
+    elif _is_missing(unlabeled):
+        is_labeled = ~is_missing
     else:
         is_labeled[~is_missing] = y[~is_missing] != unlabeled
     if is_missing[is_labeled].any():

@@ -98,19 +98,30 @@ def seed_unset(estimator, random_state):
         estimator.set_params(**unset)
 
 
+def global_states():
+    """Give the states of the global generators, to see whether somebody has drawn.
+
+    Returns
+    -------
+    tuple
+        The states of those of Python, NumPy and torch; they compare by value.
+    """
+    _, keys, *place = np.random.get_state()
+    return random.getstate(), bytes(keys), place, bytes(torch.get_rng_state().numpy())
+
+
 @contextlib.contextmanager
 def isolated_generators(seed, device):
     """Seed the global generators of Python, NumPy and torch, and put them back after.
 
     Weight initialization and a user's own module can only draw from the global
     generators. Inside this context they draw from seeded ones, and outside nobody
-    notices. One thread at a time can be inside. Numbers are float32 there and on the
-    CPU unless something else is asked for, whatever torch's defaults are outside.
+    notices. One thread at a time can be inside.
 
     Parameters
     ----------
-    seed : int
-        Seed for all of them.
+    seed : int or None
+        Seed for all of them; None where nobody draws, and leaves all as it is.
     device : torch.device
         The device whose generator is seeded too.
 
@@ -118,6 +129,9 @@ def isolated_generators(seed, device):
     ------
     None
     """
+    if seed is None:
+        yield
+        return
     # Not torch.manual_seed, which seeds the generators of all other devices too.
     torch_generators = [torch.default_generator]
     if device.type == "cuda":
@@ -128,16 +142,13 @@ def isolated_generators(seed, device):
     with _borrowing:
         python_state, numpy_state = random.getstate(), np.random.get_state()
         torch_states = [generator.get_state() for generator in torch_generators]
-        default_dtype = torch.get_default_dtype()
         try:
-            torch.set_default_dtype(torch.float32)
             random.seed(seed)
             np.random.seed(seed)
             for generator in torch_generators:
                 generator.manual_seed(seed)
             yield
         finally:
-            torch.set_default_dtype(default_dtype)
             random.setstate(python_state)
             np.random.set_state(numpy_state)
             for generator, state in zip(torch_generators, torch_states, strict=True):

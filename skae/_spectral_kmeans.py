@@ -484,7 +484,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
                 f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}."
             )
         _check_size(X)
-        spread = float(np.ptp(X, axis=0).max())
+        spread = (X.max(axis=0).astype(np.float64) - X.min(axis=0)).max()
         if spread > 0 and spread * spread < np.finfo(np.float64).tiny:
             raise ValueError(
                 f"X has values that differ by {spread:g} at most, too little to be "

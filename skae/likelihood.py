@@ -617,6 +617,12 @@ class Mixed(Likelihood, _BaseComposition):
                 f"likelihood; column {column} has {times_named[column]}."
             )
 
+    def __setstate__(self, state):  # noqa: D105
+        super().__setstate__(state)
+        if hasattr(self, "_parts"):
+            # Copied: torch warns of what lies in a read-only memory map.
+            self._parts = [(part, np.array(index)) for part, index in self._parts]
+
     def _parts_of(self, rows):
         if not hasattr(self, "_parts"):  # used by itself
             self.bind(rows.shape[1])
@@ -717,7 +723,7 @@ def _column_indices(columns, n_features, names, name):
             f"likelihood {name!r} is for the columns {columns!r}, which are none of "
             f"X's {n_features}."
         )
-    return index.tolist()  # an array might lie in a read-only map after loading
+    return index
 
 
 LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli, "laplace": Laplace}

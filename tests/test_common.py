@@ -1,5 +1,6 @@
 """scikit-learn's checks over every estimator, with default parameters, none excused."""
 
+import pickle
 from contextlib import contextmanager
 
 import numpy as np
@@ -102,6 +103,13 @@ def default_device(device):
         torch.set_default_device(None)
 
 
+class Ones(DenseAutoencoder):
+    """A user's module that makes a tensor without saying where."""
+
+    def encode(self, x):
+        return super().encode(x) * torch.ones(1)
+
+
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS, LABELS = np.float32(DIGITS[:200] / 16), LABELS[:200]
 COLORS = np.random.default_rng(0).random((200, 8, 8, 3), dtype=np.float32)
@@ -110,7 +118,8 @@ TRAINED = {
     "dense": (AutoEncoderTransformer(2), IMAGES, None),
     "low": (AutoEncoderTransformer(2, compute_dtype="bfloat16"), IMAGES, None),
     "conv": (AutoEncoderTransformer(2, architecture="conv"), IMAGES, None),
-    "own": (AutoEncoderTransformer(2, module=DenseAutoencoder), IMAGES, None),
+    "own": (AutoEncoderTransformer(2, module=Ones), IMAGES, None),
+    "radam": (AutoEncoderTransformer(2, optimizer=torch.optim.RAdam), IMAGES, None),
     "denoising": (DenoisingAutoEncoder(2), DIGITS, None),
     "variational": (VariationalAutoEncoder(2), DIGITS, None),
     "labels": (PseudoLabelClassifier(compute_dtype="bfloat16"), IMAGES, LABELS),
@@ -135,14 +144,23 @@ TRAINED = {
 def test_modes_of_torch_around_a_call_change_nothing(estimator, X, y, surroundings):
     def fitted_and_asked():
         fitted = clone(estimator).set_params(max_epochs=3, random_state=0).fit(X, y)
-        ask = fitted.predict_proba if y is LABELS else fitted.transform
-        return fitted.loss_curve_, ask(X)
+        fitted = pickle.loads(pickle.dumps(fitted))
+        answers = [fitted.loss_curve_]
+        for method in ("predict_proba", "transform", "reconstruct", "score_samples"):
+            if hasattr(fitted, method):
+                answers.append(getattr(fitted, method)(X))
+        if hasattr(fitted, "sample"):
+            answers.append(fitted.sample(3, random_state=0))
+            holes = np.where(X > 0.8, np.nan, X)
+            answers.append(fitted.impute(holes))
+            answers.append(fitted.partial_fit(X).transform(X))
+        return answers
 
-    losses, answers = fitted_and_asked()
+    answers = fitted_and_asked()
     with surroundings():
-        losses_inside, answers_inside = fitted_and_asked()
-    assert losses_inside == losses
-    np.testing.assert_array_equal(answers_inside, answers)
+        answers_inside = fitted_and_asked()
+    for inside, outside in zip(answers_inside, answers, strict=True):
+        np.testing.assert_array_equal(inside, outside)
 
 
 def _failures(pipeline):

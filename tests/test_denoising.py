@@ -11,10 +11,13 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
+from torch import nn
 
 from skae import AutoEncoderTransformer, DenoisingAutoEncoder
+from skae._base_autoencoder import SCORE_SEED
 from skae.corruption import GaussianNoise, Masking, RandomErasing, SaltAndPepper
 from skae.likelihood import Gaussian
+from skae.modules import Autoencoder
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
@@ -28,6 +31,18 @@ def make(**parameters):
 def states():
     numpy_state = np.random.get_state()[1].tolist()
     return random.getstate(), numpy_state, torch.get_rng_state().tolist()
+
+
+class Drawing(Autoencoder):
+    """A user's module that draws from torch's global generator in inference, too."""
+
+    def __init__(self, n_features, n_components):
+        super().__init__(
+            nn.Linear(n_features, n_components), nn.Linear(n_components, n_features)
+        )
+
+    def encode(self, x):
+        return super().encode(x) + 0.1 * torch.randn(len(x), 1)
 
 
 @pytest.mark.parametrize(
@@ -287,6 +302,25 @@ def test_the_corruption_in_use_decides_what_is_isolated():
     np.testing.assert_array_equal(first, second)
     assert denoiser.score(X) == denoiser.score(X)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_seeds_of_own_corruptions_beside_own_modules():
+    def noisy(x, generator):
+        return x + torch.randn_like(x)
+
+    first, second = (
+        DenoisingAutoEncoder(3, noisy, module=Drawing, max_epochs=1, random_state=seed)
+        for seed in (0, 1)
+    )
+    first.fit(X)
+    assert (first.corrupt(X, random_state=0) != first.corrupt(X, random_state=1)).any()
+    second.fit(X)
+    # `score` draws the same for every estimator; `corrupt` shows by which seed.
+    noise = [
+        fitted.corrupt(X, random_state=SCORE_SEED) - X for fitted in (first, second)
+    ]
+    np.testing.assert_array_equal(*noise)
+    assert first.score(X) == first.score(X)
 
 
 def test_own_corruption_must_give_what_looks_like_samples():

@@ -93,6 +93,15 @@ def test_usual_modes_are_those_of_a_new_session():
             assert torch.is_grad_enabled()
     with torch.inference_mode(), usual_modes(torch.device("cpu")):
         assert not torch.ones(1).is_inference()
+    with torch.device("meta"), usual_modes(torch.device("cpu")):
+        assert torch.ones(1).device.type == "cpu"
+    torch.set_default_dtype(torch.float64)
+    try:
+        with usual_modes(torch.device("cpu")):
+            assert torch.ones(1).dtype == torch.float32
+        assert torch.ones(1).dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_apples_gpus_stay_with_float32():

@@ -71,16 +71,6 @@ def test_isolated_generators_are_seeded_inside_and_untouched_outside():
     assert states() == before
 
 
-def test_numbers_are_float32_inside_whatever_the_default():
-    torch.set_default_dtype(torch.float64)
-    try:
-        with isolated_generators(5, torch.device("cpu")):
-            assert torch.rand(1).dtype == torch.float32
-        assert torch.get_default_dtype() == torch.float64
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
 def test_one_thread_at_a_time_is_inside():
     before, drawn = states(), {}
 

@@ -29,7 +29,7 @@ class LatentSpaceDisplay:
     scatter_ : matplotlib PathCollection
         The points, rasterized also in vector graphics.
     texts_ : list of matplotlib Text
-        The labels of the classes; empty without ``y``.
+        The labels of the classes that have room for one; empty without ``y``.
     legend_ : matplotlib Legend or None
         The classes by colour; None without ``y``.
     ax_ : matplotlib Axes

@@ -16,9 +16,8 @@ ACTIVATIONS = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
 }
-
-
-# Offsets this many scales from zero leave too few digits of float32 to what is on top.
+# Where the mean of the samples is more than so many times their spread, sums lose too
+# many digits in float32 unless the mean is subtracted first.
 FAR = 10.0
 
 

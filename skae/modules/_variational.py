@@ -2,7 +2,7 @@
 
 from skae.modules._autoencoder import Autoencoder
 
-# Logarithms of variances in which float32 can still calculate.
+# Largest logarithm of a variance, up or down, with which float32 still computes.
 MOST = 60.0
 
 
