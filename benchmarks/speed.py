@@ -292,7 +292,7 @@ def main():
     arguments.add_argument("--repeats", type=int, default=5)
     arguments = arguments.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    # torch loads its compiler with the first optimizer: two seconds, and nobody's fault.
+    # torch loads its compiler with the first optimizer, which nobody is to pay for.
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])
     report = Report(f"Speed on {torch.get_num_threads()} threads: median, range")
     if "digits" in arguments.only:
