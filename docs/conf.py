@@ -20,9 +20,6 @@ extensions = [
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "examples",
-    "filename_pattern": "/plot_",
-    "ignore_pattern": r"__init__\.py",
-    "matplotlib_animations": False,
     "download_all_examples": False,
     "notebook_extensions": set(),  # the scripts read their command line
     "show_signature": False,

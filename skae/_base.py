@@ -193,8 +193,9 @@ UNFIT_CALLBACKS = {
 
 def _copy_callbacks(callbacks, schedule):
     """Check skorch's callbacks and copy them: a fit changes no parameter."""
-    for entry in callbacks or ():
-        callback = entry[-1] if isinstance(entry, tuple) else entry
+    entries = list(callbacks or ())
+    bare = [entry[-1] if isinstance(entry, tuple) else entry for entry in entries]
+    for entry, callback in zip(entries, bare, strict=True):
         kind = callback if isclass(callback) else type(callback)
         if not issubclass(kind, Callback):
             raise ValueError(
@@ -213,15 +214,11 @@ def _copy_callbacks(callbacks, schedule):
                 f"callbacks holds skorch's {kind.__name__}; set lr_schedule='constant' "
                 f"beside it, lr_schedule={schedule!r} would overrule it."
             )
-    callbacks = list(callbacks or ())
     try:
-        return copy.deepcopy(callbacks)
+        return copy.deepcopy(entries)
     except TypeError:  # what they hold cannot be copied, such as an open connection
-        shared = {}
-        for entry in callbacks:
-            callback = entry[-1] if isinstance(entry, tuple) else entry
-            shared |= {id(value): value for value in vars(callback).values()}
-        return copy.deepcopy(callbacks, shared)
+        held = [value for callback in bare for value in vars(callback).values()]
+        return copy.deepcopy(entries, {id(value): value for value in held})
 
 
 def _resolve_optimizer(optimizer, weight_decay):
@@ -454,11 +451,8 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         self._learn_units(inputs, targets)
         self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
         outputs = inputs if targets is None else targets
-        with (
-            isolated_generators(self._seed, self.device_),
-            usual_modes(self.device_),
-            torch.device("cpu"),
-        ):
+        on_cpu = usual_modes(torch.device("cpu"))  # where the seeded generators are
+        with isolated_generators(self._seed, self.device_), on_cpu:
             module = self._make_module(inputs.rows.shape[1], outputs.rows.shape[1])
         self.module_ = module.to(self.device_)
 
@@ -710,12 +704,12 @@ class BaseTorchEstimator(BaseEstimator, metaclass=ABCMeta):
         """
         if seed is None and self._module_draws:
             seed = self._seed
-        isolation = isolated_generators(seed, self.device_)
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
         length = self._chunk_length()
         may_be_nan = rows.array.dtype.kind == "f"
-        with usual_modes(self.device_), torch.no_grad(), isolation:
+        isolated = isolated_generators(seed, self.device_)
+        with isolated, usual_modes(self.device_), torch.no_grad():
             module = self._module_for(rows.dtype)
             out_tensor = torch.from_numpy(out)
             for start in range(0, len(rows), length):

@@ -1,6 +1,7 @@
 """Settings and data for all tests."""
 
 import os
+from itertools import combinations
 
 # Before anything imports SciPy: without it scikit-learn leaves out the array API check.
 os.environ["SCIPY_ARRAY_API"] = "1"
@@ -37,3 +38,20 @@ def cifar10():
     from skae.datasets import fetch_cifar10
 
     return fetch_or_skip(fetch_cifar10)
+
+
+@pytest.fixture
+def check_that_the_first_alone_is_affine():
+    """Compare maps by their values at points, and halfway between pairs of these."""
+
+    def check(values, middle):
+        bend = [
+            abs(m - (v[: len(m)] + v[len(m) :]) / 2).max()
+            for m, v in zip(middle, values, strict=True)
+        ]
+        assert bend[0] < 1e-9
+        assert min(bend[1:]) > 1e-4
+        for one, other in combinations(values, 2):
+            assert abs(one - other).max() > 1e-3
+
+    return check

@@ -284,10 +284,8 @@ class Batches:
 
     def __len__(self):
         n_rows = self.n_runs * self.run_length
-        last = self.n_all_runs - 1
-        if (
-            self.runs is None or last in self.runs
-        ):  # it may have fewer rows, or one more
+        if self.runs is None or self.n_all_runs - 1 in self.runs:
+            # The last may have fewer rows, or one more.
             n_rows += len(self.rows[0]) - self.n_all_runs * self.run_length
         return _n_pieces(n_rows, self.batch_size)
 
