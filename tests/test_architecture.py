@@ -150,7 +150,7 @@ def test_tests_mirror_the_package(sources):
         ({"metrics": "def f():\n    import skae._base"}, "metrics imports _base"),
         ({"metrics": "from skae import Base"}, "metrics imports __init__"),
         ({"metrics": "import skae"}, "metrics imports __init__"),
-        ({"metrics": "import skae._random"}, "metrics imports _random"),
+        ({"metrics": "import skae._common.runtime"}, "metrics imports _random"),
         ({"modules._dense": "from .._base import B"}, "modules._dense imports _base"),
         ({"modules": "from .. import _base"}, "modules imports _base"),
         ({"modules": "from . import _dense", "modules._dense": "import skae.modules"},
@@ -162,7 +162,7 @@ def test_tests_mirror_the_package(sources):
 def test_the_check_finds_what_is_wrong(changes, violation):
     good = {
         "__init__": "from skae._base import Base",
-        "_base": "from skae.modules import Dense\nfrom skae._random import draw",
+        "_base": "from skae.modules import Dense\nfrom skae._common.runtime import draw",
         "_random": "import numpy",
         "metrics": "import numpy as np\nimport skaemore",
         "modules": "from skae.modules._dense import Dense",

@@ -1,53 +1,56 @@
-"""The running mean of a module's weights, which predicts better than the last ones."""
+"""The running mean of a module's weights, which predicts better than the last ones.
+
+In the t-th step the average moves by (η + 1) / (t + η) of the way to the weights
+(Shamir and Zhang 2013), so that the beginning is forgotten and no length of a window
+needs choosing.
+"""
 
 import torch
+from torch.optim.swa_utils import AveragedModel
 
-from skae._training.tensors import tensors_of
-
-# Steps count by their number to this power: the mean then looks back over the last
-# ninth of the training so far, however long it is.
+# η: the average looks back over the last ninth of the training so far.
 POWER = 8
 
 
-class AveragedWeights:
-    """Polynomial-decay average of the weights over the steps of the optimizer.
-
-    In the t-th step the average moves by (η + 1) / (t + η) of the way to the weights
-    [1]_, so that the beginning is forgotten and no length of a window needs choosing.
-    What a module has learned shows earlier and more steadily in the average than in
-    weights that still move [2]_.
+def make_average(module):
+    """Make the average of a module's weights over the steps to come.
 
     Parameters
     ----------
     module : torch.nn.Module
         What is trained. Buffers that are not integers are averaged too.
 
-    References
-    ----------
-    .. [1] O. Shamir and T. Zhang, "Stochastic gradient descent for non-smooth
-       optimization: convergence results and optimal averaging schemes", ICML 2013.
-    .. [2] A. Tarvainen and H. Valpola, "Mean teachers are better role models:
-       weight-averaged consistency targets improve semi-supervised deep learning
-       results", NIPS 2017.
+    Returns
+    -------
+    torch.optim.swa_utils.AveragedModel
+        To be updated after each step.
     """
+    return AveragedModel(module, multi_avg_fn=_average_by_power, use_buffers=True)
 
-    def __init__(self, module):
-        tensors = [t.detach() for t in tensors_of(module)]
-        self.weights = [t for t in tensors if t.is_floating_point()]
-        self.averages = [t.clone() for t in self.weights]
-        self.n_steps = 0
 
-    @torch.no_grad()
-    def update(self):
-        """Take in the weights after a step."""
-        self.n_steps += 1
-        share = (POWER + 1) / (POWER + self.n_steps)
-        torch._foreach_lerp_(self.averages, self.weights, share)
+def _average_by_power(averages, weights, n_averaged):
+    if averages[0].is_floating_point():
+        share = (POWER + 1) / (POWER + 1 + n_averaged.item())
+        torch._foreach_lerp_(averages, weights, share)
+    else:  # a counter of batches has no average
+        torch._foreach_copy_(averages, weights)
 
-    @torch.no_grad()
-    def swap(self):
-        """Exchange weights and averages, in the module itself."""
-        for average, weight in zip(self.averages, self.weights, strict=True):
+
+@torch.no_grad()
+def swap(average, module):
+    """Exchange the weights of a module and their average.
+
+    Parameters
+    ----------
+    average : AveragedModel
+        As :func:`make_average` returned it.
+    module : torch.nn.Module
+        The module that it was made for.
+    """
+    averages = [*average.module.parameters(), *average.module.buffers()]
+    weights = [*module.parameters(), *module.buffers()]
+    for mean, weight in zip(averages, weights, strict=True):
+        if weight.is_floating_point():
             kept = weight.clone()
-            weight.copy_(average)
-            average.copy_(kept)
+            weight.copy_(mean)
+            mean.copy_(kept)

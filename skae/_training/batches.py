@@ -1,6 +1,6 @@
 """Rows of an array as tensors, and mini-batches of them in a new order each epoch.
 
-Nothing here copies the data: a block of rows is gathered, converted and moved to the
+Nothing here copies the data: a block of rows is gathered, scaled and moved to the
 device just before it is used. Memory maps that are larger than a window are read
 through it, so that the data may be larger than memory.
 """
@@ -17,36 +17,13 @@ WINDOW_BYTES = 2**28
 BLOCK_SIZE = 2**20
 
 
-def spread_rows(array, n_rows=4096):
-    """Give at most ``n_rows`` rows, spread evenly over the array.
-
-    Parameters
-    ----------
-    array : ndarray of shape (n_samples, n_features)
-        The data.
-    n_rows : int, default=4096
-        How many rows at most.
-
-    Returns
-    -------
-    ndarray
-        A view, if the array is small enough; the first row is always there.
-    """
-    return array[:: -(-len(array) // n_rows)]
-
-
-def _n_pieces(n_rows, length):
-    """Count pieces of a length that rows make; one row alone joins those before it.
+def _lengths(n_rows, length):
+    """List the lengths of the pieces that rows make; a lone last row joins others.
 
     Of a single sample nothing can be said about its spread: batch normalization refuses
     such a batch.
     """
-    return n_rows if length == 1 else max(1, -(-(n_rows - 1) // length))
-
-
-def _lengths(n_rows, length):
-    """Rows of each of the pieces."""
-    n_full = _n_pieces(n_rows, length) - 1
+    n_full = max(0, -(-(n_rows - 1) // length) - 1) if length > 1 else n_rows - 1
     return [length] * n_full + [n_rows - length * n_full]
 
 
@@ -74,73 +51,50 @@ class _Writeable:
         self.__array_interface__ = interface
 
 
-def _as_tensor(array):
-    """Share the memory of an array with a tensor, also if it is read-only."""
-    # A side of length 1 may have any stride, and torch has none below zero.
-    if any(stride < 0 for stride in array.strides):
-        array = array.copy()
-    return torch.from_numpy(
-        array if array.flags.writeable else np.asarray(_Writeable(array))
-    )
-
-
-def _permutation(n, generator):
-    return torch.randperm(n, generator=generator, device=generator.device)
-
-
 class Rows:
-    """The rows of an array as float tensors ``(x * unit - offset) / scale``.
+    """The rows of an array as tensors in the module's scale.
 
     Parameters
     ----------
-    array : ndarray of shape (n_samples, n_features), C-contiguous
-        The data, of a type that torch knows; shared, never copied as a whole.
+    samples : Samples
+        The data, C-contiguous, of a type that torch knows; shared, never copied as a
+        whole.
+    scaling : Scaling
+        How the rows are scaled.
     device : torch.device
         Where the tensors are wanted. The data moves there as a whole if it fits.
     dtype : torch.dtype, default=torch.float32
         Type of the tensors.
-    unit : float, default=1.0
-        What one in the array means, 1/255 for images of bytes.
-    offset : ndarray of shape (n_features,), default=None
-        What becomes zero; None for zero itself.
-    scale : float, default=1.0
-        What becomes one.
     """
 
     @torch.inference_mode(False)  # tensors of that mode are good for nothing else
-    def __init__(
-        self, array, device, dtype=torch.float32, unit=1.0, offset=None, scale=1.0
-    ):
-        self.array = array
+    def __init__(self, samples, scaling, device, dtype=torch.float32):
+        self.array, self.byte_scale = samples
+        self.scaling = scaling
         self.device = device
         self.dtype = dtype
-        self.factor = unit / scale
-        self.shift = None
-        self.tensor = _as_tensor(array)
+        array = self.array
+        self.in_window = array.nbytes > WINDOW_BYTES and _is_memory_mapped(array)
+        # A side of length 1 may have any stride, and torch has none below zero.
+        if any(stride < 0 for stride in array.strides):
+            array = array.copy()
+        self.tensor = torch.from_numpy(
+            array if array.flags.writeable else np.asarray(_Writeable(array))
+        )
         # Where rows are converted. Apple's GPUs have no float64, so there the CPU.
         self.workplace = device if device.type == "cuda" else torch.device("cpu")
         if device.type == "cuda":
             # A fixed share of what the device has, not of what is free just now. Two
             # arrays may want to be there, and the network.
             memory = torch.cuda.get_device_properties(device).total_memory
-            if array.nbytes <= memory // 4 and not self.in_window:
+            if self.array.nbytes <= memory // 4 and not self.in_window:
                 self.tensor = self.tensor.to(device)
-        if offset is not None:
-            # What float32 cannot hold exactly is centred in float64, before it is lost.
-            exact = np.can_cast(array.dtype, np.float32)
-            kind = torch.float32 if exact else torch.float64
-            self.shift = torch.from_numpy(-offset / scale).to(self.workplace, kind)
 
     def __len__(self):
         return len(self.array)
 
-    @property
-    def in_window(self):
-        """Whether the data is to be read through a window."""
-        return self.array.nbytes > WINDOW_BYTES and _is_memory_mapped(self.array)
-
     def window(self, array):
-        """Give other rows of the same meaning.
+        """Make rows of the same meaning of another array.
 
         Parameters
         ----------
@@ -150,62 +104,31 @@ class Rows:
         Returns
         -------
         Rows
-            Them, converted as these.
+            The rows, converted as these.
         """
         rows = copy.copy(self)
         rows.array, rows.tensor = array, torch.from_numpy(array)
         return rows
 
-    def overwrite(self, array):
-        """Put other numbers in the place of the rows, in the data itself.
+    def __getitem__(self, index):
+        """Return rows by number.
 
         Parameters
         ----------
-        array : ndarray of shape (n_samples, n_features)
-            The numbers.
-        """
-        self.array[:] = array
-        if self.tensor.device.type != "cpu":  # elsewhere they are a copy
-            self.tensor.copy_(torch.from_numpy(array))
-
-    def _convert(self, block):
-        block = block.to(self.workplace)
-        if self.shift is not None:
-            block = torch.add(self.shift, block, alpha=self.factor)
-        elif self.factor != 1.0:
-            block = block.to(self.dtype) * self.factor
-        return block.to(self.device, self.dtype)
-
-    def slice(self, start, stop):
-        """Give neighbouring rows.
-
-        Parameters
-        ----------
-        start, stop : int
-            From which row to before which.
-
-        Returns
-        -------
-        torch.Tensor of shape (stop - start, n_features)
-            The rows; they may share the data's memory.
-        """
-        return self._convert(self.tensor[start:stop])
-
-    def take(self, index):
-        """Give rows by number.
-
-        Parameters
-        ----------
-        index : torch.Tensor of shape (n_rows,)
+        index : slice or torch.Tensor of shape (n_rows,)
             Numbers of the rows.
 
         Returns
         -------
         torch.Tensor of shape (n_rows, n_features)
-            The rows.
+            The rows; of a slice they may share the data's memory.
         """
-        index = index.to(self.tensor.device)
-        return self._convert(self.tensor.index_select(0, index))
+        if isinstance(index, slice):
+            block = self.tensor[index]
+        else:
+            block = self.tensor.index_select(0, index.to(self.tensor.device))
+        block = self.scaling.to_module_scale(block.to(self.workplace), self.byte_scale)
+        return block.to(self.device, self.dtype)
 
 
 class Batches:
@@ -226,20 +149,23 @@ class Batches:
         Draws the order of the rows. None keeps the order as it is.
     runs : ndarray of int, default=None
         Which runs to use, as :meth:`split` gives them; None for all.
-    prepare : callable, default=None
+    transform : callable, default=None
         Turns the tensors of a batch into input and target, for instance by corrupting
         the input.
     """
 
-    def __init__(self, *rows, batch_size, generator=None, runs=None, prepare=None):
+    def __init__(self, *rows, batch_size, generator=None, runs=None, transform=None):
         self.rows = rows
         self.batch_size = batch_size
         self.generator = generator
-        self.prepare = prepare
+        self.transform = transform
         self.in_window = any(r.in_window for r in rows)
         # A run is what stays together on its way from the file into the window.
         self.run_length = batch_size if self.in_window else 1
-        self.n_all_runs = _n_pieces(len(rows[0]), self.run_length)
+        self.n_rows = len(rows[0].array)
+        self.n_all_runs = self.n_rows
+        if self.in_window:
+            self.n_all_runs = len(_lengths(self.n_rows, self.run_length))
         self.runs = runs
         self.n_runs = self.n_all_runs if runs is None else len(runs)
 
@@ -257,7 +183,7 @@ class Batches:
         training : Batches
             Shuffled as these.
         validation : Batches
-            Without shuffling and without ``prepare``'s randomness in the order.
+            Without shuffling and without ``transform``'s randomness in the order.
         """
         if self.in_window and self.n_runs < 2:
             raise ValueError(
@@ -272,13 +198,13 @@ class Batches:
                 batch_size=self.batch_size,
                 generator=self.generator,
                 runs=training,
-                prepare=self.prepare,
+                transform=self.transform,
             ),
             Batches(
                 *self.rows,
                 batch_size=self.batch_size,
                 runs=np.sort(validation),
-                prepare=self.prepare,
+                transform=self.transform,
             ),
         )
 
@@ -286,39 +212,22 @@ class Batches:
         n_rows = self.n_runs * self.run_length
         if self.runs is None or self.n_all_runs - 1 in self.runs:
             # The last may have fewer rows, or one more.
-            n_rows += len(self.rows[0]) - self.n_all_runs * self.run_length
-        return _n_pieces(n_rows, self.batch_size)
-
-    def sample_numbers(self):
-        """Give the numbers of the samples that are used.
-
-        Returns
-        -------
-        ndarray of int
-            Rows of the data, in ascending order.
-        """
-        numbers = np.arange(len(self.rows[0]))
-        if self.runs is None:
-            return numbers
-        run_of = np.minimum(numbers // self.run_length, self.n_all_runs - 1)
-        return np.flatnonzero(np.isin(run_of, self.runs))
-
-    def _shuffled_runs(self):
-        if self.generator is not None:
-            order = _permutation(self.n_runs, self.generator)
-        elif self.runs is None:
-            return torch.arange(self.n_runs, device="cpu")
-        else:
-            return torch.from_numpy(self.runs)
-        return order if self.runs is None else torch.from_numpy(self.runs)[order]
+            n_rows += self.n_rows - self.n_all_runs * self.run_length
+        return len(_lengths(n_rows, self.batch_size))
 
     def _windows(self):
         """Yield rows and the order in which to use them."""
-        runs = self._shuffled_runs()
+        if self.generator is None:
+            runs = torch.arange(self.n_runs, device="cpu")
+        else:
+            runs = torch.randperm(
+                self.n_runs, generator=self.generator, device=self.generator.device
+            )
+        if self.runs is not None:
+            runs = torch.from_numpy(self.runs)[runs]
         if not self.in_window:
             yield self.rows, runs
             return
-        n_samples = len(self.rows[0])
         row_bytes = sum(r.array.itemsize * r.array.shape[1] for r in self.rows)
         runs_a_window = max(1, WINDOW_BYTES // (row_bytes * self.run_length))
         buffers = [
@@ -332,14 +241,16 @@ class Batches:
             for run in chosen.tolist():
                 start = run * self.run_length
                 is_last = run == self.n_all_runs - 1
-                stop = n_samples if is_last else start + self.run_length
+                stop = self.n_rows if is_last else start + self.run_length
                 for rows, buffer in zip(self.rows, buffers, strict=True):
                     buffer[filled : filled + stop - start] = rows.array[start:stop]
                 filled += stop - start
             if self.generator is None:
                 order = torch.arange(filled, device="cpu")
             else:
-                order = _permutation(filled, self.generator)
+                order = torch.randperm(
+                    filled, generator=self.generator, device=self.generator.device
+                )
             windows = [
                 r.window(buffer) for r, buffer in zip(self.rows, buffers, strict=True)
             ]
@@ -353,9 +264,9 @@ class Batches:
             order = order.to(rows[0].tensor.device)
             for index in order.split(_lengths(len(order), block_length)):
                 lengths = _lengths(len(index), self.batch_size)
-                blocks = [r.take(index).split(lengths) for r in rows]
+                blocks = [r[index].split(lengths) for r in rows]
                 for batch in zip(*blocks, strict=True):
-                    if self.prepare is not None:
-                        yield self.prepare(*batch)
+                    if self.transform is not None:
+                        yield self.transform(*batch)
                     else:
                         yield batch[0], batch[-1]

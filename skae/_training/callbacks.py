@@ -1,78 +1,105 @@
-"""The engine's own skorch callbacks: what happens between two epochs."""
+"""skorch's callbacks: which ones fit this training, and the progress bar."""
 
-import numpy as np
-from skorch.callbacks import Callback
+import copy
+from inspect import isclass
+
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    InputShapeSetter,
+    LRScheduler,
+    PassthroughScoring,
+)
 from tqdm.auto import tqdm
 
-from skae._training.tensors import keep, put_back
+BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+# What of skorch does not fit this training, and what does the same.
+UNFIT_CALLBACKS = {
+    # It stops by KeyboardInterrupt, which must stay what Ctrl-C means.
+    EarlyStopping: "use early_stopping=True with validation_fraction, n_iter_no_change "
+    "and tol instead",
+    (BatchScoring, EpochScoring): "score the fitted estimator instead, or look at its "
+    "loss curves",
+    PassthroughScoring: "look at the loss curves of the fitted estimator instead",
+    InputShapeSetter: "a module is made for the width of X anyway",
+}
 
 
-class KeepBestWeights(Callback):
-    """Stop when the validation loss no longer falls, and go back to the best weights.
-
-    Parameters
-    ----------
-    patience : int
-        Epochs without improvement after which training stops.
-    tol : float
-        By how much the loss must fall to count as an improvement.
-    """
-
-    def __init__(self, patience, tol):
-        self.patience = patience
-        self.tol = tol
-
-    def on_train_begin(self, net, **kwargs):
-        self.best_loss_, self.best_, self.n_stale_ = float("inf"), None, 0
-
-    def on_epoch_end(self, net, **kwargs):
-        if "valid_loss" not in net.history[-1]:  # nothing is held out this time
-            return
-        loss = net.history[-1, "valid_loss"]
-        self.n_stale_ = 0 if loss < self.best_loss_ - self.tol else self.n_stale_ + 1
-        if loss < self.best_loss_:
-            self.best_loss_, self.best_ = loss, keep(net.module_)
-        if self.n_stale_ >= self.patience:
-            net.stop_training_ = True
-
-    def on_train_end(self, net, **kwargs):
-        if self.best_ is not None:
-            put_back(net.module_, self.best_)
-        self.best_ = None
-
-
-class VariationalTerms(Callback):
-    """Set the weight of the divergence for an epoch, and record both terms after it.
+def copy_callbacks(callbacks, lr_schedule):
+    """Check the ``callbacks`` parameter and copy it: a fit changes no parameter.
 
     Parameters
     ----------
-    warm_up : int
-        Epochs over which the weight rises from zero to the objective's ``beta``.
-    first_epoch : int
-        Epochs that the model was trained for before.
+    callbacks : list
+        Callbacks of skorch, classes of such, or pairs of a name and one of these.
+    lr_schedule : {"constant", "cosine", "one_cycle"}
+        The learning rate's schedule.
+
+    Returns
+    -------
+    list
+        Copies.
+
+    Raises
+    ------
+    ValueError
+        If one is not a callback, or does not work here.
     """
+    entries = list(callbacks)
+    bare = [entry[-1] if isinstance(entry, tuple) else entry for entry in entries]
+    for entry, callback in zip(entries, bare, strict=True):
+        kind = callback if isclass(callback) else type(callback)
+        if not issubclass(kind, Callback):
+            raise ValueError(
+                f"callbacks holds {entry!r}, which is not a callback of skorch; use "
+                "objects or classes derived from skorch.callbacks.Callback, or pairs "
+                "of a name and one of these."
+            )
+        for unfit, advice in UNFIT_CALLBACKS.items():
+            if issubclass(kind, unfit):
+                raise ValueError(
+                    f"callbacks holds skorch's {kind.__name__}, which does not work "
+                    f"here; {advice}."
+                )
+        if issubclass(kind, LRScheduler) and lr_schedule != "constant":
+            raise ValueError(
+                f"callbacks holds skorch's {kind.__name__}; set lr_schedule='constant' "
+                f"beside it, lr_schedule={lr_schedule!r} would overrule it."
+            )
+    try:
+        return copy.deepcopy(entries)
+    except TypeError:  # what they hold cannot be copied, such as an open connection
+        held = [value for callback in bare for value in vars(callback).values()]
+        return copy.deepcopy(entries, {id(value): value for value in held})
 
-    def __init__(self, warm_up, first_epoch):
-        self.warm_up = warm_up
-        self.first_epoch = first_epoch
 
-    def on_epoch_begin(self, net, **kwargs):
-        epoch = self.first_epoch + len(net.history) - 1
-        share = min(1.0, epoch / self.warm_up) if self.warm_up else 1.0
-        net.criterion_.weight = share * net.criterion_.beta
-        net.criterion_.forget_terms()
+def watches_batches(callbacks):
+    """Whether a callback listens to events of single batches, which cost time.
 
-    def on_epoch_end(self, net, **kwargs):
-        misfit, divergence = net.criterion_.mean_terms()
-        net.history.record("reconstruction_loss", misfit)
-        net.history.record("kl_divergence", divergence)
+    Parameters
+    ----------
+    callbacks : list of (str, Callback)
+        As a net holds them.
+
+    Returns
+    -------
+    bool
+        False if all of them listen to epochs only.
+    """
+    return any(
+        getattr(type(callback), event) is not getattr(Callback, event)
+        for _, callback in callbacks
+        for event in BATCH_EVENTS
+    )
 
 
 class ProgressBar(Callback):
     """One bar over the epochs, with the losses beside it."""
 
     def on_train_begin(self, net, **kwargs):
-        self.bar_ = tqdm(total=net.n_epochs_planned_, unit="epoch")
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch")
 
     def on_epoch_end(self, net, **kwargs):
         keys = [key for key in ("train_loss", "valid_loss") if key in net.history[-1]]
@@ -81,56 +108,3 @@ class ProgressBar(Callback):
 
     def on_train_end(self, net, **kwargs):
         self.bar_.close()
-
-
-class RefineLabels(Callback):
-    """Correct the labels that a classifier is trained on, by its own predictions.
-
-    A network learns what most labels of a kind agree on long before it learns the
-    exceptions. So after some epochs a sample whose class is predicted with confidence
-    is given that class; and one for which a class other than its label is more likely
-    than not is left out until the next time.
-
-    Parameters
-    ----------
-    predict : callable
-        Gives the probabilities of the classes of all training samples.
-    confidence : float
-        Probability above which a prediction becomes the label.
-    rounds : collection of int
-        The numbers of these epochs, counted from 1.
-
-    Attributes
-    ----------
-    labels_ : ndarray of shape (n_samples, 1)
-        The labels at the end; -1 for a sample that came without one and got none.
-    """
-
-    def __init__(self, predict, confidence, rounds):
-        self.predict = predict
-        self.confidence = confidence
-        self.rounds = rounds
-
-    def on_train_begin(self, net, X=None, **kwargs):
-        _, targets = X.rows
-        self.n_epochs_, self.labels_ = 0, targets.array.copy()
-
-    def on_epoch_end(self, net, dataset_train=None, **kwargs):
-        self.n_epochs_ += 1
-        if self.n_epochs_ not in self.rounds:
-            return
-        net.module_.eval()
-        probabilities = self.predict()
-        best = probabilities.argmax(axis=1, keepdims=True)
-        probability = np.take_along_axis(probabilities, best, axis=1)
-        self.labels_ = np.where(probability > self.confidence, best, self.labels_)
-        doubted = (probability > 0.5) & (best != self.labels_)
-        # Samples that are held out go on judging by the labels as they came.
-        _, targets = dataset_train.rows
-        trained = dataset_train.sample_numbers()
-        labels = targets.array.copy()
-        labels[trained] = np.where(doubted, -1, self.labels_)[trained]
-        targets.overwrite(labels)
-
-    def on_train_end(self, net, **kwargs):
-        self.predict = None  # it holds on to the samples

@@ -1,24 +1,113 @@
-"""What training minimizes, as a function of a module and a batch."""
+"""What training minimizes, as modules that own the network.
 
+Each is called as ``objective(x, target, weight=None)`` and returns a scalar. It knows
+nothing of optimizers; the trainer tells it when an epoch begins and ends.
+"""
+
+import math
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from skae._random import draw
+from skae._common.runtime import draw
 
-# What a batch weighs in the running mean of the errors that noise is learned from.
+# Weight of a batch in the running mean of the errors that the variance is learned from.
 BATCH_WEIGHT = 0.1
-# Smallest mean error, as a share of that of the units: a perfect fit must not make the
+# Smallest mean error, as a share of the squared scale: a perfect fit must not make the
 # density infinite.
 SMALLEST_ERROR = 1e-12
 
 
-class NegativeLogLikelihood(nn.Module):
-    """-log p(x|h) a feature in nats, at a noise that is learned along the way.
+def weighted_mean(losses, weight=None):
+    """Mean of the losses of all values, where samples may have weights.
 
-    The most likely noise of some outputs is known in closed form. So it needs no
+    Parameters
+    ----------
+    losses : torch.Tensor of shape (n_samples, n_features)
+        One loss per value.
+    weight : torch.Tensor of shape (n_samples,), default=None
+        Weights of the samples; None for equal ones.
+
+    Returns
+    -------
+    torch.Tensor
+        A scalar.
+    """
+    if weight is None:
+        return losses.mean()
+    return (losses.mean(dim=1) * weight).sum() / weight.sum()
+
+
+class Objective(nn.Module):
+    """Base of the objectives; each owns the network that is trained, ``module``."""
+
+    def begin_epoch(self, epoch):
+        """Prepare for an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of epochs that the module has been trained for.
+        """
+
+    def end_epoch(self, epoch, n_epochs):
+        """Learn from an epoch that has ended.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of this epoch in its run, from 1.
+        n_epochs : int
+            Number of epochs planned for the run.
+
+        Returns
+        -------
+        dict
+            What the history records besides the loss, in X's scale.
+        """
+        return {}
+
+    def to_data_scale(self, loss):
+        """Turn a loss in the module's scale into one in X's.
+
+        Parameters
+        ----------
+        loss : float
+            As :meth:`forward` returns it.
+
+        Returns
+        -------
+        float
+            The loss that users see.
+        """
+        return loss
+
+
+def compile_objective(objective):
+    """Make ``torch.compile``'s version of an objective.
+
+    Parameters
+    ----------
+    objective : Objective
+        Its methods named in ``not_compiled`` are left out.
+
+    Returns
+    -------
+    callable
+        Called as the objective is.
+    """
+    # Not by decorators: those import the compiler, which takes a second.
+    for name in getattr(objective, "not_compiled", ()):
+        setattr(objective, name, torch.compiler.disable(getattr(objective, name)))
+    on_cpu = all(p.device.type == "cpu" for p in objective.parameters())
+    return torch.compile(objective, mode="default" if on_cpu else "reduce-overhead")
+
+
+class NegativeLogLikelihood(nn.Module):
+    """-log p(x|h) per value in nats, with a variance that is learned along the way.
+
+    The most likely variance for given outputs is known in closed form. So it needs no
     gradient: it is taken from a running mean of the errors in the batches before.
 
     Parameters
@@ -32,30 +121,27 @@ class NegativeLogLikelihood(nn.Module):
         self.likelihood = likelihood
         self.error = None
 
-    def forward(self, output, target, learn):
-        """Evaluate it on a batch.
+    def forward(self, output, target):
+        """Evaluate it on a batch; in training the variance learns from the batch.
 
         Parameters
         ----------
         output : torch.Tensor of shape (n_samples, n_features)
             The decoder's outputs.
         target : torch.Tensor of shape (n_samples, n_features)
-            What is to come out.
-        learn : bool
-            Whether the noise learns from this batch.
+            What the outputs are compared with.
 
         Returns
         -------
-        torch.Tensor
-            A differentiable scalar.
+        torch.Tensor of shape (n_samples, n_features)
+            One value per element, differentiable.
         """
-        noise = None
-        if self.likelihood.has_noise:
-            if learn:
+        variance = None
+        if self.likelihood.has_variance:
+            if self.training:
                 self._learn(output.detach(), target)
-            noise = self.likelihood.noise(self.error)
-        log_prob = self.likelihood.log_prob(target, output, noise)
-        return -log_prob.mean() / target.shape[1]
+            variance = self.likelihood.variance(self.error)
+        return -self.likelihood.log_prob(target, output, variance)
 
     def _learn(self, output, target):
         error = self.likelihood.error(output, target).mean(dim=0)
@@ -64,14 +150,38 @@ class NegativeLogLikelihood(nn.Module):
             error = self.error.lerp(error, BATCH_WEIGHT)
         self.error = error
 
+    def get_extra_state(self):
+        """Return the running mean of the errors, for ``state_dict``.
 
-class ReconstructionObjective(nn.Module):
-    """-log p(x|h) a feature and, in training, what regularizes the code.
+        Returns
+        -------
+        torch.Tensor of shape (n_features,) or None
+            None before the first batch.
+        """
+        return self.error
+
+    def set_extra_state(self, state):
+        """Take the running mean of the errors from a ``state_dict``.
+
+        Parameters
+        ----------
+        state : torch.Tensor of shape (n_features,) or None
+            As :meth:`get_extra_state` returned it.
+        """
+        self.error = state
+
+
+class ReconstructionObjective(Objective):
+    """Loss of the likelihood and, in training, what regularizes the code.
 
     Parameters
     ----------
+    module : torch.nn.Module
+        With ``encode`` and ``decode``.
     likelihood : Likelihood
         p(x|h).
+    scale : float, default=1.0
+        Scale of X, in which losses are told.
     l1_penalty : float, default=0.0
         Weight of the mean over the samples of the code's absolute sum.
     contractive_penalty : float, default=0.0
@@ -82,51 +192,59 @@ class ReconstructionObjective(nn.Module):
     """
 
     def __init__(
-        self, likelihood, l1_penalty=0.0, contractive_penalty=0.0, generator=None
+        self,
+        module,
+        likelihood,
+        scale=1.0,
+        l1_penalty=0.0,
+        contractive_penalty=0.0,
+        generator=None,
     ):
         super().__init__()
+        self.module = module
         self.likelihood = likelihood
+        self.scale = scale
         self.l1_penalty = l1_penalty
         self.contractive_penalty = contractive_penalty
         self.generator = generator
-        self.weighed = None
-        if likelihood.loss_needs_noise:
-            self.weighed = NegativeLogLikelihood(likelihood)
+        self.nll = None
+        if likelihood.loss_needs_variance:
+            self.nll = NegativeLogLikelihood(likelihood)
 
-    def forward(self, module, x, target):
+    def forward(self, x, target, weight=None):
         """Evaluate the objective on a batch.
 
         Parameters
         ----------
-        module : torch.nn.Module
-            With ``encode`` and ``decode``.
         x : torch.Tensor of shape (n_samples, n_features)
-            What is encoded.
+            Input of the encoder.
         target : torch.Tensor of shape (n_samples, n_features)
-            What is to come out.
+            What the reconstruction is compared with.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples.
 
         Returns
         -------
         torch.Tensor
             A differentiable scalar.
         """
-        contracted = self.contractive_penalty and module.training
-        if contracted:
+        contracts = self.contractive_penalty and self.training
+        if contracts:
             x = x.detach().requires_grad_()
-        code = module.encode(x)
-        output = module.decode(code).float()
-        if self.weighed is None:
-            loss = self.likelihood.loss(output, target)
-        else:
-            loss = self.weighed(output, target, learn=module.training)
-        if self.l1_penalty and module.training:
-            loss = loss + self.l1_penalty * code.float().abs().sum() / len(code)
-        if contracted:
-            loss = loss + self.contractive_penalty * self._contraction(code, x)
+        code = self.module.encode(x)
+        output = self.module.decode(code).float()
+        value = self.likelihood.loss if self.nll is None else self.nll
+        loss = weighted_mean(value(output, target), weight)
+        if self.l1_penalty and self.training:
+            penalty = code.float().abs().sum(dim=1, keepdim=True)
+            loss = loss + self.l1_penalty * weighted_mean(penalty, weight)
+        if contracts:
+            penalty = self._contraction(code, x)
+            loss = loss + self.contractive_penalty * weighted_mean(penalty, weight)
         return loss
 
     def _contraction(self, code, x):
-        """Estimate the squared norm of the Jacobian without bias.
+        """Estimate the squared norm of each sample's Jacobian without bias.
 
         For signs v drawn at random, E[|v'J|²] = |J|² (Hutchinson), which costs one
         backward pass instead of one per component of the code.
@@ -134,198 +252,45 @@ class ReconstructionObjective(nn.Module):
         signs = draw(partial(torch.randint, 2), code.shape, self.generator, code.device)
         signs = signs.to(code.dtype) * 2 - 1
         (grad,) = torch.autograd.grad(code, x, signs, create_graph=True)
-        return grad.float().square().sum() / len(x)
+        return grad.float().square().sum(dim=1, keepdim=True)
 
+    def to_data_scale(self, loss):
+        if self.nll is not None:  # the logarithm of a density
+            return loss + math.log(self.scale)
+        return loss * self.scale**self.likelihood.scale_exponent
 
-class VariationalObjective(nn.Module):
-    """Negative evidence lower bound (ELBO) a feature, in nats.
-
-    -E[log p(x|h)] + weight * KL(p_enc(h|x) || N(0, 1)) with one draw h = mean + std * ε
-    a sample (Kingma and Welling 2014), both divided by the number of features. In
-    evaluation the weight is ``beta``.
-
-    Parameters
-    ----------
-    likelihood : Likelihood
-        p(x|h).
-    beta : float
-        Weight of the divergence at last.
-    generator : torch.Generator, default=None
-        Draws ε.
-
-    Attributes
-    ----------
-    weight : float
-        Weight of the divergence in training, which may rise to ``beta``.
-    """
-
-    # Neither a generator nor sums that outlive the call are anything to compile.
-    not_compiled = ("_draw", "_note_terms")
-
-    def __init__(self, likelihood, beta, generator=None):
-        super().__init__()
-        self.misfit = NegativeLogLikelihood(likelihood)
-        self.beta = self.weight = beta
-        self.generator = generator
-        self.forget_terms()
-
-    def forward(self, module, x, target):
-        """Evaluate the objective on a batch.
+    @staticmethod
+    def encode(module, x):
+        """Encode samples.
 
         Parameters
         ----------
         module : torch.nn.Module
-            With ``encode_distribution`` and ``decode``.
+            The objective's module, or a copy of it in another type.
         x : torch.Tensor of shape (n_samples, n_features)
-            What is encoded.
-        target : torch.Tensor of shape (n_samples, n_features)
-            What is to come out.
+            Samples.
 
         Returns
         -------
-        torch.Tensor
-            A differentiable scalar.
+        torch.Tensor of shape (n_samples, n_components)
+            What :meth:`sample_code` takes.
         """
-        mean, std = (part.float() for part in module.encode_distribution(x))
-        code = mean + std * self._draw(mean.shape, mean.device)
-        output = module.decode(code).float()
-        misfit = self.misfit(output, target, learn=module.training)
-        divergence = kl_divergence(mean, std).sum() / target.numel()
-        if not module.training:
-            return misfit + self.beta * divergence
-        self._note_terms(misfit.detach(), divergence.detach(), len(x))
-        return misfit + self.weight * divergence
+        return module.encode(x)
 
-    def _draw(self, shape, device):
-        return draw(torch.randn, shape, self.generator, device)
-
-    def _note_terms(self, misfit, divergence, n_samples):
-        self._n_samples += n_samples
-        self._sums = self._sums + n_samples * torch.stack([misfit, divergence])
-
-    def forget_terms(self):
-        """Begin to average the two terms anew."""
-        self._n_samples, self._sums = 0, 0.0
-
-    def mean_terms(self):
-        """Give both terms, averaged over the samples since :meth:`forget_terms`.
-
-        Returns
-        -------
-        list of float
-            -E[log p(x|h)] and the divergence without its weight, a feature.
-        """
-        return (self._sums / self._n_samples).tolist()
-
-
-def kl_divergence(mean, std):
-    """Kullback-Leibler divergence of normal distributions from N(0, 1).
-
-    Parameters
-    ----------
-    mean : torch.Tensor
-        Their means.
-    std : torch.Tensor of the shape of mean
-        Their standard deviations.
-
-    Returns
-    -------
-    torch.Tensor of the shape of mean
-        In nats.
-    """
-    return 0.5 * (mean.square() + std.square() - 1.0) - std.log()
-
-
-class PredictionObjective(nn.Module):
-    """Loss of a module's outputs.
-
-    Parameters
-    ----------
-    likelihood : Likelihood
-        p(target|output).
-    """
-
-    def __init__(self, likelihood):
-        super().__init__()
-        self.likelihood = likelihood
-
-    def forward(self, module, x, target):
-        """Evaluate the objective on a batch.
+    @staticmethod
+    def sample_code(encoded, generator):
+        """Return the codes that the decoder sees in training.
 
         Parameters
         ----------
-        module : torch.nn.Module
-            What is trained.
-        x : torch.Tensor of shape (n_samples, n_features)
-            Inputs.
-        target : torch.Tensor of shape (n_samples, n_outputs)
-            What is to come out.
+        encoded : torch.Tensor
+            As :meth:`encode` returned it.
+        generator : torch.Generator
+            Source of the random numbers, where the code is drawn.
 
         Returns
         -------
-        torch.Tensor
-            A differentiable scalar.
+        torch.Tensor of shape (n_samples, n_components)
+            Codes.
         """
-        return self.likelihood.loss(module(x).float(), target)
-
-
-class ClassificationObjective(nn.Module):
-    """Cross-entropy of a module's scores, with dropout between features and scores.
-
-    Parameters
-    ----------
-    label_smoothing : float, default=0.0
-        Share of the target that is spread evenly over all classes.
-    dropout : float, default=0.0
-        Share of the features that are set to zero in training.
-    generator : torch.Generator, default=None
-        Draws which.
-    """
-
-    not_compiled = ("_draw",)  # a generator is nothing to compile
-
-    def __init__(self, label_smoothing=0.0, dropout=0.0, generator=None):
-        super().__init__()
-        self.label_smoothing = label_smoothing
-        self.dropout = dropout
-        self.generator = generator
-
-    def forward(self, module, x, target):
-        """Evaluate the objective on a batch.
-
-        Parameters
-        ----------
-        module : torch.nn.Module
-            With ``encode`` to features and ``decode`` to scores.
-        x : torch.Tensor of shape (n_samples, n_features)
-            Inputs.
-        target : torch.Tensor of shape (n_samples, 1)
-            Numbers of the classes; -1 for a sample that is left out.
-
-        Returns
-        -------
-        torch.Tensor
-            A differentiable scalar.
-        """
-        features = module.encode(x)
-        if self.dropout and module.training:
-            kept = 1 - self.dropout
-            features = features * (self._draw(features, kept) / kept)
-        losses = F.cross_entropy(
-            module.decode(features).float(),
-            target[:, 0].long(),
-            ignore_index=-1,
-            label_smoothing=self.label_smoothing,
-            reduction="none",
-        )
-        return losses.mean()
-
-    def _draw(self, features, kept):
-        # Drawing takes far longer than the rest, so that one number of 63 random bits
-        # decides on four features: 15 bits of each quarter are random.
-        n_features = features.numel()
-        device = None if self.generator is None else self.generator.device
-        words = torch.empty(-(-n_features // 4), dtype=torch.int64, device=device)
-        quarters = words.random_(generator=self.generator).view(torch.int16)
-        bits = quarters[:n_features].view(features.shape) & 0x7FFF
-        return (bits < round(kept * 2**15)).to(features)
+        return encoded

@@ -1,11 +1,10 @@
 """The torch modules of skae, usable without the estimators."""
 
-from skae.modules._autoencoder import Autoencoder
 from skae.modules._classifier import ConvClassifier, DenseClassifier
 from skae.modules._colorizer import ConvColorizer
 from skae.modules._conv import ConvAutoencoder, ConvDecoder, ConvEncoder
-from skae.modules._dense import DenseAutoencoder
-from skae.modules._variational import VariationalAutoencoder
+from skae.modules._dense import Autoencoder, DenseAutoencoder
+from skae.modules._variational import VariationalModule
 
 __all__ = [
     "Autoencoder",
@@ -16,5 +15,5 @@ __all__ = [
     "ConvEncoder",
     "DenseAutoencoder",
     "DenseClassifier",
-    "VariationalAutoencoder",
+    "VariationalModule",
 ]

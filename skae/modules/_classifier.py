@@ -2,7 +2,6 @@
 
 from torch import nn
 
-from skae.modules._autoencoder import Autoencoder
 from skae.modules._conv import (
     STRIDE,
     as_maps,
@@ -12,7 +11,7 @@ from skae.modules._conv import (
     n_channels,
     stage_shapes,
 )
-from skae.modules._dense import ACTIVATIONS, Dense
+from skae.modules._dense import ACTIVATIONS, Autoencoder, Dense
 
 
 class DenseClassifier(Autoencoder):

@@ -4,12 +4,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae.modules._autoencoder import rescale
 from skae.modules._conv import ConvDecoder, ConvEncoder
 
 
 def chroma_basis(gray_weights):
-    """Give two colours without gray, orthonormal, that span all of these.
+    """Return two colours without gray, orthonormal, that span all of these.
 
     Parameters
     ----------
@@ -111,7 +110,7 @@ class ConvColorizer(nn.Module):
             self.decoder.image.weight *= 0.1
 
     def encode(self, x):
-        """Give the codes of gray images.
+        """Return the codes of gray images.
 
         Parameters
         ----------
@@ -146,22 +145,3 @@ class ConvColorizer(nn.Module):
         chroma = chroma.view(len(x), -1, 2, 1).to(x.dtype)
         without_gray = (chroma * self.basis.to(x.dtype)).sum(dim=2)
         return (x.unsqueeze(2) + without_gray).flatten(1)
-
-    def rescaled(self, units, output_units, dtype):
-        """Copy the module so that it takes and gives images in other units.
-
-        Parameters
-        ----------
-        units : (ndarray of shape (height * width,), float)
-            Offset and scale of the gray: where zero goes, and what one becomes.
-        output_units : (ndarray of shape (height * width * 3,), float)
-            The same of the colours.
-        dtype : torch.dtype
-            Type of the copy's parameters.
-
-        Returns
-        -------
-        torch.nn.Module
-            The copy; of a dtype that the module has it shares the parameters.
-        """
-        return rescale(self, units, output_units, dtype)

@@ -11,8 +11,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from skae.modules._autoencoder import Autoencoder
-from skae.modules._dense import ACTIVATIONS
+from skae.modules._dense import ACTIVATIONS, Autoencoder
 
 KERNEL, STRIDE, PADDING = 3, 2, 1
 
@@ -160,11 +159,11 @@ class ConvEncoder(nn.Module):
         self.stages = make_stages(self.map_channels, activation, batch_norm)
         height, width = stage_shapes(image_shape, len(self.stages))[-1]
         n_features = height * width * self.map_channels[-1]
-        self.code = nn.Linear(n_features, n_components)
-        initialize(self.code, n_features, activation)
+        self.to_code = nn.Linear(n_features, n_components)
+        initialize(self.to_code, n_features, activation)
 
     def feature_maps(self, x):
-        """Give the image and what each stage makes of it.
+        """Return the image and what each stage makes of it.
 
         Parameters
         ----------
@@ -182,7 +181,7 @@ class ConvEncoder(nn.Module):
         return maps
 
     def code_of(self, maps):
-        """Give the codes of the coarsest feature maps.
+        """Return the codes of the coarsest feature maps.
 
         Parameters
         ----------
@@ -194,7 +193,7 @@ class ConvEncoder(nn.Module):
         torch.Tensor of shape (n_samples, n_components)
             Codes.
         """
-        return self.code(as_rows(maps))
+        return self.to_code(as_rows(maps))
 
     def forward(self, x):
         """Encode.

@@ -1,13 +1,8 @@
-"""Fully connected encoder and decoder, mirror images of each other."""
+"""What every autoencoder module is, and the dense one."""
 
-import copy
 from itertools import pairwise
 
-import numpy as np
-import torch
 from torch import nn
-
-from skae.modules._autoencoder import Autoencoder
 
 # scikit-learn's names of the activations.
 ACTIVATIONS = {
@@ -16,9 +11,78 @@ ACTIVATIONS = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
 }
-# Where the mean of the samples is more than so many times their spread, sums lose too
-# many digits in float32 unless the mean is subtracted first.
-FAR = 10.0
+
+
+class Autoencoder(nn.Module):
+    """An encoder h = f(x) and a decoder r = g(h).
+
+    Parameters
+    ----------
+    encoder : torch.nn.Module
+        Maps rows of shape (n_samples, n_features) to codes of shape
+        (n_samples, n_components).
+    decoder : torch.nn.Module
+        Maps codes to rows of shape (n_samples, n_features).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from skae.modules import Autoencoder
+    >>> module = Autoencoder(nn.Linear(64, 2), nn.Linear(2, 64))
+    >>> module.encode(torch.zeros(5, 64)).shape
+    torch.Size([5, 2])
+    """
+
+    def __init__(self, encoder, decoder):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def encode(self, x):
+        """Return the codes of rows.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_components)
+            Codes h = f(x).
+        """
+        return self.encoder(x)
+
+    def decode(self, h):
+        """Return the decoder's outputs at codes.
+
+        Parameters
+        ----------
+        h : torch.Tensor of shape (n_samples, n_components)
+            Codes.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_features)
+            Outputs g(h), from which a likelihood makes p(x|h).
+        """
+        return self.decoder(h)
+
+    def forward(self, x):
+        """Encode and decode.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_features)
+            Outputs g(f(x)).
+        """
+        return self.decode(self.encode(x))
 
 
 class Dense(nn.Sequential):
@@ -47,7 +111,7 @@ class Dense(nn.Sequential):
             nn.init.zeros_(linear.bias)
 
     def linears(self):
-        """Give the affine layers from input to output.
+        """Return the affine layers from input to output.
 
         Returns
         -------
@@ -110,19 +174,3 @@ class DenseAutoencoder(Autoencoder):
             Dense([n_features, *hidden, n_components], activation),
             Dense(sizes, activation),
         )
-
-    def rescaled(self, units, output_units, dtype):
-        offset, scale = units
-        if dtype == torch.float32 and np.abs(offset).max() > FAR * scale:
-            return super().rescaled(units, output_units, dtype)
-        # The change of units goes into the first and the last affine layer, where it
-        # costs nothing per row.
-        module = copy.deepcopy(self).to(dtype)
-        first, last = module.encoder[0], module.decoder[-1]
-        with torch.no_grad():
-            first.weight /= scale
-            first.bias -= first.weight @ torch.from_numpy(offset).to(first.weight)
-            offset, scale = output_units
-            last.weight *= scale
-            last.bias.mul_(scale).add_(torch.from_numpy(offset).to(last.bias))
-        return module

@@ -1,12 +1,12 @@
 """An autoencoder whose encoder is stochastic."""
 
-from skae.modules._autoencoder import Autoencoder
+from skae.modules._dense import Autoencoder
 
 # Largest logarithm of a variance, up or down, with which float32 still computes.
-MOST = 60.0
+MAX_LOG_VARIANCE = 60.0
 
 
-class VariationalAutoencoder(Autoencoder):
+class VariationalModule(Autoencoder):
     """Encoder to normal distributions of the code, and a decoder.
 
     Parameters
@@ -26,15 +26,15 @@ class VariationalAutoencoder(Autoencoder):
     --------
     >>> import torch
     >>> from torch import nn
-    >>> from skae.modules import VariationalAutoencoder
-    >>> module = VariationalAutoencoder(nn.Linear(64, 4), nn.Linear(2, 64))
+    >>> from skae.modules import VariationalModule
+    >>> module = VariationalModule(nn.Linear(64, 4), nn.Linear(2, 64))
     >>> mean, std = module.encode_distribution(torch.zeros(5, 64))
     >>> mean.shape, std.shape
     (torch.Size([5, 2]), torch.Size([5, 2]))
     """
 
     def encode_distribution(self, x):
-        """Give the distributions of the codes of rows.
+        """Return the distributions of the codes of rows.
 
         Parameters
         ----------
@@ -51,7 +51,9 @@ class VariationalAutoencoder(Autoencoder):
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         # Far from the samples that it learned from it may say anything, and neither
         # zero nor infinity is a standard deviation.
-        return mean, (0.5 * log_variance.clamp(-MOST, MOST)).exp()
+        return mean, (
+            0.5 * log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
+        ).exp()
 
     def encode(self, x):
         return self.encode_distribution(x)[0]

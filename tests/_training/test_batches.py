@@ -10,7 +10,7 @@ import torch
 from joblib._memmapping_reducer import TemporaryResourcesManager
 from sklearn.model_selection import train_test_split
 
-from skae._random import make_generator
+from skae._common.runtime import make_generator
 from skae._training import Batches, Rows, batches, spread_rows
 from skae._training.batches import _is_memory_mapped
 

@@ -10,7 +10,7 @@ from skorch.history import History
 from torch import nn
 
 from skae import AutoEncoderTransformer
-from skae._random import draw_seed
+from skae._common.runtime import draw_seed
 from skae._training import KeepBestWeights
 
 

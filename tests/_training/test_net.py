@@ -22,7 +22,7 @@ from skorch.callbacks import (
 from torch import nn
 
 from skae import AutoEncoderTransformer
-from skae._random import make_generator
+from skae._common.runtime import make_generator
 from skae._training import (
     OPTIMIZERS,
     Batches,

@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae.modules import VariationalAutoencoder
+from skae.modules import VariationalModule
 
 
 def test_encoder_gives_means_and_log_variances():
     encoder = nn.Linear(3, 4)
-    module = VariationalAutoencoder(encoder, nn.Linear(2, 3))
+    module = VariationalModule(encoder, nn.Linear(2, 3))
     x = torch.rand(5, 3, generator=torch.Generator().manual_seed(0))
     mean, std = module.encode_distribution(x)
     torch.testing.assert_close(mean, encoder(x)[:, :2])
@@ -19,7 +19,7 @@ def test_encoder_gives_means_and_log_variances():
 
 
 def test_rescaled_takes_and_gives_other_units():
-    module = VariationalAutoencoder(nn.Linear(3, 4), nn.Linear(2, 3))
+    module = VariationalModule(nn.Linear(3, 4), nn.Linear(2, 3))
     units = (np.array([1.0, 2.0, 3.0]), 5.0)
     rescaled = module.rescaled(units, units, torch.float64)
     x = torch.rand(5, 3, generator=torch.Generator().manual_seed(0))

@@ -1,0 +1,256 @@
+"""Checks of samples and parameters that several estimators share."""
+
+from inspect import isclass
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+# Types that torch computes from directly; scikit-learn turns any other into float64.
+DTYPES = [
+    *(np.float64, np.float32, np.float16, np.uint8),
+    *(np.int8, np.int16, np.int32, np.int64, np.bool_),
+]
+# What one means in images of bytes.
+BYTE_SCALE = 1 / 255
+# Images whose values are not whole numbers are taken for bytes from here on.
+MIN_BYTE_MAXIMUM = 10.0
+
+
+class Samples(NamedTuple):
+    """Samples as flat rows, checked.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        The numbers.
+    byte_scale : float
+        What one in the rows means: 1/255 for images of bytes, else 1.
+    """
+
+    rows: np.ndarray
+    byte_scale: float = 1.0
+
+
+def check_sizes(sizes, *, are_channels):
+    """Check the ``hidden_layer_sizes`` parameter.
+
+    Parameters
+    ----------
+    sizes : sequence
+        Widths of layers.
+    are_channels : bool
+        Whether they are channels of convolutions, of which there must be one.
+
+    Returns
+    -------
+    tuple of int
+        The widths.
+
+    Raises
+    ------
+    ValueError
+        If one is not a positive integer, or if there is no convolution.
+    """
+    sizes = tuple(sizes)
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, Integral) or size <= 0:
+            raise ValueError(
+                f"hidden_layer_sizes={sizes!r} must hold positive integers only."
+            )
+    if are_channels and not sizes:
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r} must hold one number or more: the channels "
+            "of each convolution."
+        )
+    return tuple(map(int, sizes))
+
+
+def refuse_class(name, function):
+    """Refuse a class where one of its objects is meant, which is callable too.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    function : object
+        Its value.
+
+    Raises
+    ------
+    ValueError
+        If it is a class.
+    """
+    if isclass(function):
+        raise ValueError(
+            f"{name} is the class {function.__name__}; pass an object, "
+            f"{name}={function.__name__}(...)."
+        )
+
+
+def require_target(estimator, y):
+    """Refuse a missing target in scikit-learn's words.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator that is fitted.
+    y : array-like or None
+        Its target.
+
+    Raises
+    ------
+    ValueError
+        If it is None.
+    """
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but "
+            "the target y is None."
+        )
+
+
+def _check_image_shape(image_shape, n_features, stack_shape):
+    shape = tuple(image_shape)
+    if len(shape) not in (2, 3) or not all(
+        isinstance(side, Integral) and side > 0 for side in shape
+    ):
+        raise ValueError(
+            f"image_shape={image_shape!r} must be (height, width) or (height, width, "
+            "n_channels), positive integers."
+        )
+    if np.prod(shape) != n_features or (stack_shape or shape) != shape:
+        raise ValueError(
+            f"image_shape={image_shape!r} does not fit X, whose samples have "
+            f"{stack_shape or n_features} features."
+        )
+    return tuple(map(int, shape))
+
+
+def _look_like_bytes(images):
+    """Whether images of another type than uint8 hold the numbers from 0 to 255."""
+    # Missing values say nothing.
+    highest = np.fmax.reduce(images, axis=None)
+    if not 1 < highest < np.inf or np.fmin.reduce(images, axis=None) < 0:
+        return False
+    if highest > MIN_BYTE_MAXIMUM:
+        return True
+    return bool(((images == np.rint(images)) | np.isnan(images)).all())
+
+
+def find_byte_scale(images):
+    """Decide what one in an image of bytes means to a model fitted on images.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, n_features)
+        The images of the fit, as flat rows.
+
+    Returns
+    -------
+    float or None
+        1/255 where the images are of bytes or lie in [0, 1]; 1 where they hold the
+        numbers of bytes in another type; None where bytes mean nothing.
+    """
+    if images.dtype == np.uint8:
+        return BYTE_SCALE
+    if _look_like_bytes(images):
+        return 1.0
+    return BYTE_SCALE if images.min() >= 0 and images.max() <= 1 else None
+
+
+def check_byte_scale(images, fitted, name="X"):
+    """Return what one in images means to a model that is fitted.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, n_features)
+        Images as flat rows.
+    fitted : (float or None, bool)
+        As :func:`find_byte_scale` decided, and whether the model was fitted on uint8.
+    name : str, default="X"
+        What an error calls them.
+
+    Returns
+    -------
+    float
+        1/255 for bytes that are scaled to [0, 1], else 1.
+
+    Raises
+    ------
+    ValueError
+        If they are in another unit than those of the fit.
+    """
+    byte_scale, of_bytes = fitted
+    if images.dtype == np.uint8:
+        if byte_scale is None:
+            raise ValueError(
+                f"{name} has images of uint8, but the images of the fit were neither "
+                "bytes nor in [0, 1]; pass images in the unit of those."
+            )
+        return byte_scale
+    if of_bytes and _look_like_bytes(images):
+        raise ValueError(
+            f"{name} has images of {images.dtype} with values up to "
+            f"{images.max():g}, but those of the fit were of uint8, which are scaled "
+            f"to [0, 1]; pass uint8, or divide {name} by 255."
+        )
+    return 1.0
+
+
+def check_samples(estimator, X, *, reset, ensure_all_finite=True):
+    """Check X as scikit-learn does, and flatten images.
+
+    Sets ``n_features_in_``, ``feature_names_in_`` and, where X decides them,
+    ``image_shape_`` and what images mean.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With the parameter ``image_shape``.
+    X : array-like
+        A table or images.
+    reset : bool
+        Whether X decides what later samples must look like.
+    ensure_all_finite : bool or "allow-nan", default=True
+        Whether NaN and infinity are refused; False leaves that to later.
+
+    Returns
+    -------
+    Samples
+        X as rows, not copied where that is possible.
+    """
+    shape = None
+    if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) > 1:
+        X = np.asarray(X)  # a list of images
+    if getattr(X, "ndim", 2) in (3, 4):
+        shape = tuple(X.shape[1:])
+        if not reset and shape != estimator.image_shape_:
+            raise ValueError(
+                f"X has images of shape {shape}, but {type(estimator).__name__} was "
+                f"fitted with {estimator.image_shape_ or 'a table'}."
+            )
+        X = np.asarray(X).reshape(X.shape[0], int(np.prod(shape)))
+    if isinstance(X, np.ndarray) and not X.dtype.isnative:
+        X = X.astype(X.dtype.newbyteorder("="))
+    rows = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=DTYPES,
+        order="C",
+        ensure_all_finite=ensure_all_finite,
+    )
+    if reset:
+        estimator._sample_shape = shape or (rows.shape[1],)
+        estimator.image_shape_ = shape
+        if estimator.image_shape is not None:
+            estimator.image_shape_ = _check_image_shape(
+                estimator.image_shape, rows.shape[1], shape
+            )
+        if estimator.image_shape_ is not None:
+            estimator._bytes = (find_byte_scale(rows), rows.dtype == np.uint8)
+    if estimator.image_shape_ is None:
+        return Samples(rows)
+    return Samples(rows, check_byte_scale(rows, estimator._bytes))

@@ -1,0 +1,1 @@
+"""What every estimator that trains a module shares: fit, inference and pickling."""

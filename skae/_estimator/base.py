@@ -1,0 +1,315 @@
+"""The base of every estimator that trains a torch module: one straight fit."""
+
+from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
+from functools import partial
+from inspect import signature
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skae._common.runtime import (
+    STREAMS,
+    default_modes,
+    draw_seed,
+    isolated_generators,
+    resolve_device,
+)
+from skae._common.user_code import call_on_rows, is_user_code
+from skae._common.validation import refuse_class
+from skae._estimator.inference import InferenceMixin
+from skae._estimator.pickling import PicklingMixin
+from skae._training.batches import Batches, Rows
+from skae._training.callbacks import ProgressBar, copy_callbacks
+from skae._training.optimizers import OPTIMIZERS
+from skae._training.scaling import Scaling
+from skae._training.trainer import Trainer, fast, restore, snapshot
+
+
+@contextmanager
+def restore_on_error(estimator, *, continues):
+    """Leave an estimator as it was if what is inside fails, by Ctrl-C too.
+
+    Parameters
+    ----------
+    estimator : BaseTorchEstimator
+        The estimator.
+    continues : bool
+        Whether the module that is there is about to be trained further.
+
+    Yields
+    ------
+    dict
+        The attributes that it goes back to.
+    """
+    before = dict(vars(estimator))
+    weights = snapshot(estimator.module_) if continues else None
+    try:
+        yield before
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        if continues:
+            restore(estimator.module_, weights)
+            estimator.module_.eval()
+        raise
+
+
+class BaseTorchEstimator(
+    InferenceMixin, PicklingMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """Base of the estimators that train a torch module. Think twice before adding.
+
+    An estimator differs by four hooks: ``_make_module``, ``_make_objective``,
+    ``_make_augment`` and ``_after_fit``. Its public ``fit`` hands :meth:`_run_fit` a
+    function that validates what it was called with, and learns the scaling.
+    """
+
+    # Whether the weights of a fit are the average over its last steps.
+    _averages_weights = False
+    # Whether the fit runs code of the user that may draw from global generators.
+    _has_user_module = _has_callbacks = False
+    # Attributes that may hold functions of the user.
+    _function_attributes = ("augmentation",)
+    _parameter_constraints: dict = {
+        "image_shape": ["array-like", None],
+        "augmentation": [callable, None],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions({"constant", "cosine", "one_cycle"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "device": [str, torch.device],
+        "compute_dtype": [StrOptions({"auto", "float32", "bfloat16"})],
+        "compile": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # -- The hooks ----------------------------------------------------------------
+
+    @abstractmethod
+    def _make_module(self, inputs, n_outputs):
+        """Build the torch module; the global generators are seeded around it."""
+
+    @abstractmethod
+    def _make_objective(self, generator):
+        """Build what training minimizes, with what it draws from."""
+
+    def _make_augment(self, generator):
+        """Return what makes input and target of samples in X's scale, or None.
+
+        Here one random view of the samples is both, or, where the targets are images
+        of their own, one view of both.
+        """
+        if self.augmentation is None:
+            return None
+        refuse_class("augmentation", self.augmentation)
+        shape = self.image_shape_
+
+        def augment(x, *target):
+            if target and shape is None:
+                raise ValueError(
+                    f"augmentation={self.augmentation!r} must be None for a table with "
+                    "targets of its own; only of images can both be seen alike."
+                )
+            views = call_on_rows(
+                "augmentation", self.augmentation, generator, shape, x, *target
+            )
+            return views[0], views[-1]
+
+        return augment
+
+    def _after_fit(self, inputs, targets):
+        """Learn what is learned from the trained module."""
+
+    # -- The fit ------------------------------------------------------------------
+
+    def _run_fit(self, validate, *, n_epochs=None, lr_schedule=None, partial_fit=False):
+        """Train on samples: from the start, or from the weights that are there.
+
+        ``validate(reset=...)`` returns inputs and targets, targets None where the
+        inputs are; with ``reset`` it decides what samples look like and how they are
+        scaled. ``partial_fit`` goes on with the optimizer that is there, too.
+        """
+        continues = hasattr(self, "module_") and (partial_fit or self.warm_start)
+        with restore_on_error(self, continues=continues) as before:
+            inputs, targets = validate(reset=not continues)
+            if continues:  # the optimizer is about to change
+                before.pop("_trainer", None)
+                before.pop("net_", None)
+            else:
+                self._initialize(inputs, targets)
+            with default_modes(self.device_):
+                trainer = self._trainer_for(inputs, targets, partial_fit)
+                training, validation = self._make_batches(inputs, targets)
+                # NumPy's integers may be narrow, and overflow.
+                n_epochs = int(n_epochs or self.max_epochs)
+                if self.max_steps is not None:
+                    n_epochs = min(n_epochs, -(-int(self.max_steps) // len(training)))
+                schedule = lr_schedule or self.lr_schedule
+                with isolated_generators(self._user_seed(), self.device_):
+                    trainer.plan(n_epochs, len(training), self.lr, schedule)
+                    trainer.run(training, validation)
+                self.loss_curve_ = [*trainer.loss_curve]
+                self.validation_loss_curve_ = [*trainer.validation_loss_curve]
+                self.n_epochs_ = len(self.loss_curve_)
+                self._after_fit(inputs, targets)
+        return self
+
+    def _initialize(self, inputs, targets):
+        """Make everything that training then goes on from."""
+        for learned in ("_trainer", "net_", "noise_variance_"):
+            self.__dict__.pop(learned, None)
+        self.device_ = resolve_device(self.device)
+        self._seed = draw_seed(self.random_state)
+        self.mean_, self.scale_ = self._scaling.mean.copy(), self._scaling.scale
+        self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
+        self._has_user_module = getattr(self, "module", None) is not None
+        outputs = inputs if targets is None else targets
+        on_cpu = default_modes(torch.device("cpu"))  # where the seeded generators are
+        with isolated_generators(self._seed, self.device_), on_cpu:
+            module = self._make_module(inputs, outputs.rows.shape[1])
+        self.module_ = module.to(self.device_)
+
+    def _trainer_for(self, inputs, targets, partial_fit):
+        """Make the trainer, or take the one that a partial fit goes on with."""
+        if partial_fit and hasattr(self, "_trainer"):
+            return self._trainer
+        # Seeded by each run; the order is drawn on the CPU, where the rows may be.
+        place = self.device_ if self.device_.type == "cuda" else "cpu"
+        generators = {name: torch.Generator(place) for name in STREAMS}
+        generators["order"] = torch.Generator("cpu")
+        self.compute_dtype_ = fast.resolve_compute_dtype(
+            self.compute_dtype,
+            self.module_,
+            int(self.batch_size),
+            self.n_features_in_,
+            self.device_,
+        )
+        callbacks = []
+        if self.callbacks:
+            callbacks = copy_callbacks(self.callbacks, self.lr_schedule)
+        if self.verbose:
+            callbacks.append(ProgressBar())
+        self._has_callbacks = bool(self.callbacks)
+        with isolated_generators(self._user_seed(), self.device_):
+            self._trainer = Trainer(
+                self._make_objective(generators["objective"]),
+                generators,
+                self._seed,
+                *_resolve_optimizer(self.optimizer, self.lr, self.weight_decay),
+                callbacks,
+                compute_dtype=self.compute_dtype_,
+                compile_step=self.compile,
+                average_weights=self._averages_weights,
+                patience=self.n_iter_no_change if self.early_stopping else None,
+                tol=self.tol,
+            )
+        self._trainer.loss_curve += self.loss_curve_
+        self._trainer.validation_loss_curve += self.validation_loss_curve_
+        self.net_ = self._trainer.net
+        return self._trainer
+
+    def _make_batches(self, inputs, targets):
+        """Make batches to train on, and to validate on with early stopping."""
+        generators = self._trainer.generators
+        augment = self._make_augment(generators["augment"])
+        samples = [inputs] if targets is None else [inputs, targets]
+        scalings = [self._scaling, self._target_scaling][: len(samples)]
+        transform, dtypes = None, [torch.float32] * len(samples)
+        if augment is not None:
+            transform = partial(_augment_and_scale, augment, scalings)
+            dtypes = [
+                scaling.view_dtype(torch.from_numpy(np.empty(0, some.rows.dtype)).dtype)
+                for scaling, some in zip(scalings, samples, strict=True)
+            ]
+            scalings = [Scaling.identity(some.rows.shape[1]) for some in samples]
+        if targets is not None and targets.rows.dtype.kind == "i":
+            dtypes[-1] = torch.int64
+        batches = Batches(
+            *(
+                Rows(some, scaling, self.device_, dtype)
+                for some, scaling, dtype in zip(samples, scalings, dtypes, strict=True)
+            ),
+            batch_size=int(self.batch_size),
+            generator=generators["order"],
+            transform=transform,
+        )
+        if not self.early_stopping:
+            return batches, None
+        return batches.split(
+            partial(
+                train_test_split,
+                test_size=self.validation_fraction,
+                random_state=self._seed,
+            )
+        )
+
+    # -- Code of the user ---------------------------------------------------------
+
+    def _user_seed(self, seed=None):
+        """Return the seed of global generators that a user's code may draw from.
+
+        None where there is none of it.
+        """
+        functions = [getattr(self, name) for name in self._function_attributes]
+        is_there = (
+            self._has_callbacks
+            or self._has_user_module
+            or any(is_user_code(f) for f in functions if f is not None)
+        )
+        if not is_there:
+            return None
+        return self._seed + self.n_epochs_ if seed is None else seed
+
+    # -- Conventions --------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "module_")
+
+
+def _augment_and_scale(augment, scalings, *batch):
+    """Augment a batch in X's scale, and bring it into the module's."""
+    x, target = augment(*batch)
+    scaled = scalings[-1].to_module_scale(target)
+    if scaled.is_floating_point():
+        scaled = scaled.to(torch.float32)
+    if x is target:
+        return scaled, scaled
+    return scalings[0].to_module_scale(x).to(torch.float32), scaled
+
+
+def _resolve_optimizer(optimizer, lr, weight_decay):
+    """Return what makes the optimizer, and its options."""
+    make = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+    kind = getattr(make, "func", make)  # of functools.partial
+    if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):
+        raise ValueError(
+            f"optimizer={optimizer!r} must be 'adam', 'adamw', 'sgd', a class derived "
+            "from torch.optim.Optimizer, or functools.partial of such a class."
+        )
+    options = {"lr": lr}
+    given = getattr(make, "keywords", {})
+    # Always said where it can be: AdamW's own default is not zero.
+    if "weight_decay" in signature(kind).parameters:
+        if weight_decay or "weight_decay" not in given:
+            options["weight_decay"] = weight_decay
+    elif weight_decay:
+        raise ValueError(
+            f"weight_decay={weight_decay!r} must be 0 with optimizer={optimizer!r}, "
+            "which has none."
+        )
+    return make, options

@@ -1,0 +1,99 @@
+"""Inference: rows go through the module chunk by chunk into one array."""
+
+import numpy as np
+import torch
+from sklearn.utils import assert_all_finite
+
+from skae._common.runtime import default_modes, isolated_generators
+from skae._common.validation import Samples, check_samples
+from skae._estimator.pickling import copy_with_tensors
+from skae._training.batches import Rows
+from skae._training.scaling import FLOAT32_ANSWERS, Scaling, subsample
+from skae._training.trainer import tensors_of
+
+# Inference takes this many numbers at a time, or those of MAX_CHUNK samples.
+CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
+# ... and of convolutions so many on a CPU: their feature maps are many times as large
+# as the samples, and up to twice as fast while they stay in its cache.
+CONV_CHUNK_SIZE = 2**17
+
+
+class InferenceMixin:
+    """Inference of an estimator with ``module_``, ``device_`` and ``_scaling``."""
+
+    # Whether a user's module draws from the global generators in inference.
+    _module_draws = False
+
+    def _answer_dtype(self, array):
+        """Type in which the answers for an array are computed."""
+        # Apple's GPUs have no float64.
+        in_float32 = array.dtype in FLOAT32_ANSWERS or self.device_.type == "mps"
+        return torch.float32 if in_float32 else torch.float64
+
+    def _make_rows(self, samples, scaling=None):
+        """Make rows in the module's scale, in the type of the answers."""
+        if scaling is None:
+            scaling = self._scaling
+        return Rows(samples, scaling, self.device_, self._answer_dtype(samples.rows))
+
+    def _make_data_rows(self, samples):
+        """Make rows in X's own scale."""
+        return self._make_rows(samples, Scaling.identity(samples.rows.shape[1]))
+
+    @staticmethod
+    def _subsample(samples):
+        """Take some thousand samples, to measure by."""
+        return Samples(
+            np.ascontiguousarray(subsample(samples.rows)), samples.byte_scale
+        )
+
+    def _module_of(self, dtype):
+        """Return the module in a type; threads share nothing that changes."""
+        if dtype == torch.float32:
+            return self.module_
+        tensors = [t.detach() for t in tensors_of(self.module_)]
+        copies = [t.to(dtype) if t.is_floating_point() else t.clone() for t in tensors]
+        return copy_with_tensors(self.module_, copies)
+
+    def _chunk_length(self):
+        """How many samples inference takes at a time."""
+        convolves = any(weight.dim() > 2 for weight in self.module_.parameters())
+        on_cpu = self.device_.type == "cpu"
+        size = CONV_CHUNK_SIZE if convolves and on_cpu else CHUNK_SIZE
+        return max(1, min(MAX_CHUNK, size // self.n_features_in_))
+
+    def _map_chunks(self, function, shape, rows, *more_rows, seed=None):
+        """Fill one array with ``function(module, x)`` of all rows, chunk by chunk.
+
+        A function that draws from the global generators needs a seed for them; a user's
+        module that does gets that of the fit.
+        """
+        if seed is None and self._module_draws:
+            seed = self._seed
+        in_float32 = rows.array.dtype in FLOAT32_ANSWERS
+        out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
+        length = self._chunk_length()
+        may_be_nan = rows.array.dtype.kind == "f"
+        isolated = isolated_generators(seed, self.device_)
+        with isolated, default_modes(self.device_), torch.no_grad():
+            module = self._module_of(rows.dtype)
+            out_tensor = torch.from_numpy(out)
+            for start in range(0, len(rows), length):
+                stop = start + length
+                chunk = [r[start:stop].to(rows.dtype) for r in (rows, *more_rows)]
+                # In the cache for the network anyway; a look over all of X first would
+                # take a sixth of the time of a small network.
+                if may_be_nan and not chunk[0].sum().isfinite():
+                    assert_all_finite(
+                        rows.array[start:stop],
+                        input_name="X",
+                        estimator_name=type(self).__name__,
+                    )
+                # First to the CPU: Apple's GPUs cannot make float64 of it.
+                out_tensor[start:stop] = function(module, *chunk).cpu()
+        return out
+
+    def _infer(self, X, function, shape):
+        """Check X and map the module over it."""
+        samples = check_samples(self, X, reset=False, ensure_all_finite=False)
+        return self._map_chunks(function, shape, self._make_rows(samples))

@@ -1,0 +1,127 @@
+"""Pickles: plain arrays, a module without weights, and a version of the format."""
+
+import copy
+import sys
+from pickle import UnpicklingError
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import nn
+
+from skae._common.memmap import copy_memmaps
+from skae._common.runtime import available_devices
+from skae._training.trainer import tensors_of
+
+# Raised whenever the attributes of a fitted estimator change their meaning.
+FORMAT = 1
+# Where estimators were before the first release; their pickles name these classes.
+UNRELEASED = {
+    "_autoencoder": "AutoEncoderTransformer",
+    "_cluster_classifier": "ClusterClassifier",
+    "_colorization": "ColorizationAutoEncoder",
+    "_denoising": "DenoisingAutoEncoder",
+    "_density": "NormalDensity",
+    "_pseudo_label": "PseudoLabelClassifier",
+    "_reconstructor": "Reconstructor",
+    "_spectral_kmeans": "SpectralKMeans",
+    "_variational": "VariationalAutoEncoder",
+}
+
+
+def _refuse(reason):
+    return UnpicklingError(
+        f"This file {reason}. Load it with the version that wrote it, or fit the "
+        "estimator again."
+    )
+
+
+class _Unreleased:
+    """In the place of a class that is gone: refuses its pickles in clear words."""
+
+    def __new__(cls, *args):
+        raise _refuse("was written by skae before its first release")
+
+
+for _module, _name in UNRELEASED.items():
+    _gone = sys.modules[f"skae.{_module}"] = ModuleType(f"skae.{_module}")
+    setattr(_gone, _name, _Unreleased)
+
+
+def copy_with_tensors(module, tensors):
+    """Copy a module with other tensors in the place of its own.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    tensors : list of torch.Tensor
+        In the place of its parameters and buffers, in that order.
+
+    Returns
+    -------
+    torch.nn.Module
+        The copy.
+    """
+    memo = {}
+    for part in module.modules():
+        for value in vars(part).values():
+            # What a module remembers of its last batch cannot be copied with its past.
+            if isinstance(value, torch.Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach()
+    for old, new in zip(tensors_of(module), tensors, strict=True):
+        if isinstance(old, nn.Parameter):
+            new = nn.Parameter(new, requires_grad=old.requires_grad)
+        memo[id(old)] = new
+    return copy.deepcopy(module, memo)
+
+
+class PicklingMixin:
+    """Pickling of an estimator with the attributes ``module_`` and ``device_``.
+
+    A pickle holds no history, no optimizer, no data unless a user's module keeps some,
+    and no device that may be absent where it is loaded.
+    """
+
+    @torch.inference_mode(False)  # tensors of that mode are good for nothing else
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state["_skae_format"] = FORMAT
+        state.pop("_trainer", None)
+        state.pop("net_", None)
+        if "module_" in state:
+            tensors = tensors_of(self.module_)
+            state["module_"] = copy_with_tensors(
+                self.module_, [torch.empty_like(t, device="meta") for t in tensors]
+            )
+            # NumPy has no bfloat16, and float32 holds all its numbers.
+            state["_weights"] = [
+                (t.float() if t.dtype == torch.bfloat16 else t)
+                .detach()
+                .cpu()
+                .numpy()
+                .copy()
+                for t in tensors
+            ]
+        return state
+
+    @torch.inference_mode(False)
+    def __setstate__(self, state):
+        state = copy_memmaps(state)
+        found = state.pop("_skae_format", None)
+        if found != FORMAT:
+            raise _refuse(
+                f"has skae's format {found}, and this version reads format {FORMAT}"
+            )
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            if str(self.device_) not in available_devices():
+                self.device_ = torch.device("cpu")
+            self.module_ = copy_with_tensors(
+                self.module_,
+                [
+                    torch.from_numpy(np.array(w)).to(self.device_, t.dtype)
+                    for w, t in zip(weights, tensors_of(self.module_), strict=True)
+                ],
+            )

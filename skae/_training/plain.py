@@ -1,0 +1,67 @@
+"""What ``fast`` offers, the plain way: used where that folder is absent."""
+
+from contextlib import nullcontext
+
+import torch
+
+
+def resolve_compute_dtype(compute_dtype, module, batch_size, n_features, device):
+    """Compute in float32, whatever is requested.
+
+    Parameters
+    ----------
+    compute_dtype : {"auto", "float32", "bfloat16"}
+        The parameter of the estimators.
+    module : torch.nn.Module
+        The network that is trained.
+    batch_size : int
+        Rows per batch.
+    n_features : int
+        Width of a row.
+    device : torch.device
+        Where it is trained.
+
+    Returns
+    -------
+    torch.dtype
+        ``torch.float32``.
+    """
+    return torch.float32
+
+
+def make_step(objective, optimizer, compute_dtype):
+    """Leave the step of training to autograd and torch's optimizer.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is minimized.
+    optimizer : torch.optim.Optimizer
+        Of the parameters of its module.
+    compute_dtype : torch.dtype
+        Type of the matrix products.
+
+    Returns
+    -------
+    None
+        There is no faster step.
+    """
+    return None
+
+
+def limit_threads(step, batch_size):
+    """Let torch use all of its threads.
+
+    Parameters
+    ----------
+    step : object or None
+        As :func:`make_step` returned it.
+    batch_size : int
+        Rows per batch.
+
+    Returns
+    -------
+    context manager
+        Which does nothing.
+    """
+    return nullcontext()

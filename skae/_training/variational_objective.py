@@ -1,0 +1,160 @@
+"""The evidence lower bound."""
+
+import math
+
+import torch
+
+from skae._common.runtime import draw
+from skae._training.objective import NegativeLogLikelihood, Objective, weighted_mean
+
+
+class VariationalObjective(Objective):
+    """Negative evidence lower bound (ELBO) per feature, in nats.
+
+    -E[log p(x|h)] + weight * KL(p_enc(h|x) || N(0, 1)) with one draw h = mean + std * ε
+    per sample (Kingma and Welling 2014), both divided by the number of features. In
+    evaluation the weight is ``beta``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        With ``encode_distribution`` and ``decode``.
+    likelihood : Likelihood
+        p(x|h).
+    scale : float, default=1.0
+        Scale of X, in which losses are told.
+    beta : float, default=1.0
+        Final weight of the divergence.
+    beta_warm_up : int, default=0
+        Epochs over which the weight rises from zero to ``beta``.
+    generator : torch.Generator, default=None
+        Draws ε.
+
+    Attributes
+    ----------
+    weight : float
+        Weight of the divergence in this epoch.
+    """
+
+    # Neither a generator nor sums that outlive the call can be compiled.
+    not_compiled = ("_draw", "_add_terms")
+
+    def __init__(
+        self, module, likelihood, scale=1.0, beta=1.0, beta_warm_up=0, generator=None
+    ):
+        super().__init__()
+        self.module = module
+        self.nll = NegativeLogLikelihood(likelihood)
+        self.scale = scale
+        self.beta = self.weight = beta
+        self.beta_warm_up = beta_warm_up
+        self.generator = generator
+        self._n_samples, self._sums = 0, 0.0
+
+    def begin_epoch(self, epoch):
+        share = min(1.0, epoch / self.beta_warm_up) if self.beta_warm_up else 1.0
+        self.weight = share * self.beta
+        self._n_samples, self._sums = 0, 0.0
+
+    def end_epoch(self, epoch, n_epochs):
+        nll, self.divergence = (self._sums / self._n_samples).tolist()
+        return {
+            "reconstruction_loss": self.to_data_scale(nll),
+            "kl_divergence": self.n_features * self.divergence,
+        }
+
+    def forward(self, x, target, weight=None):
+        """Evaluate the objective on a batch.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            Input of the encoder.
+        target : torch.Tensor of shape (n_samples, n_features)
+            What the reconstruction is compared with.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        torch.Tensor
+            A differentiable scalar.
+        """
+        mean, std = (part.float() for part in self.module.encode_distribution(x))
+        code = mean + std * self._draw(mean.shape, mean.device)
+        output = self.module.decode(code).float()
+        nll = weighted_mean(self.nll(output, target), weight)
+        divergence = kl_divergence(mean, std).sum(dim=1, keepdim=True)
+        divergence = weighted_mean(divergence, weight) / target.shape[1]
+        if not self.training:
+            return nll + self.beta * divergence
+        self._add_terms(nll.detach(), divergence.detach(), len(x), target.shape[1])
+        return nll + self.weight * divergence
+
+    def _draw(self, shape, device):
+        return draw(torch.randn, shape, self.generator, device)
+
+    def _add_terms(self, nll, divergence, n_samples, n_features):
+        self.n_features = n_features
+        self._n_samples += n_samples
+        self._sums = self._sums + n_samples * torch.stack([nll, divergence])
+
+    def to_data_scale(self, loss):
+        # A density's logarithm moves with the scale; a probability has none.
+        has_scale = self.nll.likelihood.scale_exponent
+        return self.n_features * (loss + (math.log(self.scale) if has_scale else 0.0))
+
+    @staticmethod
+    def encode(module, x):
+        """Encode samples.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            The objective's module, or a copy of it in another type.
+        x : torch.Tensor of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, 2, n_components)
+            Means and standard deviations of p_enc(h|x).
+        """
+        return torch.stack(module.encode_distribution(x), dim=1)
+
+    @staticmethod
+    def sample_code(encoded, generator):
+        """Draw codes, h = mean + std * ε.
+
+        Parameters
+        ----------
+        encoded : torch.Tensor of shape (n_samples, 2, n_components)
+            As :meth:`encode` returned it.
+        generator : torch.Generator
+            Draws ε.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_components)
+            Codes.
+        """
+        mean, std = encoded.unbind(dim=1)
+        return mean + std * draw(torch.randn, mean.shape, generator, mean.device)
+
+
+def kl_divergence(mean, std):
+    """Kullback-Leibler divergence of normal distributions from N(0, 1).
+
+    Parameters
+    ----------
+    mean : torch.Tensor
+        Their means.
+    std : torch.Tensor of the shape of mean
+        Their standard deviations.
+
+    Returns
+    -------
+    torch.Tensor of the shape of mean
+        In nats.
+    """
+    return 0.5 * (mean.square() + std.square() - 1.0) - std.log()

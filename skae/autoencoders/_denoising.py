@@ -1,0 +1,467 @@
+"""The denoising autoencoder."""
+
+from functools import partial
+
+import numpy as np
+import torch
+from sklearn.base import _fit_context, clone
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from skae._common.runtime import draw_seed, make_generator
+from skae._common.user_code import call_on_rows
+from skae._common.validation import DTYPES, check_samples, refuse_class
+from skae._training.scaling import Scaling
+from skae.autoencoders._base import SCORE_SEED, DeterministicAutoEncoder
+from skae.corruption import GaussianNoise, Masking
+
+
+class DenoisingAutoEncoder(DeterministicAutoEncoder):
+    """Autoencoder that learns to give clean samples back from corrupted ones.
+
+    In each epoch every sample x is corrupted anew, x̃ ~ C(x̃|x), and encoder f and
+    decoder g learn to undo it by minimizing -log p(x|h) at the code h = f(x̃). What they
+    learn is where clean samples lie; so the codes are also more robust than those of
+    an autoencoder that may copy its input [1]_.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Number of components of a code.
+    corruption : callable, default=None
+        The corruption process C(x̃|x): an object of :mod:`skae.corruption`, whose
+        parameters can be searched as ``corruption__std``, or a callable of the same
+        form, ``corruption(x, generator)``, on the samples of a batch, images as
+        (n_samples, height, width) or (n_samples, height, width, n_channels). None means
+        Gaussian noise of half the standard deviation of X.
+    architecture : {"dense", "conv"}, default="dense"
+        "conv" for convolutions, which need images.
+    hidden_layer_sizes : array-like of int, default=None
+        Widths of the encoder's hidden layers, with "conv" the channels of its stages,
+        each of which halves height and width; the decoder's are the same in reverse.
+        None for (256, 64), with "conv" (32, 64). Empty, with "dense", for an affine
+        encoder and decoder.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the hidden layers. Codes and outputs have none.
+    likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
+        p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" minimizes
+        the mean squared error, "laplace" the mean absolute error, "bernoulli", for X in
+        [0, 1], the cross-entropy.
+    module : callable, default=None
+        A torch module of your own in the place of ``architecture``: a class or a
+        function that is called as ``module(n_features=..., n_components=...)`` and
+        gives a :class:`torch.nn.Module` with the methods ``encode`` (rows to codes)
+        and ``decode`` (codes to rows). It gets X as it is, images as flat rows.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels): reads the rows of a table as
+        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1] before anything
+        corrupts them; in a table without ``image_shape`` uint8 are numbers like any
+        other.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    l1_penalty : float, default=0.0
+        Weight of the code's absolute sum in the loss, for sparse codes. The loss is
+        meant as it is trained on: where X is centred and divided by ``scale_``, one
+        weight suits X of any scale.
+    contractive_penalty : float, default=0.0
+        Weight of the squared Frobenius norm of the encoder's Jacobian in the loss, for
+        codes that change little with the sample, taken in the same units.
+    density : estimator, default=None
+        Density of the training codes that :meth:`sample` draws from [3]_: a density
+        estimator with ``sample``, such as
+        :class:`~sklearn.mixture.GaussianMixture` or
+        :class:`~sklearn.neighbors.KernelDensity`, which is cloned and fitted on them.
+        None for a normal distribution with their mean and covariance.
+    augmentation : callable, default=None
+        Called as ``augmentation(x, generator)`` with the samples of a batch before they
+        are corrupted. What it returns is the target.
+    optimizer : {"adam", "adamw", "sgd"} or type, default="adam"
+        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
+        momentum 0.9.
+    lr : float, default=1e-3
+        Learning rate, or its peak.
+    lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
+        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
+        to zero; "one_cycle" first rises to it over 30 % of the steps.
+    batch_size : int, default=128
+        Samples a step.
+    max_epochs : int, default=50
+        Passes over the samples.
+    max_steps : int, default=None
+        Steps of the optimizer after which a fit ends, with the epoch that they fall
+        into. None for as many as ``max_epochs`` make.
+    early_stopping : bool, default=False
+        Hold out some samples and stop when their loss no longer falls. The weights
+        are then those of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the samples that is held out, between 0 and 1.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which ``early_stopping`` stops.
+    tol : float, default=1e-4
+        By how much the validation loss must fall to count as an improvement. For the
+        Gaussian likelihood it is a share of the variance of X, but a variance in X's
+        own units with ``module`` or a link.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
+        units and device stay; what is set anew for them waits until this is False
+        again.
+    callbacks : list, default=None
+        Callbacks of skorch. A fit works on copies of them, found in
+        ``net_.callbacks_``.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+    compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
+        Type of the matrix products in training. "auto" takes bfloat16 where the
+        hardware is faster with it and the layers are large enough to gain. Weights,
+        loss and everything after the fit are not affected.
+    compile : bool, default=False
+        Run the training step through :func:`torch.compile`, which needs a C++ compiler
+        and takes some seconds before it pays.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the weights, the corruption, the order of the samples and all else that
+        is drawn.
+    verbose : bool or int, default=0
+        Show a progress bar over the epochs.
+
+    Attributes
+    ----------
+    corruption_ : callable or None
+        The corruption process; None after a fit on recorded pairs.
+    module_ : torch.nn.Module
+        The trained module. It works in units of its own: it encodes
+        ``(x - offset_) / scale_`` and its outputs are in the same units.
+    offset_ : ndarray of shape (n_features,)
+        Mean of the samples; zero for a module of your own and for likelihoods that
+        need X in [0, 1].
+    scale_ : float
+        Standard deviation over all features together; one where ``offset_`` is zero.
+    net_ : TrainingNet
+        The skorch net of the last fit, with its history. Not in a pickle.
+    loss_curve_ : list of float
+        Training loss of each epoch: the mean over samples and features, in X's units,
+        with the penalties.
+    validation_loss_curve_ : list of float
+        Loss of the held-out samples after each epoch, corrupted as those that it
+        trains on; empty without early stopping.
+    n_epochs_ : int
+        Epochs trained.
+    density_ : estimator
+        The density, fitted on the codes of at most 4096 samples of the last call of
+        ``fit`` or ``partial_fit``: a step of training moves all codes, so that those of
+        calls before would be out of date.
+    noise_variance_ : float or ndarray of shape (n_features,)
+        Variance of a feature of x given the code of x̃, learned after the fit from at
+        most 4096 samples; not there for "bernoulli".
+    device_ : torch.device
+        Where the module is.
+    compute_dtype_ : torch.dtype
+        Type of the matrix products in the last fit.
+    image_shape_ : tuple of int or None
+        Shape of an image, if the samples are images.
+    n_features_in_ : int
+        Number of features; of an image, its height times width times channels.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has them.
+
+    See Also
+    --------
+    Reconstructor : Makes a cleaning step of a pipeline of it.
+    AutoEncoderTransformer : The same without corruption.
+    skae.corruption : Corruption processes.
+
+    Notes
+    -----
+    ``score`` is comparable between estimators with the same corruption only: it is
+    easier to undo less noise. To search over the noise, score what is done with the
+    samples afterwards: put the denoiser as a :class:`Reconstructor` before a classifier
+    and search for the best classification.
+
+    References
+    ----------
+    .. [1] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, "Stacked
+       denoising autoencoders", Journal of Machine Learning Research 11, 2010.
+    .. [2] I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016,
+       section 14.5.
+    .. [3] P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black and B. Schölkopf, "From
+       variational to deterministic autoencoders", ICLR 2020.
+
+    Examples
+    --------
+    A third of every digit's pixels is lost, and comes back:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenoisingAutoEncoder
+    >>> from skae.corruption import Masking
+    >>> X = load_digits().data / 16
+    >>> denoiser = DenoisingAutoEncoder(32, corruption=Masking(0.33), random_state=0)
+    >>> X_corrupted = denoiser.fit(X).corrupt(X, random_state=1)
+    >>> corrupted = ((X_corrupted - X) ** 2).mean()
+    >>> cleaned = ((denoiser.reconstruct(X_corrupted) - X) ** 2).mean()
+    >>> bool(cleaned < corrupted / 3)
+    True
+    """
+
+    _function_attributes = ("augmentation", "corruption_")
+    _parameter_constraints: dict = {
+        **DeterministicAutoEncoder._parameter_constraints,
+        "corruption": [callable, None],
+    }
+
+    def __init__(
+        self,
+        n_components=16,
+        corruption=None,
+        *,
+        architecture="dense",
+        hidden_layer_sizes=None,
+        activation="relu",
+        likelihood="gaussian",
+        module=None,
+        image_shape=None,
+        weight_decay=0.0,
+        l1_penalty=0.0,
+        contractive_penalty=0.0,
+        density=None,
+        augmentation=None,
+        optimizer="adam",
+        lr=1e-3,
+        lr_schedule="one_cycle",
+        batch_size=128,
+        max_epochs=50,
+        max_steps=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        compute_dtype="auto",
+        compile=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.corruption = corruption
+        self.architecture = architecture
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.likelihood = likelihood
+        self.module = module
+        self.image_shape = image_shape
+        self.weight_decay = weight_decay
+        self.l1_penalty = l1_penalty
+        self.contractive_penalty = contractive_penalty
+        self.density = density
+        self.augmentation = augmentation
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.compute_dtype = compute_dtype
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- Fitting ------------------------------------------------------------------
+
+    def _validate_training(self, X, X_corrupted=None, *, reset):
+        clean, _ = super()._validate_training(X, reset=reset)
+        if reset:
+            self.__dict__.pop("corruption_", None)
+            self._default_corruption = GaussianNoise(std=Scaling.fit(clean).scale / 2)
+        if X_corrupted is not None:
+            self.corruption_ = None
+            return self._validate_corrupted(X_corrupted, clean), clean
+        if self.corruption is not None:
+            refuse_class("corruption", self.corruption)
+            self.corruption_ = clone(self.corruption, safe=False)
+        else:
+            self.corruption_ = self._default_corruption
+        return clean, None
+
+    def _validate_corrupted(self, X_corrupted, samples):
+        # Under its own name first; then as X, whose columns it must have.
+        checked = check_array(
+            X_corrupted, dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
+        )
+        n_features = np.prod(checked.shape[1:])
+        if (len(checked), n_features) != samples.rows.shape:
+            raise ValueError(
+                f"X_corrupted has the shape {checked.shape}; it must hold one "
+                f"sample for each of X's {samples.rows.shape[0]}, of its "
+                f"{samples.rows.shape[1]} features."
+            )
+        return check_samples(self, X_corrupted, reset=False)
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, X_corrupted=None):
+        """Learn to undo a corruption.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Clean training samples. Images have shape (n_samples, height, width) or
+            (n_samples, height, width, n_channels); of uint8 they mean 0 to 255 and
+            are scaled to [0, 1].
+        y : None
+            Ignored.
+        X_corrupted : array-like of the shape of X, default=None
+            Recorded corrupted samples, one for each of X; the process ``corruption``
+            is then not used.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, X_corrupted or a parameter is not as it must be. Whatever stops a
+            fit, the estimator is then what it was before.
+        DivergenceError
+            If the loss is not finite or ends far above where it began.
+        """
+        return self._run_fit(partial(self._validate_training, X, X_corrupted))
+
+    def partial_fit(self, X, y=None):  # noqa: D102
+        if self.corruption is None and getattr(self, "corruption_", self) is None:
+            raise ValueError(
+                "partial_fit has no corrupted samples after a fit on recorded "
+                "pairs; set corruption to a process."
+            )
+        return super().partial_fit(X)
+
+    def _corrupt(self, x, generator):
+        """Corrupt rows in X's scale."""
+        (corrupted,) = call_on_rows(
+            "corruption", self.corruption_, generator, self.image_shape_, x
+        )
+        return corrupted
+
+    def _make_augment(self, generator):
+        augment = super()._make_augment(generator)
+        if self.corruption_ is None:
+            return augment
+
+        def corrupt(x):
+            target = x if augment is None else augment(x)[1]
+            return self._corrupt(target, generator), target
+
+        return corrupt
+
+    def _after_fit(self, inputs, targets):
+        corrupt = None if self.corruption_ is None else self._corrupt
+        super()._after_fit(inputs, targets, corrupt)
+
+    # -- Inference ----------------------------------------------------------------
+
+    def _complete(self, module, x, missing, max_iter):
+        if not isinstance(self.corruption_, Masking):
+            return super()._complete(module, x, missing, max_iter)
+        # It has learned to fill just such holes, in one step.
+        hole = torch.full_like(x, self.corruption_.fill_value)
+        hole = self._scaling.to_module_scale(hole)
+        return module.encode(torch.where(missing, hole, x))
+
+    def _generator(self, seed):
+        return make_generator(
+            seed, device=self.device_ if self.device_.type == "cuda" else "cpu"
+        )
+
+    def corrupt(self, X, random_state=None):
+        """Corrupt samples as in training.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Clean samples.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the corruption.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
+            One draw of C(x̃|x) for each. Images of uint8 become numbers in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If the estimator was fitted on recorded pairs.
+        """
+        check_is_fitted(self)
+        if self.corruption_ is None:
+            raise ValueError(
+                "corrupt needs a process, but fit got recorded samples as X_corrupted."
+            )
+        seed = draw_seed(random_state)
+        generator = self._generator(seed)
+        samples = check_samples(self, X, reset=False, ensure_all_finite=False)
+        out = self._map_chunks(
+            lambda module, x: self._corrupt(x, generator),
+            (self.n_features_in_,),
+            self._make_data_rows(samples),
+            seed=self._user_seed(seed),
+        )
+        return out.reshape(-1, *self._sample_shape)
+
+    def score(self, X, y=None, X_corrupted=None):
+        """Mean log-likelihood of clean samples given the codes of corrupted ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Clean samples.
+        y : None
+            Ignored.
+        X_corrupted : array-like of the shape of X, default=None
+            Recorded corrupted samples. None draws them from the estimator's own
+            process, always in the same way.
+
+        Returns
+        -------
+        float
+            Mean of log p(x|f(x̃)) in nats, higher is better. It compares estimators of
+            the same corruption only.
+
+        Raises
+        ------
+        ValueError
+            If neither fit nor this call knows how to corrupt X.
+        """
+        check_is_fitted(self)
+        log_prob, generator = self._log_prob(), self._generator(SCORE_SEED)
+        clean = check_samples(self, X, reset=False)
+        if X_corrupted is not None:
+            other = self._make_rows(self._validate_corrupted(X_corrupted, clean))
+        elif self.corruption_ is None:
+            raise ValueError(
+                "score needs X_corrupted, since fit got recorded samples, too."
+            )
+        else:
+            other = self._make_data_rows(clean)
+
+        def function(module, x, x_corrupted):
+            if X_corrupted is None:
+                x_corrupted = self._corrupt(x_corrupted, generator)
+                x_corrupted = self._scaling.to_module_scale(x_corrupted)
+            return log_prob(x, module.decode(module.encode(x_corrupted)))
+
+        scores = self._map_chunks(
+            function,
+            (),
+            self._make_rows(clean),
+            other,
+            seed=self._user_seed(SCORE_SEED),
+        )
+        return float(scores.mean(dtype=np.float64))

@@ -1,0 +1,176 @@
+"""What an autoencoder makes of codes: new samples, walks, and missing values."""
+
+import copy
+from inspect import signature
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from skae._common.runtime import draw_seed, isolated_generators
+from skae._common.validation import Samples, check_samples
+from skae._training.scaling import Scaling
+
+
+class GenerationMixin:
+    """Generation by an autoencoder with a density of its codes, ``density_``."""
+
+    def sample(self, n_samples=1, random_state=None, *, noise=True):
+        """Draw new samples.
+
+        Codes are drawn first, then a sample from p(x|h) at each.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Seed of what is drawn.
+        noise : bool, default=True
+            Whether to draw from p(x|h), as the model says that samples arise. False
+            gives its mean E[x|h], which is what images are looked at by.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
+            New samples, float64.
+
+        Raises
+        ------
+        TypeError or ValueError
+            If ``n_samples`` is no integer, or not positive.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        seed = draw_seed(random_state)
+        codes = self._sample_latent(n_samples, seed)
+        if not noise:
+            return self.inverse_transform(codes)
+        likelihood, variance = self._likelihood, self._variance_like()
+
+        def draw(module, h):
+            output = module.decode(h)
+            samples = likelihood.sample(output, variance(output))
+            return self._scaling.to_data_scale(samples)
+
+        # torch's distributions draw from its global generator only.
+        rows = self._make_rows(Samples(codes), Scaling.identity(codes.shape[1]))
+        out = self._map_chunks(draw, (self.n_features_in_,), rows, seed=seed)
+        return out.reshape(-1, *self._sample_shape)
+
+    def _sample_latent(self, n_samples, seed):
+        """Draw codes of new samples."""
+        density, options = self.density_, {}
+        if "random_state" in signature(density.sample).parameters:
+            options["random_state"] = seed
+        elif "random_state" in density.get_params(deep=False):
+            density = copy.copy(density).set_params(random_state=seed)
+        # Another seed than that of p(x|h), which would repeat the same numbers.
+        with isolated_generators(draw_seed(seed), self.device_):
+            drawn = density.sample(n_samples, **options)
+        if isinstance(drawn, tuple):  # scikit-learn's mixtures add the component
+            drawn = drawn[0]
+        return np.asarray(drawn, dtype=np.float64)
+
+    def interpolate(self, x1, x2, n=10):
+        """Walk from one sample to another in the code space.
+
+        Parameters
+        ----------
+        x1 : array-like of the shape of a sample, or of one sample
+            Where the walk begins: ``X[0]`` or ``X[:1]``.
+        x2 : array-like of the shape of a sample, or of one sample
+            Where it ends.
+        n : int, default=10
+            Number of steps, the ends included; at least 2.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features) or images as ``fit`` saw them
+            Expected samples E[x|h] at codes in equal steps on the straight line from
+            that of ``x1`` to that of ``x2``. The ends are their reconstructions.
+
+        Raises
+        ------
+        TypeError or ValueError
+            If an end is not one sample, or ``n`` is no integer or below 2.
+        """
+        check_is_fitted(self)
+        check_scalar(n, "n", Integral, min_val=2)
+        ends = [self._encode_one(x, name) for x, name in ((x1, "x1"), (x2, "x2"))]
+        return self.inverse_transform(np.linspace(*ends, n))
+
+    def _encode_one(self, x, name):
+        if np.shape(x) in (self._sample_shape, (self.n_features_in_,)):
+            # A row of a DataFrame keeps the names of its columns.
+            x = x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]
+        if np.shape(x)[:1] != (1,):
+            raise ValueError(
+                f"{name} must be one sample; it has the shape {np.shape(x)}."
+            )
+        return np.asarray(self.transform(x))[0]
+
+    def impute(self, X, *, max_iter=10):
+        """Fill in missing values by what the model expects there.
+
+        They start at the training mean. Then they are replaced by their expectation
+        E[x|h] at the code of the sample as filled so far, again and again [1]_.
+        :class:`~skae.VariationalAutoEncoder` goes on from there to the code that is
+        most likely given the values that are there. A denoiser that was trained on
+        :class:`~skae.corruption.Masking` fills holes as it learned to, in one step.
+        Values that are there are never touched, and nothing is drawn: equal samples get
+        equal answers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples, NaN where a value is missing.
+        max_iter : int, default=10
+            How often the missing values are replaced.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
+            A copy of X without NaN.
+
+        Raises
+        ------
+        TypeError or ValueError
+            If X holds infinity or is not as ``fit`` saw it, or if ``max_iter`` is no
+            integer or below 1.
+
+        References
+        ----------
+        .. [1] D. J. Rezende, S. Mohamed and D. Wierstra, "Stochastic backpropagation
+           and approximate inference in deep generative models", ICML 2014,
+           section 6.4.
+        """
+        check_is_fitted(self)
+        check_scalar(max_iter, "max_iter", Integral, min_val=1)
+        samples = check_samples(self, X, reset=False, ensure_all_finite="allow-nan")
+        missing = np.isnan(samples.rows)
+        start = np.where(missing, self._mean / samples.byte_scale, samples.rows)
+        filled = Samples(start.astype(samples.rows.dtype), samples.byte_scale)
+
+        def fill(module, x, missing):
+            return self._decode(
+                module, self._complete(module, x, missing.bool(), max_iter)
+            )
+
+        out = self._map_chunks(
+            fill,
+            (self.n_features_in_,),
+            self._make_rows(filled),
+            self._make_data_rows(Samples(missing)),
+        )
+        np.multiply(samples.rows, samples.byte_scale, out=out, where=~missing)
+        return out.reshape(-1, *self._sample_shape)
+
+    def _complete(self, module, x, missing, max_iter):
+        """Give the codes of samples of which some values are missing."""
+        code, mean = module.encode(x), self._likelihood.mean
+        for _ in range(max_iter - 1):
+            code = module.encode(torch.where(missing, mean(module.decode(code)), x))
+        return code

@@ -1,0 +1,244 @@
+"""The autoencoder as a transformer."""
+
+from skae.autoencoders._base import DeterministicAutoEncoder
+
+
+class AutoEncoderTransformer(DeterministicAutoEncoder):
+    """Autoencoder: an encoder h = f(x) and a decoder r = g(h), used as a transformer.
+
+    It learns codes of ``n_components`` numbers from which the samples can be decoded,
+    by minimizing -log p(x|h). It takes the place of :class:`~sklearn.decomposition.PCA`
+    in a pipeline; without hidden layers it finds the same subspace.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Number of components of a code.
+    architecture : {"dense", "conv"}, default="dense"
+        "conv" for convolutions, which need images.
+    hidden_layer_sizes : array-like of int, default=None
+        Widths of the encoder's hidden layers, with "conv" the channels of its stages,
+        each of which halves height and width; the decoder's are the same in reverse.
+        None for (256, 64), with "conv" (32, 64). Empty, with "dense", for an affine
+        encoder and decoder.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the hidden layers. Codes and outputs have none.
+    likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
+        p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" minimizes
+        the mean squared error, "laplace" the mean absolute error, "bernoulli", for X in
+        [0, 1], the cross-entropy.
+    module : callable, default=None
+        A torch module of your own in the place of ``architecture``: a class or a
+        function that is called as ``module(n_features=..., n_components=...)`` and
+        gives a :class:`torch.nn.Module` with the methods ``encode`` (rows to codes)
+        and ``decode`` (codes to rows). It gets X as it is, images as flat rows.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels): reads the rows of a table as
+        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1], in a table
+        without ``image_shape`` uint8 are numbers like any other.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    l1_penalty : float, default=0.0
+        Weight of the code's absolute sum in the loss, for sparse codes. The loss is
+        meant as it is trained on: where X is centred and divided by ``scale_``, one
+        weight suits X of any scale.
+    contractive_penalty : float, default=0.0
+        Weight of the squared Frobenius norm of the encoder's Jacobian in the loss
+        [2]_, for codes that change little with the sample, taken in the same units.
+        Estimated without bias in one random direction a sample.
+    density : estimator, default=None
+        Density of the training codes that :meth:`sample` draws from [4]_: a density
+        estimator with ``sample``, such as
+        :class:`~sklearn.mixture.GaussianMixture` or
+        :class:`~sklearn.neighbors.KernelDensity`, which is cloned and fitted on them.
+        None for a normal distribution with their mean and covariance.
+    augmentation : callable, default=None
+        Called as ``augmentation(x, generator)`` with the samples of a batch, images as
+        (n_samples, height, width) or (n_samples, height, width, n_channels), and a
+        :class:`torch.Generator` to draw from. What it returns is both input and target.
+    optimizer : {"adam", "adamw", "sgd"} or type, default="adam"
+        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
+        momentum 0.9.
+    lr : float, default=1e-3
+        Learning rate, or its peak.
+    lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
+        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
+        to zero; "one_cycle" first rises to it over 30 % of the steps [3]_.
+    batch_size : int, default=128
+        Samples a step.
+    max_epochs : int, default=50
+        Passes over the samples.
+    max_steps : int, default=None
+        Steps of the optimizer after which a fit ends, with the epoch that they fall
+        into. None for as many as ``max_epochs`` make.
+    early_stopping : bool, default=False
+        Hold out some samples and stop when their loss no longer falls. The weights
+        are then those of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the samples that is held out, between 0 and 1.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which ``early_stopping`` stops.
+    tol : float, default=1e-4
+        By how much the validation loss must fall to count as an improvement. For the
+        Gaussian likelihood it is a share of the variance of X, but a variance in X's
+        own units with ``module`` or a link.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
+        units and device stay; what is set anew for them waits until this is False
+        again.
+    callbacks : list, default=None
+        Callbacks of skorch. A fit works on copies of them, found in
+        ``net_.callbacks_``.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+    compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
+        Type of the matrix products in training. "auto" takes bfloat16 where the
+        hardware is faster with it and the layers are large enough to gain. Weights,
+        loss and everything after the fit are not affected.
+    compile : bool, default=False
+        Run the training step through :func:`torch.compile`, which needs a C++ compiler
+        and takes some seconds before it pays.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the weights, the order of the samples and all else that is drawn.
+    verbose : bool or int, default=0
+        Show a progress bar over the epochs.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The trained module. It works in units of its own: it encodes
+        ``(x - offset_) / scale_`` and its outputs are in the same units.
+    offset_ : ndarray of shape (n_features,)
+        Mean of the samples; zero for a module of your own and for likelihoods that
+        need X in [0, 1].
+    scale_ : float
+        Standard deviation over all features together; one where ``offset_`` is zero.
+    net_ : TrainingNet
+        The skorch net of the last fit, with its history. Not in a pickle.
+    loss_curve_ : list of float
+        Training loss of each epoch: the mean over samples and features, in X's units,
+        with the penalties.
+    validation_loss_curve_ : list of float
+        Loss of the held-out samples after each epoch; empty without early stopping.
+    n_epochs_ : int
+        Epochs trained.
+    density_ : estimator
+        The density, fitted on the codes of at most 4096 samples of the last call of
+        ``fit`` or ``partial_fit``: a step of training moves all codes, so that those of
+        calls before would be out of date.
+    noise_variance_ : float or ndarray of shape (n_features,)
+        Variance of a feature given the code, learned after the fit from at most 4096
+        samples; not there for "bernoulli".
+    device_ : torch.device
+        Where the module is.
+    compute_dtype_ : torch.dtype
+        Type of the matrix products in the last fit.
+    image_shape_ : tuple of int or None
+        Shape of an image, if the samples are images.
+    n_features_in_ : int
+        Number of features; of an image, its height times width times channels.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has them.
+
+    See Also
+    --------
+    ClusterClassifier : Makes a classifier of codes and few or no labels.
+    sklearn.decomposition.PCA : The best affine encoder and decoder.
+
+    Notes
+    -----
+    One common scale for all features keeps their proportions, as in PCA; put a
+    :class:`~sklearn.preprocessing.StandardScaler` before the autoencoder where they
+    have different units.
+
+    References
+    ----------
+    .. [1] I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016,
+       chapter 14.
+    .. [2] S. Rifai, P. Vincent, X. Muller, X. Glorot and Y. Bengio, "Contractive
+       auto-encoders: explicit invariance during feature extraction", ICML 2011.
+    .. [3] L. N. Smith, "A disciplined approach to neural network hyper-parameters",
+       arXiv:1803.09820, 2018.
+    .. [4] P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black and B. Schölkopf, "From
+       variational to deterministic autoencoders", ICLR 2020.
+
+    Examples
+    --------
+    Eight numbers a digit, and the digits back from them:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae import AutoEncoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = AutoEncoderTransformer(n_components=8, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 8)
+    >>> error = ((X - autoencoder.reconstruct(X)) ** 2).mean()
+    >>> pca = PCA(n_components=8).fit(X)
+    >>> pca_error = ((X - pca.inverse_transform(pca.transform(X))) ** 2).mean()
+    >>> bool(error < pca_error)
+    True
+    """
+
+    def __init__(
+        self,
+        n_components=16,
+        *,
+        architecture="dense",
+        hidden_layer_sizes=None,
+        activation="relu",
+        likelihood="gaussian",
+        module=None,
+        image_shape=None,
+        weight_decay=0.0,
+        l1_penalty=0.0,
+        contractive_penalty=0.0,
+        density=None,
+        augmentation=None,
+        optimizer="adam",
+        lr=1e-3,
+        lr_schedule="one_cycle",
+        batch_size=128,
+        max_epochs=50,
+        max_steps=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        compute_dtype="auto",
+        compile=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.architecture = architecture
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.likelihood = likelihood
+        self.module = module
+        self.image_shape = image_shape
+        self.weight_decay = weight_decay
+        self.l1_penalty = l1_penalty
+        self.contractive_penalty = contractive_penalty
+        self.density = density
+        self.augmentation = augmentation
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.compute_dtype = compute_dtype
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose

@@ -1,0 +1,438 @@
+"""The variational autoencoder."""
+
+import math
+import warnings
+from numbers import Integral, Real
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_scalar
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from skae._common.runtime import make_generator
+from skae._training.variational_objective import VariationalObjective, kl_divergence
+from skae.autoencoders._base import SCORE_SEED, BaseAutoEncoder
+from skae.autoencoders._density import NormalDensity
+from skae.modules import ConvDecoder, ConvEncoder, VariationalModule
+from skae.modules._dense import Dense
+
+# A component is active if the variance of its mean over the samples is above this, as
+# in Burda et al. (2016).
+ACTIVE_VARIANCE = 0.01
+# Steps to the most likely code of a sample with missing values, in units of p(h).
+N_CLIMB_STEPS, CLIMB_RATE = 30, 0.2
+
+
+def _dense_network(n_features, n_components, sizes, activation):
+    return VariationalModule(
+        Dense([n_features, *sizes, 2 * n_components], activation),
+        Dense([n_components, *sizes[::-1], n_features], activation),
+    )
+
+
+def _conv_network(image_shape, n_components, sizes, activation):
+    return VariationalModule(
+        ConvEncoder(image_shape, 2 * n_components, sizes, activation),
+        ConvDecoder(image_shape, n_components, sizes, activation),
+    )
+
+
+class VariationalAutoEncoder(BaseAutoEncoder):
+    """Autoencoder with a stochastic encoder and decoder: a generative model.
+
+    A sample arises from a code h drawn from p(h) = N(0, 1) and then from p(x|h). The
+    encoder gives a normal distribution p_enc(h|x) of the codes from which a sample may
+    have come. Both are trained together by maximizing a lower bound on log p(x), the
+    ELBO: E[log p(x|h)] - KL(p_enc(h|x) || p(h)) [1]_. So every code that p(h) makes
+    likely can be decoded, and there is a density to score samples by.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Number of components of a code.
+    beta : float, default=1.0
+        Weight of the divergence KL. One maximizes the ELBO; more favours codes whose
+        components are independent [2]_, less favours the reconstruction.
+    beta_warm_up : int, default=0
+        Epochs over which the weight rises linearly from zero to ``beta``, so that
+        components of the code that take long to become useful are not given up.
+    architecture : {"dense", "conv"}, default="dense"
+        "conv" for convolutions, which need images.
+    hidden_layer_sizes : array-like of int, default=None
+        Widths of the encoder's hidden layers, with "conv" the channels of its stages,
+        each of which halves height and width; the decoder's are the same in reverse.
+        None for (256, 64), with "conv" (32, 64). Empty, with "dense", for an affine
+        encoder and decoder, whose optimum is probabilistic PCA.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the hidden layers. Codes and outputs have none.
+    likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
+        p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" and
+        "laplace" learn their variance in training; "bernoulli" is for X in [0, 1].
+    module : callable, default=None
+        A torch module of your own in the place of ``architecture``: a class or a
+        function that is called as ``module(n_features=..., n_components=...)`` and
+        gives a :class:`skae.modules.VariationalModule`, or another module with
+        its methods ``encode_distribution``, ``encode`` and ``decode``. It gets X as it
+        is, images as flat rows.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels): reads the rows of a table as
+        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1], in a table
+        without ``image_shape`` uint8 are numbers like any other.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer.
+    n_importance_samples : int, default=50
+        Codes a sample that :meth:`score_samples` draws; more make its bound tighter.
+    augmentation : callable, default=None
+        Called as ``augmentation(x, generator)`` with the samples of a batch, images as
+        (n_samples, height, width) or (n_samples, height, width, n_channels), and a
+        :class:`torch.Generator` to draw from. What it returns is both input and target.
+        :class:`skae.corruption.Binarize` trains on gray images as random bits.
+    optimizer : {"adam", "adamw", "sgd"} or type, default="adam"
+        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
+        momentum 0.9.
+    lr : float, default=1e-3
+        Learning rate, or its peak.
+    lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
+        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
+        to zero; "one_cycle" first rises to it over 30 % of the steps.
+    batch_size : int, default=128
+        Samples a step.
+    max_epochs : int, default=50
+        Passes over the samples.
+    max_steps : int, default=None
+        Steps of the optimizer after which a fit ends, with the epoch that they fall
+        into. None for as many as ``max_epochs`` make.
+    early_stopping : bool, default=False
+        Hold out some samples and stop when their negative ELBO no longer falls. The
+        weights are then those of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the samples that is held out, between 0 and 1.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which ``early_stopping`` stops.
+    tol : float, default=1e-4
+        By how much the validation loss must fall to count as an improvement, in nats a
+        feature.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
+        units and device stay; what is set anew for them waits until this is False
+        again.
+    callbacks : list, default=None
+        Callbacks of skorch. A fit works on copies of them, found in
+        ``net_.callbacks_``.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+    compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
+        Type of the matrix products in training. "auto" takes bfloat16 where the
+        hardware is faster with it and the layers are large enough to gain. Weights,
+        loss and everything after the fit are not affected.
+    compile : bool, default=False
+        Run the training step through :func:`torch.compile`, which needs a C++ compiler
+        and takes some seconds before it pays.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the weights, the codes, the order of the samples and all else that is
+        drawn in a fit.
+    verbose : bool or int, default=0
+        Show a progress bar over the epochs.
+
+    Attributes
+    ----------
+    module_ : skae.modules.VariationalModule
+        The trained module. It works in units of its own: it encodes
+        ``(x - offset_) / scale_`` and its outputs are in the same units.
+    kl_divergence_ : ndarray of shape (n_components,)
+        Divergence of each component of the code in nats, the mean over at most 4096
+        training samples: what the component tells of a sample.
+    n_active_components_ : int
+        Components whose mean varies over these samples, by a variance above 0.01; the
+        others tell nothing.
+    offset_ : ndarray of shape (n_features,)
+        Mean of the samples; zero for a module of your own and for likelihoods that
+        need X in [0, 1].
+    scale_ : float
+        Standard deviation over all features together; one where ``offset_`` is zero.
+    net_ : TrainingNet
+        The skorch net of the last fit, with its history. Not in a pickle.
+    loss_curve_ : list of float
+        What each epoch minimized, in nats a sample: the negative ELBO, the divergence
+        weighted as it was then.
+    reconstruction_loss_curve_ : list of float
+        Its first term, -E[log p(x|h)], in nats a sample.
+    kl_curve_ : list of float
+        Its second term, the divergence without the weight, in nats a sample.
+    validation_loss_curve_ : list of float
+        Negative ELBO of the held-out samples after each epoch, weighted by ``beta``;
+        empty without early stopping.
+    n_epochs_ : int
+        Epochs trained.
+    noise_variance_ : float or ndarray of shape (n_features,)
+        Variance of a feature given the code, learned from at most 4096 samples; not
+        there for "bernoulli".
+    device_ : torch.device
+        Where the module is.
+    compute_dtype_ : torch.dtype
+        Type of the matrix products in the last fit.
+    image_shape_ : tuple of int or None
+        Shape of an image, if the samples are images.
+    n_features_in_ : int
+        Number of features; of an image, its height times width times channels.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has them.
+
+    See Also
+    --------
+    AutoEncoderTransformer : The same with a function as encoder.
+    sklearn.decomposition.PCA : The best model with an affine decoder.
+    sklearn.mixture.GaussianMixture : A density without codes.
+
+    References
+    ----------
+    .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes",
+       ICLR 2014.
+    .. [2] I. Higgins et al., "beta-VAE: learning basic visual concepts with a
+       constrained variational framework", ICLR 2017.
+    .. [3] O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training
+       with calibrated decoders", ICML 2021, for a variance that is learned.
+
+    Examples
+    --------
+    Digits that nobody wrote, and what random numbers score as digits:
+
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import VariationalAutoEncoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = VariationalAutoEncoder(8, lr=3e-3, random_state=0).fit(X)
+    >>> model.sample(5, random_state=0).shape
+    (5, 64)
+    >>> noise = np.random.default_rng(0).uniform(0, 16, size=X.shape)
+    >>> bool(model.score_samples(noise).max() < model.score_samples(X).min())
+    True
+    """
+
+    _networks: dict = {"dense": _dense_network, "conv": _conv_network}
+    _parameter_constraints: dict = {
+        **BaseAutoEncoder._parameter_constraints,
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "beta_warm_up": [Interval(Integral, 0, None, closed="left")],
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=16,
+        *,
+        beta=1.0,
+        beta_warm_up=0,
+        architecture="dense",
+        hidden_layer_sizes=None,
+        activation="relu",
+        likelihood="gaussian",
+        module=None,
+        image_shape=None,
+        weight_decay=0.0,
+        n_importance_samples=50,
+        augmentation=None,
+        optimizer="adam",
+        lr=1e-3,
+        lr_schedule="one_cycle",
+        batch_size=128,
+        max_epochs=50,
+        max_steps=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        compute_dtype="auto",
+        compile=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.beta = beta
+        self.beta_warm_up = beta_warm_up
+        self.architecture = architecture
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.likelihood = likelihood
+        self.module = module
+        self.image_shape = image_shape
+        self.weight_decay = weight_decay
+        self.n_importance_samples = n_importance_samples
+        self.augmentation = augmentation
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.compute_dtype = compute_dtype
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- Fitting ------------------------------------------------------------------
+
+    def _make_module(self, inputs, n_outputs):
+        made = super()._make_module(inputs, n_outputs)
+        if not callable(getattr(made, "encode_distribution", None)):
+            raise ValueError(
+                f"module made a {type(made).__name__} without the method "
+                "'encode_distribution'; derive it from skae.modules.VariationalModule."
+            )
+        return made
+
+    def _make_objective(self, generator):
+        return VariationalObjective(
+            self.module_,
+            self._likelihood,
+            self.scale_,
+            self.beta,
+            self.beta_warm_up,
+            generator,
+        )
+
+    def _after_fit(self, inputs, targets):
+        encoded = self._learn_variance(inputs, targets)
+        mean, std = encoded[:, 0], encoded[:, 1]
+        divergence = kl_divergence(torch.from_numpy(mean), torch.from_numpy(std))
+        self.kl_divergence_ = divergence.mean(dim=0).numpy()
+        self.n_active_components_ = int((mean.var(axis=0) > ACTIVE_VARIANCE).sum())
+        self.density_ = NormalDensity.standard(self._n_features_out)
+        terms = self._trainer.terms
+        first = self.n_epochs_ - len(terms)  # of this trainer
+        for curve, key in (
+            ("reconstruction_loss_curve_", "reconstruction_loss"),
+            ("kl_curve_", "kl_divergence"),
+        ):
+            before = getattr(self, curve, [])[:first]
+            setattr(self, curve, [*before, *(epoch[key] for epoch in terms)])
+        if not self.n_active_components_ and len(mean) > 1:
+            warnings.warn(
+                "The posterior has collapsed: all samples have the same code. Train "
+                f"longer (n_epochs_={self.n_epochs_}), lower beta "
+                f"(beta={self.beta:g}) or raise beta_warm_up "
+                f"(beta_warm_up={self.beta_warm_up}).",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    # -- Inference ----------------------------------------------------------------
+
+    def encode_distribution(self, X):
+        """Return the distributions of the codes of samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples. Where ``fit`` saw images, their flat rows are taken too.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples, n_components)
+            Means of p_enc(h|x), as :meth:`transform` gives them.
+        std : ndarray of shape (n_samples, n_components)
+            Its standard deviations.
+        """
+        check_is_fitted(self)
+        encoded = self._infer(X, VariationalObjective.encode, (2, self._n_features_out))
+        return encoded[:, 0], encoded[:, 1]
+
+    def score_samples(self, X):
+        """Log-likelihood of samples, as a lower bound.
+
+        It is the logarithm of the mean of ``n_importance_samples`` weights
+        p(x|h) p(h) / p_enc(h|x) at codes h drawn from p_enc(h|x) [1]_. They come of one
+        fixed draw of noise for all samples, so that the score of a sample depends on
+        nothing but the sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Bound on log p(x) in nats, higher is better. Its expectation is below
+            log p(x) and nears it with more draws. Images of uint8 count in [0, 1].
+
+        References
+        ----------
+        .. [1] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted
+           autoencoders", ICLR 2016.
+        """
+        check_is_fitted(self)
+        check_scalar(
+            self.n_importance_samples, "n_importance_samples", Integral, min_val=1
+        )
+        log_prob = self._log_prob()
+        draws = torch.randn(
+            (self.n_importance_samples, self._n_features_out),
+            generator=make_generator(SCORE_SEED),
+            dtype=torch.float64,
+            device="cpu",
+        )
+
+        def bound(module, x):
+            mean, std = module.encode_distribution(x)
+            total = torch.full_like(mean[:, 0], -math.inf)
+            for noise in draws.to(mean.device, mean.dtype):
+                h = mean + std * noise
+                # log p(h) - log p_enc(h|x) of a component; their constants cancel.
+                ratio = 0.5 * (noise.square() - h.square()) + std.log()
+                log_weight = log_prob(x, module.decode(h)) + ratio.sum(dim=1)
+                total = torch.logaddexp(total, log_weight)
+            return total - math.log(len(draws))
+
+        return self._infer(X, bound, ())
+
+    def score(self, X, y=None):
+        """Mean log-likelihood of samples, as a lower bound.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Mean of :meth:`score_samples` in nats, higher is better.
+        """
+        return super().score(X)
+
+    def _complete(self, module, x, missing, max_iter):
+        start = super()._complete(module, x, missing, max_iter)
+        with torch.enable_grad():
+            return self._most_likely(module, x, missing, start)
+
+    def _most_likely(self, module, x, missing, start):
+        """Climb to the code with the largest p(h) p(x|h) of the values that are there.
+
+        A missing value is set to its mean at each step. There the derivative of its
+        log-likelihood is zero, so that it has no say: for every likelihood here, where
+        all levels of a variable are missing together.
+        """
+        likelihood, log_prob = self._likelihood, self._log_prob()
+        code = start.detach().requires_grad_()
+        optimizer = torch.optim.Adam([code], lr=CLIMB_RATE)
+        for _ in range(N_CLIMB_STEPS):
+            output = module.decode(code)
+            filled = torch.where(missing, likelihood.mean(output).detach(), x)
+            log_joint = log_prob(filled, output) - 0.5 * code.square().sum(dim=1)
+            (code.grad,) = torch.autograd.grad(-log_joint.sum(), code)
+            optimizer.step()
+        return code.detach()

@@ -1,0 +1,138 @@
+"""Likelihoods of numbers: a distribution of one form around the decoder's mean."""
+
+import torch
+import torch.nn.functional as F
+from sklearn.utils._param_validation import StrOptions
+from torch import distributions
+
+from skae.likelihood._base import Likelihood, check_range
+
+
+class _LocationFamily(Likelihood):
+    """Base of the likelihoods that are a mean and a variance around it."""
+
+    _parameter_constraints: dict = {"link": [StrOptions({"identity", "logit"})]}
+    has_variance = True
+
+    def mean(self, output):
+        return output if self.link == "identity" else torch.sigmoid(output)
+
+    def check(self, X):
+        if self.link == "logit":
+            check_range(X, repr(self))
+
+
+class Gaussian(_LocationFamily):
+    """Normal distribution: with one variance, training minimizes the squared error.
+
+    The variance is learned as the mean squared error over the training samples, which
+    is where the likelihood is largest.
+
+    Parameters
+    ----------
+    link : {"identity", "logit"}, default="identity"
+        What the decoder's outputs are: the mean itself, or its log-odds, which bind it
+        to [0, 1]. The latter is for X in [0, 1] with many values at the ends, such as
+        images of ink on paper: black and white then cost the code nothing.
+    covariance_type : {"spherical", "diag"}, default="spherical"
+        "spherical" for one variance of all features, as in probabilistic PCA; "diag"
+        for one per feature, as in factor analysis, for tables whose columns differ in
+        their variance. The latter are learned in training, which then minimizes
+        -log p; a code that may hold a column exactly makes that column's variance
+        vanish, so they are for :class:`~skae.VariationalAutoEncoder`, whose code pays
+        for it.
+
+    References
+    ----------
+    .. [1] I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016,
+       section 14.4 (stochastic encoders and decoders).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.likelihood import Gaussian
+    >>> output, x = torch.zeros(1, 2), torch.tensor([[0.0, 2.0]])
+    >>> Gaussian().loss(output, x)
+    tensor([[0., 4.]])
+    >>> Gaussian().log_prob(x, output, variance=1.0)
+    tensor([[-0.9189, -2.9189]])
+    """
+
+    _parameter_constraints: dict = {
+        **_LocationFamily._parameter_constraints,
+        "covariance_type": [StrOptions({"spherical", "diag"})],
+    }
+
+    def __init__(self, link="identity", covariance_type="spherical"):
+        self.link = link
+        self.covariance_type = covariance_type
+
+    @property
+    def scale_exponent(self):
+        """Two, or zero where the mean is bound to [0, 1]."""
+        return 2 if self.link == "identity" else 0
+
+    @property
+    def loss_needs_variance(self):
+        """Whether each feature has a variance of its own."""
+        return self.covariance_type == "diag"
+
+    def loss(self, output, x):
+        return F.mse_loss(self.mean(output), x, reduction="none")
+
+    def error(self, output, x):
+        return (self.mean(output) - x).square()
+
+    def variance(self, error):
+        return error if self.covariance_type == "diag" else error.mean()
+
+    def distribution(self, output, variance):
+        mean = self.mean(output)
+        return distributions.Normal(mean, variance**0.5, validate_args=False)
+
+
+class Laplace(_LocationFamily):
+    """Double-exponential distribution: training minimizes the absolute error.
+
+    Heavier tails than the Gaussian's, so that outliers pull less. The scale b is
+    learned as the mean absolute error; the variance is 2 b².
+
+    Parameters
+    ----------
+    link : {"identity", "logit"}, default="identity"
+        What the decoder's outputs are: the median itself, or its log-odds, which bind
+        it to [0, 1].
+
+    References
+    ----------
+    .. [1] P. J. Huber and E. M. Ronchetti, "Robust Statistics", 2nd edition, Wiley
+       2009.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.likelihood import Laplace
+    >>> Laplace().loss(torch.zeros(1, 2), torch.tensor([[0.0, 2.0]]))
+    tensor([[0., 2.]])
+    """
+
+    def __init__(self, link="identity"):
+        self.link = link
+
+    @property
+    def scale_exponent(self):
+        """One, or zero where the median is bound to [0, 1]."""
+        return 1 if self.link == "identity" else 0
+
+    def loss(self, output, x):
+        return F.l1_loss(self.mean(output), x, reduction="none")
+
+    def error(self, output, x):
+        return (self.mean(output) - x).abs()
+
+    def variance(self, error):
+        return 2.0 * error.mean() ** 2
+
+    def distribution(self, output, variance):
+        scale = (variance / 2.0) ** 0.5
+        return distributions.Laplace(self.mean(output), scale, validate_args=False)

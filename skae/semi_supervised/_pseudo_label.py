@@ -1,0 +1,416 @@
+"""A classifier for labels of which some are wrong or missing."""
+
+from functools import partial
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils import check_consistent_length
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skae._common.labels import split_labels
+from skae._common.validation import Samples, check_samples, check_sizes, require_target
+from skae._estimator.base import BaseTorchEstimator
+from skae._training.batches import Rows
+from skae._training.label_correction import LabelCorrection
+from skae._training.scaling import Scaling
+from skae._training.supervised_objective import ClassificationObjective
+from skae.modules import ConvClassifier, DenseClassifier
+
+# Widths of the hidden layers for a table, and channels of the stages for images, where
+# the user gives none.
+TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
+
+
+class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
+    """Classifier for labels of which some are wrong or missing, such as clusters.
+
+    Clusters are drawn along what is easy to measure, and a network that learns to tell
+    them apart sees more than that: it agrees with the clusters where they are
+    consistent, and contradicts them where they are not. This one listens to its own
+    contradictions. After each tenth of the epochs, beginning with the second,
+
+    - a sample whose class it predicts with more than ``confidence`` gets that label
+      [1]_;
+    - a sample for which it thinks another class more likely than not is left out until
+      the next time [2]_.
+
+    Samples without a label are left out until they get one in this way.
+
+    What it predicts by is the average of its weights over the last steps, which is
+    right earlier and errs less than the weights themselves [3]_. A network of
+    convolutions is made for images, a dense one for a table.
+
+    Parameters
+    ----------
+    confidence : float, default=0.9
+        Probability above which a prediction takes the place of a label, from 0.5 to 1.
+        None keeps all labels as they are.
+    unlabeled : object, default=None
+        The value of y that marks a sample without a label, such as -1, ``"?"`` or
+        ``np.nan`` (which stands for None and ``pandas.NA`` in y too). None means that
+        all samples are labelled.
+    label_smoothing : float, default=0.05
+        Share of each label that is spread evenly over all classes in training, from 0
+        to below 1.
+    dropout : float, default=0.3
+        Share of the last hidden layer that is set to zero in training, from 0 to below
+        1.
+    hidden_layer_sizes : array-like of int, default=None
+        Channels of the stages; None for (32, 48, 96). The first is one convolution,
+        each of the others two, of which one halves height and width. For a table widths
+        of the hidden layers, None for (256, 64).
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the hidden layers.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels): reads the rows of a table as
+        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1], in a table
+        without ``image_shape`` uint8 are numbers like any other.
+    weight_decay : float, default=0.01
+        Weight decay of the optimizer.
+    augmentation : callable, default=None
+        Called as ``augmentation(x, generator)`` with the samples of a batch, images as
+        (n_samples, height, width) or (n_samples, height, width, n_channels), and a
+        :class:`torch.Generator` to draw from. It gives random views of them that are of
+        the same class, for example an object of :mod:`skae.corruption`. It is what lets
+        the network contradict wrong labels; without it they are learned by heart.
+    optimizer : {"adam", "adamw", "sgd"} or type, default="adamw"
+        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
+        momentum 0.9.
+    lr : float, default=3e-3
+        Learning rate, or its peak.
+    lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
+        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
+        to zero; "one_cycle" first rises to it over 30 % of the steps.
+    batch_size : int, default=128
+        Samples a step.
+    max_epochs : int, default=20
+        Passes over the samples.
+    max_steps : int, default=None
+        Steps of the optimizer after which a fit ends, with the epoch that they fall
+        into. None for as many as ``max_epochs`` make.
+    early_stopping : bool, default=False
+        Hold out some samples and stop when their loss no longer falls. The weights
+        are then those of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the samples that is held out, between 0 and 1.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which ``early_stopping`` stops.
+    tol : float, default=1e-4
+        By how much the validation loss must fall to count as an improvement, in nats.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the weights of the last fit. Its module, units and
+        device stay; what is set anew for them waits until this is False again.
+    callbacks : list, default=None
+        Callbacks of skorch. A fit works on copies of them, found in
+        ``net_.callbacks_``.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+    compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
+        Type of the matrix products in training. "auto" takes bfloat16 where the
+        hardware is faster with it and the layers are large enough to gain. Weights,
+        loss and everything after the fit are not affected.
+    compile : bool, default=False
+        Run the training step through :func:`torch.compile`, which needs a C++ compiler
+        and takes some seconds before it pays.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the weights, the order of the samples and all else that is drawn.
+    verbose : bool or int, default=0
+        Show a progress bar over the epochs.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted.
+    labels_ : ndarray of shape (n_samples,)
+        The labels of the training samples as corrected for the last time; of those that
+        never got one, the most probable classes.
+    module_ : torch.nn.Module
+        The trained module, which turns ``(x - offset_) / scale_`` into a score for each
+        class.
+    offset_ : ndarray of shape (n_features,)
+        Mean of the samples; zero for images.
+    scale_ : float
+        Standard deviation over all features together.
+    net_ : TrainingNet
+        The skorch net of the last fit, with its history. Not in a pickle.
+    loss_curve_ : list of float
+        Training loss of each epoch: the mean cross-entropy with the smoothed labels in
+        nats, where a sample that is left out counts as zero.
+    validation_loss_curve_ : list of float
+        Loss of the held-out samples and their labels as they came after each epoch;
+        empty without early stopping.
+    n_epochs_ : int
+        Epochs trained.
+    device_ : torch.device
+        Where the module is.
+    compute_dtype_ : torch.dtype
+        Type of the matrix products in the last fit.
+    image_shape_ : tuple of int or None
+        Shape of an image, if the samples are images.
+    n_features_in_ : int
+        Number of features; of an image, its height times width times channels.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has them.
+
+    See Also
+    --------
+    ClusterClassifier : Makes the labels, and takes this as its ``refiner``.
+    skae.corruption.RandomAffine : Random views of images.
+
+    References
+    ----------
+    .. [1] D.-H. Lee, "Pseudo-label: the simple and efficient semi-supervised learning
+       method for deep neural networks", ICML workshop on challenges in representation
+       learning, 2013.
+    .. [2] B. Han, Q. Yao, X. Yu, G. Niu, M. Xu, W. Hu, I. Tsang and M. Sugiyama,
+       "Co-teaching: robust training of deep neural networks with extremely noisy
+       labels", NeurIPS 2018.
+    .. [3] A. Tarvainen and H. Valpola, "Mean teachers are better role models:
+       weight-averaged consistency targets improve semi-supervised deep learning
+       results", NIPS 2017.
+
+    Examples
+    --------
+    A fifth of the labels are wrong, and most of them are found out:
+
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import PseudoLabelClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> rng = np.random.default_rng(0)
+    >>> y_noisy = np.where(rng.random(len(y)) < 0.2, rng.integers(10, size=len(y)), y)
+    >>> classifier = PseudoLabelClassifier(random_state=0).fit(X, y_noisy)
+    >>> bool(np.mean(classifier.labels_ == y) > 0.95)
+    True
+    """
+
+    _averages_weights = True
+    _parameter_constraints: dict = {
+        **BaseTorchEstimator._parameter_constraints,
+        "confidence": [Interval(Real, 0.5, 1, closed="both"), None],
+        "unlabeled": "no_validation",
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "hidden_layer_sizes": ["array-like", None],
+        "activation": [StrOptions({"identity", "logistic", "relu", "tanh"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        confidence=0.9,
+        unlabeled=None,
+        label_smoothing=0.05,
+        dropout=0.3,
+        hidden_layer_sizes=None,
+        activation="relu",
+        image_shape=None,
+        weight_decay=0.01,
+        augmentation=None,
+        optimizer="adamw",
+        lr=3e-3,
+        lr_schedule="one_cycle",
+        batch_size=128,
+        max_epochs=20,
+        max_steps=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        compute_dtype="auto",
+        compile=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.confidence = confidence
+        self.unlabeled = unlabeled
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.image_shape = image_shape
+        self.weight_decay = weight_decay
+        self.augmentation = augmentation
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.compute_dtype = compute_dtype
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- Fitting ------------------------------------------------------------------
+
+    def _make_module(self, inputs, n_outputs):
+        is_image = self.image_shape_ is not None
+        sizes = self.hidden_layer_sizes
+        if sizes is None:
+            sizes = IMAGE_SIZES if is_image else TABLE_SIZES
+        sizes = check_sizes(sizes, are_channels=is_image)
+        n_classes = len(self.classes_)
+        if is_image:
+            return ConvClassifier(self.image_shape_, n_classes, sizes, self.activation)
+        return DenseClassifier(self.n_features_in_, n_classes, sizes, self.activation)
+
+    def _make_objective(self, generator):
+        inputs, labels = self._training_set
+        # As in training: in float32 whatever X is, and products in its type.
+        rows = Rows(inputs, self._scaling, self.device_)
+        self._label_correction = LabelCorrection(
+            labels,
+            self.confidence,
+            lambda: self._probabilities(rows, self.compute_dtype_),
+            self.device_,
+        )
+        return ClassificationObjective(
+            self.module_,
+            self._label_correction,
+            self.label_smoothing,
+            self.dropout,
+            generator,
+        )
+
+    def _make_augment(self, generator):
+        augment = super()._make_augment(generator)
+        if augment is None:
+            return None
+        # Only the samples: their targets are numbers of samples.
+        return lambda x, numbers: (augment(x)[0], numbers)
+
+    def _after_fit(self, inputs, targets):
+        labels = self._label_correction.labels.copy()
+        is_open = labels < 0
+        if is_open.any():
+            rows = self._make_rows(inputs._replace(rows=inputs.rows[is_open]))
+            labels[is_open] = self._probabilities(rows).argmax(axis=1)
+        self.labels_ = self.classes_[labels]
+        # They hold on to the samples.
+        self._label_correction.predict = None
+        del self._training_set, self._label_correction
+
+    def _validate_pairs(self, X, y, *, reset):
+        inputs = check_samples(self, X, reset=reset)
+        require_target(self, y)
+        is_labeled, known = split_labels(y, self.unlabeled)
+        check_consistent_length(inputs.rows, is_labeled)
+        if self.early_stopping and not is_labeled.all():
+            raise ValueError(
+                f"early_stopping={self.early_stopping!r} must be False where samples "
+                f"are without a label (unlabeled={self.unlabeled!r}): those that are "
+                "held out could not be judged."
+            )
+        labels = np.full(len(is_labeled), -1)
+        classes, labels[is_labeled] = np.unique(known, return_inverse=True)
+        if reset:
+            self.classes_ = classes
+        elif not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"y has the classes {classes}, but {type(self).__name__} was fitted on "
+                f"{self.classes_}; with warm_start=True they must stay the same."
+            )
+        if reset:
+            self._scaling = Scaling.fit(inputs)
+            if self.image_shape_ is not None:
+                # A feature must look the same wherever it is, and black like the
+                # border that convolutions put around an image.
+                self._scaling = Scaling(
+                    np.zeros_like(self._scaling.mean), self._scaling.scale
+                )
+            self._target_scaling = Scaling.identity(1)
+        self._training_set = inputs, labels
+        # The targets are the numbers of the samples, whose labels may be corrected.
+        return inputs, Samples(np.arange(len(labels)).reshape(-1, 1))
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Learn to tell the classes apart, and which labels to believe.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Training samples. Images have shape (n_samples, height, width) or
+            (n_samples, height, width, n_channels); of uint8 they mean 0 to 255 and
+            are scaled to [0, 1].
+        y : array-like of shape (n_samples,)
+            Their classes, some of them wrong; the value ``unlabeled`` marks samples
+            without one.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If X, y or a parameter is not as it must be. Whatever stops a fit, the
+            classifier is then what it was before.
+        DivergenceError
+            If the loss is not finite or ends far above where it began.
+        """
+        return self._run_fit(partial(self._validate_pairs, X, y))
+
+    # -- Inference ----------------------------------------------------------------
+
+    def _probabilities(self, rows, compute_dtype=torch.float32):
+        """Return the probabilities of the classes of rows."""
+
+        def probabilities(module, x):
+            low = compute_dtype != torch.float32
+            with torch.autocast(
+                x.device.type, compute_dtype, enabled=low, cache_enabled=False
+            ):
+                scores = module(x)
+            return scores.to(x.dtype).softmax(dim=1)
+
+        return self._map_chunks(probabilities, (len(self.classes_),), rows)
+
+    def predict_proba(self, X):
+        """Tell how probable each class is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples. Where ``fit`` saw images, their flat rows are taken too.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of ``classes_``, in float32 for X of float32,
+            float16 or uint8, else in float64.
+        """
+        check_is_fitted(self)
+        samples = check_samples(self, X, reset=False, ensure_all_finite=False)
+        return self._probabilities(self._make_rows(samples))
+
+    def predict(self, X):
+        """Predict the class of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The most probable classes.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]

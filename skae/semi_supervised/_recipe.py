@@ -1,0 +1,148 @@
+"""The recipe for a self-supervised classifier."""
+
+from numbers import Integral
+
+from sklearn.base import clone
+from sklearn.pipeline import FeatureUnion
+from sklearn.utils._param_validation import Interval, validate_params
+
+from skae.autoencoders import AutoEncoderTransformer
+from skae.clustering import SpectralKMeans
+from skae.corruption import ImagesOrRows, RandomAffine, SwapNoise
+from skae.semi_supervised._cluster_classifier import ClusterClassifier
+from skae.semi_supervised._pseudo_label import PseudoLabelClassifier
+
+
+@validate_params(
+    {
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "n_encoders": [Interval(Integral, 1, None, closed="left")],
+        "image_shape": ["array-like", None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_self_supervised_classifier(
+    n_clusters=None, *, n_encoders=2, image_shape=None, n_jobs=2, random_state=None
+):
+    """Make a classifier that finds the classes itself; labels only name them.
+
+    1. Several autoencoders learn codes from randomly augmented samples. What differs
+       between two augmentations of a sample does not matter for its class. Each
+       autoencoder makes other errors, so their codes are concatenated.
+    2. :class:`SpectralKMeans` finds clusters on the graph of neighbouring codes.
+    3. A :class:`PseudoLabelClassifier` learns the clusters, on augmented samples again,
+       and corrects the samples that do not fit in. It begins with those whose cluster
+       is certain.
+
+    Augmentation rotates, shifts, scales and shears images a little, each on its own
+    background; in rows of a table it replaces some values by those of other samples.
+
+    Parameters
+    ----------
+    n_clusters : int, default=None
+        Number of clusters. None for the number of classes in y.
+
+    n_encoders : int, default=2
+        Number of autoencoders. More make the clusters better and more reliable, but
+        take longer.
+
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels): treats the rows of a table as
+        images. Not needed for X of shape (n_samples, height, width[, n_channels]).
+
+    n_jobs : int, default=2
+        Number of autoencoders that are fitted at a time, each in a process of its own,
+        and of threads that search for neighbours. The processes share the cores, so
+        that more of them than autoencoders leave cores idle. None means 1, -1 the
+        number of cores.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything.
+
+    Returns
+    -------
+    ClusterClassifier
+        Not fitted yet. All parts and parameters can be inspected and changed, as in any
+        estimator of scikit-learn. A clusterer without ``certainty_`` also needs
+        ``doubtful=0``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not valid.
+
+    See Also
+    --------
+    ClusterClassifier : The estimator that it makes.
+
+    Notes
+    -----
+    A random state determines the result for a given number of threads: with another
+    ``n_jobs``, or on a machine with more cores, sums are rounded in another order.
+
+    The columns of a table should have comparable scales; put a
+    :class:`~sklearn.preprocessing.StandardScaler` before it if they have not.
+
+    Examples
+    --------
+    >>> from skae import make_self_supervised_classifier
+    >>> classifier = make_self_supervised_classifier(10, random_state=0)
+    >>> classifier = classifier.set_params(
+    ...     encoder__ae1__n_components=16, refiner__augmentation__images__rotation=5.0
+    ... )
+    >>> classifier.clusterer
+    SpectralKMeans(n_jobs=2)
+
+    Without a single label it finds out which flowers to look at. The labels of three
+    then determine the classes of the clusters:
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X = scale(X)
+    >>> classifier = make_self_supervised_classifier(3, random_state=0).fit(X)
+    >>> to_label = classifier.exemplar_indices_
+    >>> classifier.map_labels(X[to_label], y[to_label]).score(X, y) > 0.8
+    True
+    """
+    augmentation = ImagesOrRows(
+        images=RandomAffine(
+            rotation=10, shift=0.1, scale=(0.9, 1.1), shear=10, outside="background"
+        ),
+        rows=SwapNoise(0.1),
+    )
+    encoders = [
+        (
+            f"ae{number}",
+            AutoEncoderTransformer(
+                10,
+                hidden_layer_sizes=(500, 500, 500),
+                image_shape=image_shape,
+                # Codes may lose larger rotations than the refiner, which sets borders.
+                augmentation=clone(augmentation).set_params(images__rotation=15),
+                lr=2e-3,
+                batch_size=256,
+                max_epochs=400,
+                max_steps=11500,
+            ),
+        )
+        for number in range(n_encoders)
+    ]
+    return ClusterClassifier(
+        FeatureUnion(encoders, n_jobs=n_jobs),
+        SpectralKMeans(n_jobs=n_jobs),
+        refiner=PseudoLabelClassifier(
+            # As most labels are right, even a weak prediction is seldom wrong.
+            confidence=0.7,
+            image_shape=image_shape,
+            augmentation=clone(augmentation),
+            lr=6e-3,
+            max_epochs=100,
+            max_steps=2800,
+        ),
+        doubtful=0.15,
+        n_clusters=n_clusters,
+        random_state=random_state,
+    )
