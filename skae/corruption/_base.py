@@ -27,10 +27,6 @@ FINITE = Interval(Real, -math.inf, math.inf, closed="neither")
 SHARE = Interval(Real, 0, 1, closed="both")
 
 
-FINITE = Interval(Real, -math.inf, math.inf, closed="neither")
-SHARE = Interval(Real, 0, 1, closed="both")
-
-
 def scale_draws(draws, bounds):
     """Turn uniform draws from [0, 1) into draws from [low, high).
 
