@@ -78,19 +78,13 @@ class Corruption(BaseEstimator):
     Attributes
     ----------
     uses_generator_only : bool
-        Whether all that is random is drawn from the generator it gets. A class declares
-        it in its own body; a subclass that does not is taken for one that may draw from
-        the global generators, too.
+        Whether all that is random is drawn from the generator it gets. It counts only
+        where a class declares it in its own body: a subclass may draw in another way,
+        and without a declaration of its own is taken to use the global generators.
     """
 
     _parameter_constraints: dict = {}
     uses_generator_only = False
-
-    def __init_subclass__(cls, **kwargs):
-        """Do not inherit the declaration: a subclass may draw in another way."""
-        super().__init_subclass__(**kwargs)
-        if "uses_generator_only" not in vars(cls):
-            cls.uses_generator_only = False
 
     def __call__(self, x, generator):
         """Corrupt a batch of samples.

@@ -71,6 +71,16 @@ def test_levels_are_checked():
     for dtype in (np.float16, np.float32):
         shares = np.random.default_rng(0).dirichlet(np.ones(100), 50)
         Categorical().check(shares.astype(dtype))
+    # A sum in float16 may miss one by more than probabilities with few digits do.
+    half, eps = np.float16(0.5), np.finfo(np.float16).eps
+    for n_steps in (-6, 6):
+        row = np.array([[half, half + n_steps * eps]], np.float16)
+        Categorical().check(row)
+        with pytest.raises(ValueError, match="sum is one"):
+            Categorical().check(row.astype(np.float32))
+    for n_steps in (-12, 12):
+        with pytest.raises(ValueError, match="sum is one"):
+            Categorical().check(np.array([[half, half + n_steps * eps]], np.float16))
     for almost in ([0.9, 0.0, 0.0], [1.0, 0.05, 0.0], [0.3, 0.3, 0.3]):
         with pytest.raises(ValueError, match="sum is one"):
             Categorical().check(np.vstack([one, almost]))
