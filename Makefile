@@ -23,10 +23,11 @@ demo: $(VENV)/.run  ## Self-supervised classification of digits (DEMO="--dataset
 test: $(VENV)/.test  ## Run all tests and doctests (TESTS="tests/test_metrics.py -k hungarian")
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
-lint: $(VENV)/.lint  ## Check style, format and every public docstring
+lint: $(VENV)/.lint  ## Check style, format, imports between layers and docstrings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python tools/check_docstrings.py
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/numpydoc lint $$(find skae -name '*.py')
 
 docs: $(VENV)/.docs  ## Build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
@@ -37,7 +38,7 @@ bench: $(BENCH)/.bench  ## Measure speed beside other packages, in an environmen
 clean:  ## Remove environments, caches and what was built
 	rm -rf $(VENV) $(BENCH) build dist *.egg-info docs/_build docs/api/generated docs/examples
 	rm -rf .pytest_cache .ruff_cache
-	find skae tests examples benchmarks docs tools -name __pycache__ -prune -exec rm -rf {} +
+	find skae tests examples benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.run: EXTRA :=
 $(VENV)/.test: EXTRA := [test]

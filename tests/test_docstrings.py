@@ -1,0 +1,119 @@
+"""Docstrings: what numpydoc's check of single files cannot see."""
+
+import importlib
+import inspect
+
+import pytest
+from numpydoc.docscrape import NumpyDocString
+from sklearn.utils._testing import assert_docstring_consistency
+
+import skae
+
+MODULES = (
+    *("skae", "skae.corruption", "skae.datasets", "skae.inspection"),
+    *("skae.likelihood", "skae.metrics", "skae.modules"),
+)
+PUBLIC = {
+    f"{module}.{name}": obj
+    for module in MODULES
+    for name, obj in vars(importlib.import_module(module)).items()
+    if not name.startswith("_") and getattr(obj, "__module__", "").startswith("skae")
+}
+
+# Parameters and attributes that AutoEncoderTransformer describes in other words than
+# these classes do, and why.
+OTHER_WORDS = {
+    skae.DenoisingAutoEncoder: {
+        "augmentation": "what it returns is the target alone",
+        "contractive_penalty": "cites no paper",
+        "density": "cites a paper by another number",
+        "image_shape": "images are scaled before they are corrupted",
+        "lr_schedule": "cites no paper",
+        "noise_variance_": "given the code of the corrupted sample",
+        "random_state": "draws the corruption, too",
+        "validation_loss_curve_": "of corrupted samples",
+    },
+    skae.VariationalAutoEncoder: {
+        "augmentation": "names the one that draws random bits",
+        "early_stopping": "by the negative ELBO",
+        "hidden_layer_sizes": "says when it is probabilistic PCA",
+        "likelihood": "learns the variance in training",
+        "loss_curve_": "the negative ELBO",
+        "lr_schedule": "cites no paper",
+        "module": "needs a method for the distribution of codes",
+        "noise_variance_": "learned in training, not after it",
+        "random_state": "draws codes, too",
+        "tol": "in nats",
+        "validation_loss_curve_": "the negative ELBO",
+    },
+    skae.ColorizationAutoEncoder: {
+        "augmentation": "of gray and colour images together",
+        "hidden_layer_sizes": "other widths",
+        "image_shape": "gray images have no channels",
+        "image_shape_": "of gray images",
+        "loss_curve_": "in the units of y",
+        "lr_schedule": "cites no paper",
+        "mean_": "one mean of all pixels",
+        "module_": "maps to colours",
+        "n_features_in_": "gray images have no channels",
+        "offset_": "one mean of all pixels",
+        "scale_": "never one by rule",
+        "tol": "a share of the variance of y",
+        "warm_start": "has no likelihood",
+    },
+    skae.PseudoLabelClassifier: {
+        "activation": "has no codes",
+        "augmentation": "returns views of the same class",
+        "hidden_layer_sizes": "other stages",
+        "loss_curve_": "the cross-entropy",
+        "lr_schedule": "cites no paper",
+        "mean_": "zero for images",
+        "module_": "maps to scores of classes",
+        "offset_": "zero for images",
+        "scale_": "never one by rule",
+        "tol": "in nats",
+        "validation_loss_curve_": "with labels",
+        "warm_start": "has no likelihood",
+    },
+}
+# These have the same description, but another default or class.
+OTHER_TYPES = (
+    "lr",
+    "max_epochs",
+    "module_",
+    "n_components",
+    "optimizer",
+    "weight_decay",
+)
+
+
+def described(obj, section):
+    return [entry.name for entry in NumpyDocString(inspect.getdoc(obj))[section]]
+
+
+@pytest.mark.parametrize("section", ["Parameters", "Attributes"])
+@pytest.mark.parametrize("estimator", OTHER_WORDS, ids=lambda cls: cls.__name__)
+def test_what_estimators_share_is_described_in_the_same_words(estimator, section):
+    first = skae.AutoEncoderTransformer
+    shared = set(described(first, section)) & set(described(estimator, section))
+    shared -= set(OTHER_WORDS[estimator])
+    assert shared
+    assert_docstring_consistency(
+        [first, estimator],
+        include_params=sorted(shared) if section == "Parameters" else False,
+        include_attrs=sorted(shared) if section == "Attributes" else False,
+        ignore_types=OTHER_TYPES,
+    )
+
+
+@pytest.mark.parametrize("obj", PUBLIC.values(), ids=PUBLIC)
+def test_the_parameters_in_the_docstring_are_those_of_the_signature(obj):
+    assert described(obj, "Parameters") == list(inspect.signature(obj).parameters)
+
+
+@pytest.mark.parametrize("obj", PUBLIC.values(), ids=PUBLIC)
+def test_everything_public_has_a_docstring(obj):
+    assert inspect.getdoc(obj)
+    methods = inspect.getmembers(obj, inspect.isroutine) if inspect.isclass(obj) else []
+    for name, method in methods:
+        assert name.startswith("_") or inspect.getdoc(method), name
