@@ -12,7 +12,7 @@ BENCH := benchmarks/.venv
 WORKERS ?= 2
 DEMO ?=
 TESTS ?=
-LOWEST_TESTS ?= tests/test_common.py tests/test_reconstructor.py tests/test_metrics.py
+LOWEST_TESTS ?= tests/test_common.py tests/test_autoencoder.py tests/test_spectral_kmeans.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
