@@ -80,8 +80,8 @@ def test_unlisted_scikit_learn_check(estimator, name):
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 def test_no_check_is_skipped(estimator):
     results = check_estimator(estimator, on_skip=None, on_fail="raise")
-    # A clusterer gets one fewer than a transformer.
-    assert len(results) >= 46
+    # The fewest are those of a clusterer in scikit-learn 1.6.
+    assert len(results) >= 45
     assert {result["status"] for result in results} == {"passed"}
 
 
@@ -168,7 +168,7 @@ def _failures(pipeline):
     return {r["check_name"] for r in results if r["status"] == "failed"}
 
 
-def test_pipeline_fails_what_every_pipeline_fails():
+def test_pipeline_fails_only_what_every_pipeline_fails():
     ours = Pipeline(
         [
             ("ae", AutoEncoderTransformer(random_state=0)),
@@ -176,4 +176,5 @@ def test_pipeline_fails_what_every_pipeline_fails():
         ]
     )
     peer = Pipeline([("pca", PCA()), ("clf", LogisticRegression())])
-    assert _failures(ours) == _failures(peer)
+    # In scikit-learn 1.6 the peer fails one more.
+    assert _failures(ours) <= _failures(peer)
