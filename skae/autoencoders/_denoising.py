@@ -334,7 +334,7 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         """
         return self._run_fit(partial(self._validate_training, X, X_corrupted))
 
-    def partial_fit(self, X, y=None):  # noqa: D102
+    def partial_fit(self, X, y=None):
         if self.corruption is None and getattr(self, "corruption_", self) is None:
             raise ValueError(
                 "partial_fit has no corrupted samples after a fit on recorded "

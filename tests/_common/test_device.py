@@ -5,11 +5,9 @@ import torch
 
 from skae._common.runtime import (
     available_devices,
-    
-    resolve_device,
     default_modes,
+    resolve_device,
 )
-
 from skae._training.fast.dense_step import has_fast_bfloat16
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)

@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 import torch
 import torch.nn.functional as F
-
 from skae._training.gradient import AutogradGradient, DenseGradient, make_gradient
+
 from skae._training.objective import (
     ClassificationObjective,
     ReconstructionObjective,

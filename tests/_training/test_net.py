@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from skae._training.schedules import SCHEDULES
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import (
@@ -30,7 +31,6 @@ from skae._training import (
     Rows,
     TrainingNet,
 )
-from skae._training.schedules import SCHEDULES
 from skae.exceptions import DivergenceError
 from skae.likelihood import Gaussian
 from skae.modules import DenseAutoencoder

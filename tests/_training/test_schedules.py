@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from skae._training.schedules import SCHEDULES
 
 PROGRESS = np.linspace(0, 1, 1001)

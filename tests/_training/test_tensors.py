@@ -1,9 +1,8 @@
 """The tensors of a module, kept and put back."""
 
 import torch
-from torch import nn
-
 from skae._training.tensors import keep, put_back, tensors_of
+from torch import nn
 
 
 class Counter(nn.Module):

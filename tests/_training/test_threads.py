@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 import torch
+from skae._training.threads import WORTHWHILE_PRODUCTS, worthwhile_threads
 
 from skae import AutoEncoderTransformer
-from skae._training.threads import WORTHWHILE_PRODUCTS, worthwhile_threads
 
 
 @pytest.fixture
