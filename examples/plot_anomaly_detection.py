@@ -2,11 +2,11 @@
 Anomalous digits found by their density, beside an isolation forest
 ===================================================================
 
-A variational autoencoder that has seen nine of the ten digits gives the tenth a low
-log-likelihood. Each digit is left out in turn; held-out digits of the other kinds are
-normal, and the area under the ROC curve says how well the two are told apart. Run with
-``--dataset breast_cancer`` for a table of tumours, where benign ones are normal and an
-isolation forest does equally well.
+The log-likelihood of a digit is low under a variational autoencoder that was fitted on
+the nine other digits. Each digit is left out in turn. Held-out samples of the other
+digits are normal, and the area under the ROC curve measures how well the two are
+separated. Run with ``--dataset breast_cancer`` for a table of tumours, where benign ones
+are normal and an isolation forest does equally well.
 """
 
 import argparse
@@ -30,7 +30,7 @@ parser.add_argument("--dataset", choices=["digits", "breast_cancer"], default="d
 arguments = parser.parse_args()
 
 # %%
-# In a table each column has its own noise; pixels share theirs.
+# In a table each column has its own variance; pixels share one.
 if arguments.dataset == "digits":
     X, y = load_digits(return_X_y=True)
     anomalies = {f"digit {label}": label for label in range(10)}
@@ -53,7 +53,7 @@ else:
 forest = IsolationForest(random_state=0)
 
 # %%
-# Both give the normal samples the higher score.
+# With both, normal samples have the higher scores.
 names = ["variational autoencoder", "isolation forest"]
 areas = {name: [] for name in names}
 print(f"area under the ROC curve\n{'anomalous':12}{names[0]:>26}{names[1]:>20}")
@@ -77,7 +77,7 @@ for (name, values), marker in zip(areas.items(), "oD", strict=True):
 ax.axhline(0.5, color="0.4", linestyle="--", label="chance", zorder=0)
 ax.set_xticks(places, anomalies)
 ax.set(
-    title="A class that training never saw, told from the others",
+    title="Detection of a class that is not in the training set",
     xlabel="class left out of the training",
     ylabel="area under the ROC curve",
     xlim=(-0.6, len(places) - 0.4),

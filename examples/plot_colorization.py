@@ -2,13 +2,13 @@
 Colour for gray images
 ======================
 
-A colorizer sees gray images and learns their colours. Where gray leaves several colours
-possible, their mean has the smallest error, and it is duller than each of them. With
-``saturation=1.0`` the predictions are as colourful as the truth, for a somewhat larger
-error. The images are patches of the two photographs that come with scikit-learn, those
-that it learns from and those that are shown from different parts of them. They leave
-little to guess, so that dull and vivid hardly differ. On 50,000 photographs of animals
-and vehicles they do: run with ``--dataset cifar10``, which takes some minutes.
+A colorizer predicts the colours of gray images. If several colours are possible, their
+mean has the smallest error, and it is duller than each of them. With ``saturation=1.0``
+the predictions are as colourful as the true images, and the error is somewhat larger. The
+images are patches of the two photographs that come with scikit-learn. Training and test
+patches are from different parts of them. Their colours are easy to predict, so that dull
+and vivid hardly differ. They differ on 50,000 photographs of animals and vehicles: run
+with ``--dataset cifar10``, which takes some minutes.
 """
 
 import argparse
@@ -28,7 +28,7 @@ parser.add_argument("--dataset", choices=["patches", "cifar10"], default="patche
 arguments = parser.parse_args()
 
 # %%
-# Colour images, and the gray ones that are made of them.
+# Colour images, and gray images computed from them.
 if arguments.dataset == "cifar10":
     color_train, color_test = (
         fetch_cifar10(subset=subset).images for subset in ("train", "test")
@@ -42,13 +42,13 @@ else:
     network = {"n_components": 64, "hidden_layer_sizes": (16, 32, 64)}
     network |= {"max_epochs": 20}
 color_train, color_test = (X / np.float32(255) for X in (color_train, color_test))
-# The first are drawn; let them be of the more varied half.
+# The first ones are shown; take them from the more varied half.
 variety = color_test.std(axis=(1, 2)).mean(axis=1)
 color_test = color_test[np.argsort(variety < np.median(variety), kind="stable")]
 gray_train, gray_test = rgb_to_gray(color_train), rgb_to_gray(color_test)
 
 # %%
-# One fit, and two ways to ask it. A mirror image is as good as the image.
+# One fit, and predictions with two saturations. Images are mirrored at random.
 colorizer = ColorizationAutoEncoder(
     optimizer="adamw",
     weight_decay=0.3,
@@ -66,7 +66,7 @@ rows = {
 }
 
 # %%
-# Rows of images, and what they are worth.
+# Rows of images, with errors and colourfulness.
 display = ColorizationDisplay(rows).plot(n_images=14)
 display.ax_.set_title("Held-out images, and their colours as predicted from gray")
 print(f"{arguments.dataset}, held out")

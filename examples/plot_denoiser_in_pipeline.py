@@ -2,10 +2,10 @@
 A denoiser as a cleaning step before a classifier
 =================================================
 
-k-NN has learned from clean digits and is asked about digits in bright noise. A denoiser
-before it, learned from the same clean digits, wins back much of what the noise took.
-How much noise to train it on is a parameter of the pipeline like any other: a grid
-search finds it by what counts in the end, the classification. Run with
+k-NN is fitted on clean digits and predicts digits with bright noise. A denoiser before
+it, fitted on the same clean digits, restores much of the accuracy. The amount of noise to
+train it on is a parameter of the pipeline like any other. A grid search chooses it by the
+accuracy of the classification. Run with
 ``--dataset mnist`` for 24,000 digits of MNIST, which takes some minutes.
 """
 
@@ -51,7 +51,7 @@ def add_noise(X):
 
 
 # %%
-# The search fits on clean digits and scores on noisy ones, as it will be in use.
+# The search fits on clean digits and scores on noisy ones, as in later use.
 corruption = GaussianNoise(mean=0.5, clip=(0, 1))
 network |= {"optimizer": "adamw", "random_state": 0}
 denoiser = DenoisingAutoEncoder(32, corruption=corruption, **network)
@@ -77,7 +77,7 @@ for name, value in accuracy.items():
 print("best for the denoiser:", search.best_params_)
 
 # %%
-# Left what the classifier gets to see, right what the search saw.
+# Left the input of the classifier, right the scores of the search.
 figure, (left, right) = plt.subplots(ncols=2, figsize=(14, 4.2), layout="constrained")
 named = {f"{name}\naccuracy {accuracy[name]:.3f}": row for name, row in rows.items()}
 side = round(X.shape[1] ** 0.5)

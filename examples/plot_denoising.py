@@ -1,10 +1,10 @@
 """
-Noise, salt and pepper, lost pixels, torn photographs: undo each of them
-========================================================================
+Removing noise, salt and pepper, lost pixels and erased rectangles
+==================================================================
 
-A denoising autoencoder sees corrupted digits and learns to give the clean ones back.
-What it can undo is what it was trained on: one denoiser a corruption here, each looked
-at on held-out digits. Run with ``--dataset mnist`` for the 60,000 digits of MNIST,
+A denoising autoencoder gets corrupted digits and learns to return the clean ones. It can
+remove the corruption that it was trained on. Here there is one denoiser per corruption,
+each tested on held-out digits. Run with ``--dataset mnist`` for the 60,000 digits of MNIST,
 which takes some minutes.
 """
 
@@ -49,7 +49,7 @@ corruptions = {
 }
 
 # %%
-# In each epoch every digit is corrupted anew.
+# Every digit is corrupted again in each epoch.
 figure, axes = plt.subplots(nrows=2, ncols=2, figsize=(14, 5.8), layout="constrained")
 print(f"{arguments.dataset}, held out: mean squared error of a pixel")
 print(f"{'':40}{'corrupted':>10}{'denoised':>10}")
@@ -68,7 +68,7 @@ for (what, corruption), ax in zip(corruptions.items(), axes.flat, strict=True):
     print(f"{what:40}{errors['corrupted']:10.4f}{errors['denoised']:10.4f}")
 
 # %%
-# The picture: above each other what was there, what the denoiser got, what it gave.
+# The picture: rows of originals, inputs of the denoiser, and its outputs.
 path = Path(sys.argv[0]).with_name(f"denoising_{arguments.dataset}.png")
 figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")

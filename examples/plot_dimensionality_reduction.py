@@ -1,9 +1,9 @@
 """
-Fewer numbers a digit: PCA against an autoencoder
-=================================================
+Dimensionality reduction: PCA and an autoencoder
+================================================
 
-PCA is the best code that straight lines can give. An autoencoder bends them: with the
-same number of components it loses less of digits that neither of the two has seen. Run
+PCA is the best linear code. An autoencoder is nonlinear: with the same number of
+components its error on held-out digits is smaller. Run
 with ``--dataset mnist`` for the 60,000 digits of MNIST, which takes some minutes.
 """
 
@@ -64,7 +64,7 @@ for size in sizes:
     print(f"{size:12}{errors['PCA'][-1]:12.4f}{errors['autoencoder'][-1]:14.4f}")
 
 # %%
-# Left all sizes, right what one of them keeps of the digits.
+# Left the errors of all sizes, right the reconstructions of one of them.
 figure, (left, right) = plt.subplots(
     ncols=2, figsize=(14, 4), width_ratios=(2, 3), layout="constrained"
 )

@@ -1,9 +1,9 @@
 """
-Digits that nobody wrote, and the way from one digit to another
-===============================================================
+New digits, and interpolation between two digits
+================================================
 
 A variational autoencoder learns a density of digits. Codes drawn at random are decoded
-into new digits, and between the codes of two digits lie digits, too. Run with
+into new digits, and codes between those of two digits are decoded into digits, too. Run with
 ``--dataset mnist`` for the 60,000 digits of MNIST, which takes some minutes.
 """
 
@@ -28,8 +28,8 @@ parser.add_argument("--dataset", choices=["digits", "mnist"], default="digits")
 arguments = parser.parse_args()
 
 # %%
-# Images with values from 0 to 1, and a network that fits them. The logit binds the
-# means to what ink can be.
+# Images with values from 0 to 1, and a network that fits them. The logit link keeps
+# the means in this range.
 if arguments.dataset == "mnist":
     train, test = (fetch_mnist(subset=subset) for subset in ("train", "test"))
     X_train, X_test = (mnist.images / np.float32(255) for mnist in (train, test))
@@ -48,7 +48,7 @@ print(f"{arguments.dataset}: {model.n_active_components_} of 16 components are a
 print(f"log p(x) of held-out digits: {model.score(X_test):.1f} nats")
 
 # %%
-# Means of p(x|h) at codes drawn from p(h). Which digits are they, and are they copies?
+# Means of p(x|h) at codes drawn from p(h): which digits they are, and whether copies.
 samples = model.sample(1000, random_state=0, noise=False)
 rows, real, held_out = (X.reshape(len(X), -1) for X in (samples, X_train, X_test))
 classifier = LogisticRegression(max_iter=2000).fit(real, y_train)
@@ -60,7 +60,7 @@ for what, X in (("sample", rows), ("held-out digit", held_out[:1000])):
     print(f"from a {what} to the nearest training digit: {distance:.2f}")
 
 # %%
-# The pictures: samples, and walks between pairs of held-out digits.
+# The pictures: samples, and interpolations between pairs of held-out digits.
 figure, axes = plt.subplots(nrows=2, figsize=(7, 8.5), layout="constrained")
 drawn = samples[:50].reshape(5, 10, *samples.shape[1:])
 InterpolationDisplay(images=drawn, limits=(0, 1)).plot(axes[0])

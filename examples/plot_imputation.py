@@ -2,10 +2,10 @@
 Missing pixels filled in, by a model and by neighbours
 ======================================================
 
-A variational autoencoder fills missing pixels by what it expects there, given those
-that are left; ``KNNImputer`` by the mean of the nearest digits. Both are measured on
-digits that neither has seen. Run with ``--dataset mnist`` for the 60,000 digits of
-MNIST, of which the neighbours are sought among 5000; it takes some minutes.
+A variational autoencoder replaces missing pixels by what it expects there, given the
+others; ``KNNImputer`` by the mean of the nearest digits. Both are tested on held-out
+digits. Run with ``--dataset mnist`` for the 60,000 digits of MNIST, of which
+``KNNImputer`` gets 5000; it takes some minutes.
 """
 
 import argparse
@@ -46,7 +46,7 @@ missing = np.random.default_rng(0).random(X_test.shape) < 0.3
 X_holes = np.where(missing, np.nan, X_test).astype(X_test.dtype)
 
 # %%
-# What is filled in, how far from the truth, and in how many seconds.
+# The imputed digits, their errors, and the time in seconds.
 model = VariationalAutoEncoder(
     32,
     likelihood=Gaussian(link="logit"),
@@ -73,8 +73,8 @@ for name, fill in fillers.items():
     print(f"{name:22}{error:8.4f} in {seconds:.2f} s")
 
 # %%
-# The picture: holes in gray, and what came into them. The rows give the error of a
-# missing pixel, and below it that of all pixels.
+# The picture: missing pixels in gray, and the imputed digits. The rows have the error of
+# a missing pixel, and below it that of all pixels.
 display = ReconstructionDisplay(rows, image_shape=image_shape).plot(n_images=10)
 path = Path(sys.argv[0]).with_name(f"imputation_{arguments.dataset}.png")
 display.figure_.savefig(path, dpi=100)

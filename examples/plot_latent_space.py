@@ -1,11 +1,11 @@
 """
-A plane of digits: codes of two numbers
-=======================================
+Codes of two components: digits in a plane
+==========================================
 
-An autoencoder squeezes every digit into two numbers, from which it must draw the digit
-again. So each digit gets a place in a plane, and each place of the plane a digit: the
-decoder draws one anywhere between those it has seen. Run with ``--dataset mnist`` for
-the 60,000 digits of MNIST, which takes two minutes.
+An autoencoder encodes every digit by two numbers, from which it must reconstruct the
+digit. So each digit has a position in a plane, and the decoder makes a digit of each
+position, also between those of the training set. Run with ``--dataset mnist`` for the
+60,000 digits of MNIST, which takes two minutes.
 """
 
 import argparse
@@ -47,7 +47,7 @@ else:
     network |= {"lr": 5e-3, "batch_size": 32, "max_epochs": 100}
 
 # %%
-# Two numbers a digit. No label is used; they only colour the picture.
+# Two numbers per digit. No label is used; they only colour the picture.
 autoencoder = AutoEncoderTransformer(n_components=2, random_state=0, **network)
 autoencoder.fit(X_train)
 
@@ -58,7 +58,7 @@ print(f"  drawn from two numbers  {error:.4f}")
 print(f"  the mean digit for all  {error_of_mean:.4f}")
 
 # %%
-# Left the codes of held-out digits, right what the decoder draws over the plane.
+# Left the codes of held-out digits, right the digits decoded over the plane.
 figure, (left, right) = plt.subplots(ncols=2, figsize=(14, 6.5), layout="constrained")
 LatentSpaceDisplay.from_estimator(autoencoder, X_test, y_test, ax=left)
 left.set_title(f"Codes of {len(X_test):,} held-out digits")
@@ -69,7 +69,7 @@ figure.savefig(path, dpi=100)
 print(f"picture saved: {path}")
 
 # %%
-# Both at once in a page for the browser: the digit under the pointer is drawn.
+# Both as an HTML page, which shows the decoded digit under the pointer.
 page = path.with_suffix(".html")
 LatentExplorer.from_estimator(autoencoder, X_test, y_test).save(page)
 print(f"page saved: {page}")

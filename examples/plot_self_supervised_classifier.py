@@ -3,10 +3,9 @@ Digits without labels: encode, cluster, name the clusters
 =========================================================
 
 An autoencoder learns codes of the digits, k-means groups the codes, and the Hungarian
-algorithm names the groups: a classifier to which labels only tell what its clusters
-are called. Clusters along the graph of neighbours, and a network that learns the
-clusters and corrects them, make it better. Run with ``--dataset mnist`` for the 60,000
-digits of MNIST.
+algorithm assigns classes to the groups. Labels are used for the last step only. Clusters
+along the graph of neighbours improve the accuracy, and so does a network that learns the
+clusters and corrects them. Run with ``--dataset mnist`` for the 60,000 digits of MNIST.
 """
 
 import argparse
@@ -43,7 +42,7 @@ on_mnist = arguments.dataset == "mnist"
 
 
 def load(seed):
-    """Give training and test set; those of MNIST are what they are."""
+    """Return training and test set; MNIST has a fixed split."""
     if on_mnist:
         (A, a), (B, b) = (
             fetch_mnist(subset=subset, return_X_y=True) for subset in ("train", "test")
@@ -54,8 +53,8 @@ def load(seed):
 
 
 # %%
-# The contestants. Small batches at a high rate and strong weight decay make codes that
-# cluster.
+# The classifiers to compare. Small batches at a high learning rate and strong weight
+# decay lead to codes that cluster.
 if on_mnist:
     autoencoder = AutoEncoderTransformer(
         10, hidden_layer_sizes=(500, 500, 2000), batch_size=256, max_epochs=20
@@ -80,7 +79,7 @@ refiner = PseudoLabelClassifier(
 
 
 def contestants(seed):
-    """Give the classifiers by name, their random numbers drawn from one seed."""
+    """Return the classifiers by name, with one seed for each random_state."""
     seeded = clone(autoencoder).set_params(random_state=seed)
     kmeans = ClusterClassifier(random_state=seed)
     pipeline = Pipeline([("ae", seeded), ("clf", kmeans)])
@@ -117,8 +116,8 @@ for name, values in scores.items():
     print(f"{name:40}" + "".join(f"{mean:9.3f} ± {std:.3f}" for mean, std in cells))
 
 # %%
-# The picture: a 2-dim code of the held-out digits, and what the last row's classifier
-# takes for what.
+# The picture: a 2-dim code of the held-out digits, and the confusion matrix of the last
+# row's classifier.
 plane = autoencoder.set_params(n_components=2, random_state=0).fit(X_train)
 figure, (left, right) = plt.subplots(ncols=2, figsize=(13, 6), layout="constrained")
 LatentSpaceDisplay.from_estimator(plane, X_test, y_test, ax=left)
