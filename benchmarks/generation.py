@@ -2,7 +2,7 @@
 
     python benchmarks/generation.py [--json FILE] [--seeds N] [--epochs N] [--n-test N]
 
-- Likelihood: pixels are drawn anew as bits by their intensity in each epoch, the test
+- Likelihood: in each epoch pixels are drawn again as bits by their intensity, the test
   images once, as in Burda et al. (2016). Importance-weighted log p(x) with 500 draws.
   Beside it the published architecture, trained for the same time.
 - Samples: an MLP trained on real digits says which digit each of 10,000 is, and how

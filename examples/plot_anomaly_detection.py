@@ -5,8 +5,8 @@ Anomalous digits found by their density, beside an isolation forest
 The log-likelihood of a digit is low under a variational autoencoder that was fitted on
 the nine other digits. Each digit is left out in turn. Held-out samples of the other
 digits are normal, and the area under the ROC curve measures how well the two are
-separated. Run with ``--dataset breast_cancer`` for a table of tumours, where benign ones
-are normal and an isolation forest does equally well.
+separated. Run with ``--dataset breast_cancer`` for a table of tumours, where benign
+ones are normal and an isolation forest does equally well.
 """
 
 import argparse

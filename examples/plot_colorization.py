@@ -4,11 +4,11 @@ Colour for gray images
 
 A colorizer predicts the colours of gray images. If several colours are possible, their
 mean has the smallest error, and it is duller than each of them. With ``saturation=1.0``
-the predictions are as colourful as the true images, and the error is somewhat larger. The
-images are patches of the two photographs that come with scikit-learn. Training and test
-patches are from different parts of them. Their colours are easy to predict, so that dull
-and vivid hardly differ. They differ on 50,000 photographs of animals and vehicles: run
-with ``--dataset cifar10``, which takes some minutes.
+the predictions are as colourful as the true images, and the error is somewhat larger.
+The images are patches of the two photographs that come with scikit-learn. Training and
+test patches are from different parts of them. Their colours are easy to predict, so
+that dull and vivid hardly differ. They differ on 50,000 photographs of animals and
+vehicles: run with ``--dataset cifar10``, which takes some minutes.
 """
 
 import argparse

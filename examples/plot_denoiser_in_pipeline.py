@@ -3,10 +3,10 @@ A denoiser as a cleaning step before a classifier
 =================================================
 
 k-NN is fitted on clean digits and predicts digits with bright noise. A denoiser before
-it, fitted on the same clean digits, restores much of the accuracy. The amount of noise to
-train it on is a parameter of the pipeline like any other. A grid search chooses it by the
-accuracy of the classification. Run with
-``--dataset mnist`` for 24,000 digits of MNIST, which takes some minutes.
+it, fitted on the same clean digits, restores much of the accuracy. The amount of noise
+to train it on is a parameter of the pipeline like any other. A grid search chooses it
+by the accuracy of the classification. Run with ``--dataset mnist`` for 24,000 digits of
+MNIST, which takes some minutes.
 """
 
 import argparse

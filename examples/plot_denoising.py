@@ -2,10 +2,10 @@
 Removing noise, salt and pepper, lost pixels and erased rectangles
 ==================================================================
 
-A denoising autoencoder gets corrupted digits and learns to return the clean ones. It can
-remove the corruption that it was trained on. Here there is one denoiser per corruption,
-each tested on held-out digits. Run with ``--dataset mnist`` for the 60,000 digits of MNIST,
-which takes some minutes.
+A denoising autoencoder gets corrupted digits and learns to return the clean ones. It
+can remove the corruption that it was trained on. Here there is one denoiser per
+corruption, each tested on held-out digits. Run with ``--dataset mnist`` for the 60,000
+digits of MNIST, which takes some minutes.
 """
 
 import argparse

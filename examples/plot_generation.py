@@ -3,8 +3,8 @@ New digits, and interpolation between two digits
 ================================================
 
 A variational autoencoder learns a density of digits. Codes drawn at random are decoded
-into new digits, and codes between those of two digits are decoded into digits, too. Run with
-``--dataset mnist`` for the 60,000 digits of MNIST, which takes some minutes.
+into new digits, and codes between those of two digits are decoded into digits, too. Run
+with ``--dataset mnist`` for the 60,000 digits of MNIST, which takes some minutes.
 """
 
 import argparse

@@ -73,8 +73,8 @@ for name, fill in fillers.items():
     print(f"{name:22}{error:8.4f} in {seconds:.2f} s")
 
 # %%
-# The picture: missing pixels in gray, and the imputed digits. The rows have the error of
-# a missing pixel, and below it that of all pixels.
+# The picture: missing pixels in gray, and the imputed digits. The rows have the error
+# of a missing pixel, and below it that of all pixels.
 display = ReconstructionDisplay(rows, image_shape=image_shape).plot(n_images=10)
 path = Path(sys.argv[0]).with_name(f"imputation_{arguments.dataset}.png")
 display.figure_.savefig(path, dpi=100)

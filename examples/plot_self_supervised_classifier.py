@@ -3,9 +3,10 @@ Digits without labels: encode, cluster, name the clusters
 =========================================================
 
 An autoencoder learns codes of the digits, k-means groups the codes, and the Hungarian
-algorithm assigns classes to the groups. Labels are used for the last step only. Clusters
-along the graph of neighbours improve the accuracy, and so does a network that learns the
-clusters and corrects them. Run with ``--dataset mnist`` for the 60,000 digits of MNIST.
+algorithm assigns classes to the groups. Labels are used for the last step only.
+Clusters along the graph of neighbours improve the accuracy, and so does a network that
+learns the clusters and corrects them. Run with ``--dataset mnist`` for the 60,000
+digits of MNIST.
 """
 
 import argparse
