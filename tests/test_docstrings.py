@@ -118,14 +118,29 @@ def test_what_estimators_share_is_described_in_the_same_words(estimator, section
             assert_same_words(estimator, section, [name])
 
 
+def public_members(obj):
+    """Methods and properties of a class that the package defines, by name."""
+    members = inspect.getmembers(obj) if inspect.isclass(obj) else []
+    for name, member in members:
+        origin = getattr(member, "fget", member)  # of a property, its function
+        if name.startswith("_") or not callable(origin):
+            continue
+        if origin.__module__.startswith("skae"):
+            yield name, member
+
+
 @pytest.mark.parametrize("obj", PUBLIC.values(), ids=PUBLIC)
 def test_the_parameters_in_the_docstring_are_those_of_the_signature(obj):
     assert described(obj, "Parameters") == list(inspect.signature(obj).parameters)
+    for name, member in public_members(obj):
+        if not isinstance(member, property):
+            names = [n.lstrip("*") for n in described(member, "Parameters")]
+            expected = list(inspect.signature(member).parameters)
+            assert names == [n for n in expected if n != "self"], name
 
 
 @pytest.mark.parametrize("obj", PUBLIC.values(), ids=PUBLIC)
 def test_everything_public_has_a_docstring(obj):
     assert inspect.getdoc(obj)
-    methods = inspect.getmembers(obj, inspect.isroutine) if inspect.isclass(obj) else []
-    for name, method in methods:
-        assert name.startswith("_") or inspect.getdoc(method), name
+    for name, member in public_members(obj):
+        assert inspect.getdoc(member), name
