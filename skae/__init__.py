@@ -7,8 +7,8 @@ from skae._denoising import DenoisingAutoEncoder
 from skae._pseudo_label import PseudoLabelClassifier
 from skae._reconstructor import Reconstructor
 from skae._self_supervised import make_self_supervised_classifier
-from skae._spectral_kmeans import SpectralKMeans
 from skae._variational import VariationalAutoEncoder
+from skae.clustering import SpectralKMeans
 
 __version__ = "0.1.0"
 

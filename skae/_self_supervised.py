@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from skae._autoencoder import AutoEncoderTransformer
 from skae._cluster_classifier import ClusterClassifier
 from skae._pseudo_label import PseudoLabelClassifier
-from skae._spectral_kmeans import SpectralKMeans
+from skae.clustering import SpectralKMeans
 from skae.corruption import ImagesOrRows, RandomAffine, SwapNoise
 
 

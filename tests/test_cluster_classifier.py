@@ -49,7 +49,7 @@ from sklearn.utils.estimator_checks import (
 
 from skae._cluster_classifier import ClusterClassifier, _name_clusters
 from skae._pseudo_label import PseudoLabelClassifier
-from skae._spectral_kmeans import SpectralKMeans
+from skae.clustering import SpectralKMeans
 from skae.metrics import clustering_accuracy
 
 CENTERS = np.array([[0.0, 0.0, 0.0], [8.0, 0.0, 0.0], [0.0, 8.0, 8.0]])

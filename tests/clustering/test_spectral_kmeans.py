@@ -1,9 +1,8 @@
-"""SpectralKMeans: the graph, how it is divided, and a choice without labels."""
+"""SpectralKMeans: clusters of any shape, and a choice without labels."""
 
 import pickle
 import random
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -17,22 +16,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skae import ClusterClassifier, SpectralKMeans, _spectral_kmeans
-from skae._spectral_kmeans import (
-    _best_merger,
-    _certainty,
-    _choose,
-    _joint_weights,
-    _k_means,
-    _leading_eigenvectors,
-    _link_components,
-    _merge,
-    _mutual_information,
-    _neighbor_graph,
-    _normalized_cut,
-    _standard_error,
-    _uncertainty_coefficient,
-    _vote,
+from skae import ClusterClassifier, SpectralKMeans
+from skae.clustering import _partition
+from skae.clustering._graph import make_neighbor_graph
+from skae.clustering._partition import (
+    joint_weights,
+    mutual_information,
+    normalized_cut,
+    random_walk_certainty,
+    uncertainty_coefficient,
+    vote,
 )
 from skae.metrics import clustering_accuracy
 
@@ -50,203 +43,6 @@ def digits():
 )
 def test_scikit_learn_check(estimator, check):
     check(estimator)
-
-
-# The graph, and measures of its partitions
-
-
-@pytest.fixture
-def triangles():
-    """Two triangles and one edge between them."""
-    edges = [(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5), (2, 3)]
-    rows, columns = np.array(edges).T
-    graph = sp.csr_array((np.ones(7), (rows, columns)), shape=(6, 6))
-    return sp.csr_array(graph + graph.T)
-
-
-def test_measures_of_a_known_graph(triangles):
-    labels = np.array([0, 0, 0, 1, 1, 1])
-    joint = _joint_weights(triangles, labels, 2)
-    # A triangle's edges count from both ends, that between them once for each.
-    assert joint.tolist() == [[6, 1], [1, 6]]
-    assert _normalized_cut(joint) == pytest.approx(1 / 7 + 1 / 7)
-    expected = 12 / 14 * np.log(6 / 14 * 4) + 2 / 14 * np.log(1 / 14 * 4)
-    assert _mutual_information(joint) == pytest.approx(expected)
-    # Half of the edges' ends are in each cluster.
-    coefficient = expected / np.log(2)
-    assert _uncertainty_coefficient(joint) == pytest.approx(coefficient)
-
-    joint = _joint_weights(triangles, np.array([0, 0, 1, 1, 2, 2]), 3)
-    assert joint.tolist() == [[2, 2, 0], [2, 2, 2], [0, 2, 2]]
-    assert _normalized_cut(joint) == pytest.approx(2 / 4 + 4 / 6 + 2 / 4)
-    sizes = np.array([4, 6, 4]) / 14
-    entropy = -sizes @ np.log(sizes)
-    coefficient = _mutual_information(joint) / entropy
-    assert _uncertainty_coefficient(joint) == pytest.approx(coefficient)
-
-
-def test_standard_error_is_that_of_samples_drawn_again(digits):
-    # Bootstrap: the points drawn with replacement, each with the edges that it has.
-    X = digits[0][:600]
-    labels = SpectralKMeans(10, random_state=0).fit_predict(X)
-    graph = _neighbor_graph(X, 10, None)
-    members = np.eye(10)[labels]
-    edges_to = graph @ members
-    rng = np.random.default_rng(0)
-    coefficients = []
-    for _ in range(2000):
-        drawn = np.bincount(rng.integers(600, size=600), minlength=600)
-        joint = members.T @ (drawn[:, np.newaxis] * edges_to)
-        p = joint / joint.sum()
-        ends = np.outer(p.sum(axis=1), p.sum(axis=0))
-        information = np.sum(
-            p * np.log(np.where(p > 0, p, 1) / ends, where=p > 0, out=np.zeros_like(p))
-        )
-        coefficients.append(information / -(p.sum(axis=1) @ np.log(p.sum(axis=1))))
-    error = _standard_error(graph, labels, np.ones(600), 10)
-    assert error == pytest.approx(np.std(coefficients), rel=0.05)
-    # A hundred samples at each point: the error of a hundred times as many.
-    error_of_many = _standard_error(1e4 * graph, labels, np.full(600, 100), 10)
-    assert error_of_many == pytest.approx(error / 10)
-
-
-def test_nothing_is_unsure_where_no_edge_leaves_a_cluster():
-    pieces = sp.csr_array(sp.block_diag([np.ones((3, 3)), np.ones((9, 9))]))
-    labels = np.repeat([0, 1], [3, 9])
-    joint = _joint_weights(pieces, labels, 2)
-    assert _uncertainty_coefficient(joint) == pytest.approx(1)
-    error = _standard_error(pieces, labels, np.ones(12), 2)
-    assert error == pytest.approx(0, abs=1e-12)
-
-
-def link_cliques(sizes, n_edges):
-    """Graph of cliques with so many edges between each and the next."""
-    graph = sp.lil_array(sp.block_diag([np.ones((n, n)) for n in sizes]))
-    starts = np.cumsum([0, *sizes])
-    for clique, n in enumerate(n_edges):
-        for t in range(n):
-            left = starts[clique] + t % sizes[clique]
-            right = starts[clique + 1] + (t // sizes[clique] + t) % sizes[clique + 1]
-            graph[left, right] = graph[right, left] = 1
-    return sp.csr_array(graph)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "n_edges", "expected"),
-    [
-        # The small group has the fewest edges, but hardly fewer in relation: the two
-        # large ones are parted.
-        ([30, 30, 6], [12, 1], 0),
-        # The two large ones are as good as one.
-        ([40, 40, 10], [400, 2], 1),
-    ],
-)
-def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
-    graph = link_cliques(sizes, n_edges)
-    partitions = [np.repeat(labels, sizes) for labels in ([0, 1, 1], [0, 0, 1])]
-    joints = [_joint_weights(graph, labels, 2) for labels in partitions]
-    assert np.argmax([_mutual_information(joint) for joint in joints]) == 0
-    assert np.argmax([_uncertainty_coefficient(joint) for joint in joints]) == 1
-    counts = np.ones(sum(sizes))
-    assert _choose(graph, partitions, [], counts, 2) == expected
-    # A cluster without members is none.
-    nothing = np.zeros(sum(sizes), dtype=int)
-    assert _choose(graph, [nothing, *partitions], [], counts, 2) == expected + 1
-    # A merged partition that is cleaner does not raise what is asked of the others.
-    assert _choose(graph, partitions[:1], partitions[1:], counts, 2) == 0
-    # A hundred samples at each point: the edges decide.
-    assert _choose(1e4 * graph, partitions, [], 100 * counts, 2) == 1
-
-
-@pytest.mark.parametrize("n_clusters", [3, 6, 12])
-def test_merger_is_the_best_of_all(n_clusters):
-    rng = np.random.default_rng(n_clusters)
-    joint = np.triu(rng.random((n_clusters, n_clusters)))
-    joint[0, -1] = 0  # these two do not touch
-    joint = joint + joint.T
-
-    def merged(i, j):
-        labels = np.where(np.arange(n_clusters) == j, i, np.arange(n_clusters))
-        labels = np.unique(labels, return_inverse=True)[1]
-        return _joint_weights(sp.csr_array(joint), labels, n_clusters - 1)
-
-    expected = max(
-        (pair for pair in combinations(range(n_clusters), 2) if joint[pair]),
-        key=lambda pair: _uncertainty_coefficient(merged(*pair)),
-    )
-    assert _best_merger(joint) == expected
-
-
-def test_merging_brings_pieces_together():
-    graph = link_cliques([30, 30, 20, 20], [90, 2, 60])
-    labels = np.repeat([2, 0, 3, 1], [30, 30, 20, 20])
-    merged = _merge(graph, labels, 2)
-    np.testing.assert_array_equal(merged, np.repeat(merged[[0, -1]], [60, 40]))
-    assert set(merged) == {0, 1}
-    np.testing.assert_array_equal(_merge(graph, labels, 4), labels)
-
-
-def test_certainty_is_that_of_a_random_walk(triangles):
-    labels = np.array([0, 0, 0, 1, 1, 1])
-    steps = triangles.toarray() / triangles.toarray().sum(axis=1, keepdims=True)
-    ends = np.linalg.matrix_power(steps, 10)
-    expected = [ends[i, labels == labels[i]].sum() for i in range(6)]
-    certainty = _certainty(triangles, labels, 2)
-    np.testing.assert_allclose(certainty, expected, rtol=1e-12)
-    assert certainty.argmin() in (2, 3)  # where the clusters touch
-
-
-def test_a_partition_without_a_cut(triangles):
-    triangles = triangles.tolil()
-    triangles[2, 3] = triangles[3, 2] = 0
-    joint = _joint_weights(triangles.tocsr(), np.array([0, 0, 0, 1, 1, 1]), 2)
-    assert _normalized_cut(joint) == 0
-    assert _mutual_information(joint) == pytest.approx(np.log(2))
-
-
-def test_votes_bring_strays_home(triangles):
-    loops = sp.csr_array(sp.identity(6, format="csr"))
-    labels = np.array([0, 0, 1, 1, 1, 1])
-    voted = _vote(triangles + loops, labels, 2)
-    np.testing.assert_array_equal(voted, [0, 0, 0, 1, 1, 1])
-    # The vote may not outvote a whole cluster.
-    labels = np.array([0, 0, 2, 1, 1, 1])
-    voted = _vote(triangles, labels, 3)
-    np.testing.assert_array_equal(voted, labels)
-
-
-def test_graph_weighs_mutual_neighbours_twice():
-    points = np.array([[0.0], [1.0], [2.5], [10.0], [11.0]])
-    graph = _neighbor_graph(points, 1, None).toarray()
-    expected = np.identity(5)
-    expected[0, 1] = expected[1, 0] = 1  # each is the other's nearest
-    expected[1, 2] = expected[2, 1] = 0.5  # 1 is the nearest of 2.5, but not vice versa
-    expected[3, 4] = expected[4, 3] = 1
-    np.testing.assert_array_equal(graph, expected)
-
-
-def test_neighbours_are_at_most_half_of_the_others():
-    points = np.arange(9.0)[:, np.newaxis]
-    many = _neighbor_graph(points, 100, None).toarray()
-    np.testing.assert_array_equal(many, _neighbor_graph(points, 4, None).toarray())
-    assert (many == 0).any()
-
-
-@pytest.mark.parametrize("n_samples", [60, 900])
-@pytest.mark.parametrize("std", [0.3, 2.5])
-def test_eigenvectors_are_those_of_the_laplacian(n_samples, std):
-    # Dense and sparse, in pieces and in one.
-    X, _ = make_blobs(n_samples, centers=3, cluster_std=std, random_state=0)
-    graph, components = _link_components(_neighbor_graph(X, 10, None), X, 3)
-    assert components.max() == (2 if std < 1 else 0)
-    start = np.random.default_rng(0).uniform(-1, 1, n_samples)
-    vectors = _leading_eigenvectors(graph, components, 5, start)
-    degrees = graph.sum(axis=1)
-    similarity = graph.toarray() / np.sqrt(np.outer(degrees, degrees))
-    values = np.linalg.eigvalsh(similarity)[::-1][:5]
-    np.testing.assert_allclose(vectors.T @ vectors, np.eye(5), atol=1e-6)
-    found = vectors.T @ similarity @ vectors
-    np.testing.assert_allclose(found, np.diag(values), atol=1e-3)
 
 
 # The choice
@@ -269,11 +65,11 @@ def test_the_best_of_all_tries_is_kept(digits):
 def test_attributes_describe_the_partition(n_neighbors):
     X, _ = make_blobs(600, n_features=5, centers=6, cluster_std=4, random_state=0)
     clusterer = SpectralKMeans(6, n_neighbors=n_neighbors, random_state=0).fit(X)
-    graph = _neighbor_graph(X, n_neighbors, None)
-    joint = _joint_weights(graph, clusterer.labels_, 6)
-    assert clusterer.normalized_cut_ == pytest.approx(_normalized_cut(joint))
-    assert clusterer.mutual_information_ == pytest.approx(_mutual_information(joint))
-    coefficient = _uncertainty_coefficient(joint)
+    graph = make_neighbor_graph(X, n_neighbors, None)
+    joint = joint_weights(graph, clusterer.labels_, 6)
+    assert clusterer.normalized_cut_ == pytest.approx(normalized_cut(joint))
+    assert clusterer.mutual_information_ == pytest.approx(mutual_information(joint))
+    coefficient = uncertainty_coefficient(joint)
     assert clusterer.uncertainty_coefficient_ == pytest.approx(coefficient)
     assert clusterer.normalized_cut_ > 0.1
     assert set(clusterer.labels_) == set(range(6))
@@ -288,36 +84,24 @@ def test_each_copy_of_a_sample_has_all_its_edges():
     counts = np.where(points[:, 0] > np.median(points[:, 0]), 7, 1)
     point_of = np.repeat(np.arange(200), counts)
     clusterer = SpectralKMeans(4, random_state=0).fit(points[point_of])
-    graph = _neighbor_graph(points, 10, None).toarray()
+    graph = make_neighbor_graph(points, 10, None).toarray()
     graph = sp.csr_array(graph[point_of][:, point_of])
-    joint = _joint_weights(graph, clusterer.labels_, 4)
-    assert clusterer.normalized_cut_ == pytest.approx(_normalized_cut(joint))
-    assert clusterer.mutual_information_ == pytest.approx(_mutual_information(joint))
-    coefficient = _uncertainty_coefficient(joint)
+    joint = joint_weights(graph, clusterer.labels_, 4)
+    assert clusterer.normalized_cut_ == pytest.approx(normalized_cut(joint))
+    assert clusterer.mutual_information_ == pytest.approx(mutual_information(joint))
+    coefficient = uncertainty_coefficient(joint)
     assert clusterer.uncertainty_coefficient_ == pytest.approx(coefficient)
-    certainty = _certainty(graph, clusterer.labels_, 4)
+    certainty = random_walk_certainty(graph, clusterer.labels_, 4)
     np.testing.assert_allclose(clusterer.certainty_, certainty, rtol=1e-9)
     assert clusterer.normalized_cut_ > 0.1
-
-
-def test_k_means_counts_each_copy():
-    # Forty values on a line are cut in the middle; one that occurs a thousand times
-    # holds its centre, and the cut is a third of the way to the other one's end.
-    rows = np.arange(40.0)[:, np.newaxis]
-    counts = np.ones(40)
-    for n_copies, first, last in ((1, 18, 22), (1000, 11, 15)):
-        counts[0] = n_copies
-        for seed in range(3):
-            labels = _k_means(rows, counts, 2, seed)
-            assert first <= (labels == labels[0]).sum() <= last
 
 
 @pytest.mark.parametrize("seed", [0, 2])
 def test_in_the_end_no_vote_of_the_neighbours_would_pay(seed):
     X, _ = make_blobs(300, n_features=3, centers=4, cluster_std=4, random_state=seed)
     labels = SpectralKMeans(4, n_init=1, random_state=0).fit_predict(X)
-    graph = _neighbor_graph(X, 10, None)
-    np.testing.assert_array_equal(_vote(graph, labels, 4), labels)
+    graph = make_neighbor_graph(X, 10, None)
+    np.testing.assert_array_equal(vote(graph, labels, 4), labels)
 
 
 def test_uncertain_samples_are_more_often_wrong(digits):
@@ -353,7 +137,7 @@ def test_digits_are_told_apart(digits, monkeypatch):
     assert clustering_accuracy(y, clusterer.labels_) > 0.93
     # The cleanest would part a small group of ones from the others and leave two digits
     # together.
-    monkeypatch.setattr(_spectral_kmeans, "_STANDARD_ERRORS", 0)
+    monkeypatch.setattr(_partition, "MAX_STANDARD_ERRORS", 0)
     cleanest = clone(clusterer).fit(X)
     assert cleanest.uncertainty_coefficient_ > clusterer.uncertainty_coefficient_
     assert clustering_accuracy(y, cleanest.labels_) < 0.9
@@ -365,7 +149,7 @@ def test_blobs_of_different_size(monkeypatch):
     clusterer = SpectralKMeans(4, random_state=0).fit(X)
     assert clustering_accuracy(y, clusterer.labels_) > 0.98
     # The most informative would break the largest apart.
-    monkeypatch.setattr(_spectral_kmeans, "_STANDARD_ERRORS", np.inf)
+    monkeypatch.setattr(_partition, "MAX_STANDARD_ERRORS", np.inf)
     informative = clone(clusterer).fit(X)
     assert informative.mutual_information_ > clusterer.mutual_information_
     assert clustering_accuracy(y, informative.labels_) < 0.9

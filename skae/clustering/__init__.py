@@ -1,0 +1,5 @@
+"""Clusterers."""
+
+from skae.clustering._spectral_kmeans import SpectralKMeans
+
+__all__ = ["SpectralKMeans"]

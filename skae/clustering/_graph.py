@@ -1,0 +1,74 @@
+"""The graph that links each sample with its nearest neighbours."""
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
+from sklearn.metrics import pairwise_distances_argmin
+from sklearn.neighbors import NearestNeighbors
+
+# About how many members of a component are linked to the points nearest to them; of a
+# larger component every second, third, ... member is.
+MAX_LINKED_MEMBERS = 1000
+
+
+def find_distinct_points(X):
+    """Return the distinct samples, the point that each sample is, and their counts.
+
+    Copies would be each other's only neighbours. Points that are near each other stand
+    near each other in memory, which makes the search for neighbours two to three times
+    faster; their order does not depend on that of the samples.
+    """
+    points, point_of, counts = np.unique(
+        X, axis=0, return_inverse=True, return_counts=True
+    )
+    order = KDTree(points).indices
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return points[order], place[point_of.ravel()], counts[order]
+
+
+def make_neighbor_graph(points, n_neighbors, n_jobs):
+    """Link each point with its nearest neighbours and with itself.
+
+    The weight of an edge is 1 if each point is among the other's neighbours, otherwise
+    1/2. There are at most half as many neighbours as other points: a graph in which
+    every point is a neighbour of every other has no structure.
+    """
+    loops = sp.csr_array(sp.identity(len(points), format="csr"))
+    if len(points) == 1:
+        return loops
+    n_neighbors = min(n_neighbors, max((len(points) - 1) // 2, 1))
+    neighbors = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
+    directed = sp.csr_array(neighbors.kneighbors_graph())
+    return 0.5 * (directed + directed.T) + loops
+
+
+def link_components(graph, points, n_clusters):
+    """Link the smallest components to the nearest points until n_clusters are left.
+
+    Returns the graph and the component of each point.
+    """
+    while True:
+        n_components, components = connected_components(graph, directed=False)
+        if n_components <= n_clusters:
+            return graph, components
+        by_size = np.argsort(-np.bincount(components), kind="stable")
+        rows, columns = [], []
+        for component in by_size[n_clusters:]:
+            inside = np.flatnonzero(components == component)
+            inside = inside[:: 1 + len(inside) // MAX_LINKED_MEMBERS]
+            outside = np.flatnonzero(components != component)
+            nearest = pairwise_distances_argmin(points[inside], points[outside])
+            rows.append(inside)
+            columns.append(outside[nearest])
+        rows, columns = np.concatenate(rows), np.concatenate(columns)
+        weights = np.full(len(rows), 0.5)
+        links = sp.csr_array((weights, (rows, columns)), shape=graph.shape)
+        graph = graph + links + links.T
+
+
+def weigh_by_counts(graph, counts):
+    """Return the graph of the samples: each copy of a point has all edges of it."""
+    weighting = sp.diags_array(counts.astype(np.float64))
+    return sp.csr_array(weighting @ graph @ weighting)

@@ -1,0 +1,63 @@
+"""The leading eigenvectors of a graph, and k-means on their rows."""
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import eigh
+from scipy.sparse.linalg import LinearOperator, eigsh
+from sklearn.cluster import KMeans
+
+# Up to this number of points all eigenvectors are computed from a dense matrix, which
+# is fast and exact.
+MAX_DENSE_POINTS = 500
+
+
+def leading_eigenvectors(graph, components, n_vectors, start):
+    """Return the eigenvectors of D^-1/2 A D^-1/2 with the largest eigenvalues.
+
+    They are those of the normalized Laplacian with the smallest eigenvalues, one per
+    column. ``n_vectors`` is at least the number of components of the graph;
+    ``components`` holds the component of each point, and ``start`` is where the
+    iteration starts.
+    """
+    n_points = graph.shape[0]
+    roots = np.sqrt(graph.sum(axis=1))
+    scaling = sp.diags_array(1 / roots)
+    similarity = sp.csr_array(scaling @ graph @ scaling)
+    if n_points <= max(MAX_DENSE_POINTS, 5 * n_vectors):
+        return eigh(similarity.toarray())[1][:, ::-1][:, :n_vectors]
+
+    # Each component has an eigenvector of its own with the eigenvalue 1. These are
+    # known, and a Lanczos method may miss some of many equal eigenvalues. So they are
+    # sent to the other end of the spectrum, and Lanczos finds the others.
+    volumes = np.bincount(components, roots**2)
+    known = sp.csr_array(
+        (roots / np.sqrt(volumes[components]), (np.arange(n_points), components))
+    )
+    known_transposed = known.T.tocsr()
+    operator = LinearOperator(
+        graph.shape,
+        matvec=lambda v: similarity @ v - 2 * (known @ (known_transposed @ v)),
+        dtype=np.float64,
+    )
+    n_others = n_vectors - len(volumes)
+    if n_others == 0:
+        return known.toarray()
+    values, others = eigsh(operator, n_others, which="LA", v0=start, tol=1e-4)
+    return np.hstack([known.toarray(), others[:, np.argsort(-values)]])
+
+
+def scale_to_unit_length(rows):
+    """Return rows scaled to unit length; a row of zeros stays as it is."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(lengths, np.finfo(np.float64).tiny)
+
+
+def count_distinct_rows(rows, rng):
+    """Count the rows that differ by more than rounding, by a random projection."""
+    return len(np.unique((rows @ rng.uniform(-1, 1, rows.shape[1])).round(9)))
+
+
+def k_means_labels(rows, counts, n_clusters, seed):
+    """Return the labels of one k-means, where each row counts several times."""
+    k_means = KMeans(n_clusters, n_init=1, random_state=seed)
+    return k_means.fit(rows, sample_weight=counts).labels_.astype(np.intp)

@@ -1,0 +1,346 @@
+"""K-means on the eigenvectors of a neighbour graph, and the choice of a partition."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skae._random import draw_seed
+from skae.clustering import _graph, _partition, _spectral
+
+# Up to this number of numbers of eigenvectors are tried if the user gives none.
+MAX_TRIED = 11
+# Up to this number of surplus clusters are found, too, and merged again.
+MAX_SURPLUS = 8
+
+
+def _check_squares_are_finite(X):
+    """Refuse values whose squares are infinite, since distances are made of squares."""
+    largest = float(np.abs(X).max())
+    # Up to four squared lengths are added.
+    if 4 * X.shape[1] * largest * largest == np.inf:
+        raise ValueError(
+            f"X has values up to {largest:g}, whose squares are infinite; scale X."
+        )
+
+
+def _check_differences_have_squares(X):
+    """Refuse values that differ, but by so little that the squares are not normal."""
+    largest = (X.max(axis=0).astype(np.float64) - X.min(axis=0)).max()
+    if largest > 0 and largest * largest < np.finfo(np.float64).tiny:
+        raise ValueError(
+            f"X has values that differ by {largest:g} at most, too little to be "
+            "squared; scale X."
+        )
+
+
+class SpectralKMeans(ClusterMixin, BaseEstimator):
+    """K-means on the eigenvectors of a neighbour graph, the best of many partitions.
+
+    Spectral clustering finds clusters of any shape, as long as neighbours of neighbours
+    connect them. But its result depends on the number of eigenvectors that k-means is
+    given, and on where k-means starts. This clusterer tries several of both on one
+    embedding and keeps the partition that divides the graph best, a choice that needs
+    no labels. It also predicts the clusters of new samples.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters.
+
+    n_neighbors : int, default=10
+        Number of neighbours of a sample in the graph. In small data sets it is at most
+        half of the number of other samples.
+
+    n_components : int or array-like of int, default=None
+        Number of eigenvectors, or the numbers to try; those below ``n_clusters`` are
+        raised to it. None tries up to eleven numbers from ``n_clusters`` to twice
+        ``n_clusters``, or to ``n_clusters + 5`` where that is more.
+
+    n_init : int, default=5
+        Number of runs of k-means for each number of eigenvectors. One more run finds
+        clusters that are merged, see Notes.
+
+    n_jobs : int, default=None
+        Number of threads that search for neighbours. None means 1, -1 all processors.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the eigenvalue solver and of k-means.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        The cluster of each training sample, from 0 to ``n_clusters - 1``.
+
+    certainty_ : ndarray of shape (n_samples,)
+        How certain the cluster of a training sample is, from 0 to 1: the probability
+        that a random walk of ten steps along the edges of the graph, started at the
+        sample, ends in its cluster. Low where clusters touch.
+
+    n_components_ : int
+        The chosen number of eigenvectors.
+
+    normalized_cut_ : float
+        Normalized cut of the clusters: the sum over clusters of the share of a
+        cluster's edge weight that leaves it.
+
+    mutual_information_ : float
+        Mutual information, in nats, of the clusters of two neighbours.
+
+    uncertainty_coefficient_ : float
+        Mutual information as a share of the entropy of the clusters, from 0 to 1.
+
+    n_features_in_ : int
+        Number of features seen during ``fit``.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has them.
+
+    See Also
+    --------
+    ClusterClassifier : Matches the clusters to classes.
+    sklearn.cluster.SpectralClustering : One embedding and one partition, with more
+        kinds of graphs; cannot predict.
+
+    Notes
+    -----
+    The graph links each sample with its nearest neighbours. The embedding has the
+    leading eigenvectors of the normalized graph Laplacian as columns, and its rows are
+    scaled to unit length [2]_. Equal samples are one point of greater weight.
+
+    Each run of k-means gives a partition. Two criteria judge it, and both start from
+    the mutual information of the clusters of two neighbours [4]_: the mutual
+    information itself, and its share of the entropy of the clusters, the uncertainty
+    coefficient [5]_, which is 1 where no edge leads from one cluster to another.
+    Neither is enough alone. The mutual information prefers to split a cluster that is
+    larger than others. The coefficient, like the normalized cut [1]_, prefers to
+    separate a small group that lies a little aside over two large clusters that touch.
+    So the partition with the greatest mutual information is chosen among those whose
+    coefficient is at most three standard errors below the best: sizes count where the
+    edges do not decide. On large data sets these errors are small, and the coefficient
+    decides almost alone. Finally each sample moves to the cluster of most of its
+    neighbours, as long as the mutual information rises.
+
+    K-means cuts across long and bent clusters in the embedding, too. So for each number
+    of eigenvectors up to eight surplus clusters are found as well. These are merged two
+    by two, such that the coefficient becomes as large as possible. The resulting
+    partitions take part in the choice, but do not raise the best coefficient that
+    others are compared with.
+
+    If the graph has as many components as there are clusters, these are the clusters
+    [3]_. If it has more, the smallest are linked to the samples nearest to them.
+
+    A new sample gets the cluster of the nearest training samples, which vote with the
+    inverse of their distance as weight; so a training sample always gets its own label.
+
+    References
+    ----------
+    .. [1] J. Shi and J. Malik, "Normalized cuts and image segmentation", IEEE
+       Transactions on Pattern Analysis and Machine Intelligence 22, 2000.
+    .. [2] A. Y. Ng, M. I. Jordan and Y. Weiss, "On spectral clustering: analysis and
+       an algorithm", NIPS 2001.
+    .. [3] U. von Luxburg, "A tutorial on spectral clustering", Statistics and
+       Computing 17, 2007.
+    .. [4] X. Ji, J. F. Henriques and A. Vedaldi, "Invariant information clustering
+       for unsupervised image classification and segmentation", ICCV 2019.
+    .. [5] H. Theil, "On the estimation of relationships involving qualitative
+       variables", American Journal of Sociology 76, 1970.
+
+    Examples
+    --------
+    Two half moons, each of which k-means alone would cut in two:
+
+    >>> from sklearn.datasets import make_moons
+    >>> from skae import SpectralKMeans
+    >>> from skae.metrics import clustering_accuracy
+    >>> X, y = make_moons(500, noise=0.08, random_state=0)
+    >>> clusterer = SpectralKMeans(n_clusters=2, random_state=0).fit(X)
+    >>> clustering_accuracy(y, clusterer.labels_) > 0.99
+    True
+    >>> X_new, y_new = make_moons(100, noise=0.08, random_state=1)
+    >>> clustering_accuracy(y_new, clusterer.predict(X_new)) > 0.99
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            "array-like",
+            None,
+        ],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_clusters=8,
+        *,
+        n_neighbors=10,
+        n_components=None,
+        n_init=5,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.n_clusters = n_clusters
+        self.n_neighbors = n_neighbors
+        self.n_components = n_components
+        self.n_init = n_init
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Find the clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : SpectralKMeans
+            The fitted clusterer.
+
+        Raises
+        ------
+        ValueError
+            If X is not valid, has fewer samples than ``n_clusters``, or values too
+            large or too close to each other to be squared, or if ``n_components`` holds
+            anything but ints of at least 1.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If fewer than ``n_clusters`` samples are distinct.
+        """
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        if len(X) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}."
+            )
+        _check_squares_are_finite(X)
+        _check_differences_have_squares(X)
+        points, point_of, counts = _graph.find_distinct_points(X)
+        n_clusters = min(int(self.n_clusters), len(points))
+        if n_clusters < self.n_clusters:
+            warnings.warn(
+                f"X has {len(points)} distinct samples, fewer than "
+                f"n_clusters={self.n_clusters}: each becomes a cluster.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        tried = self._numbers_to_try(n_clusters, len(points))
+        rng = np.random.RandomState(draw_seed(self.random_state))
+
+        n_neighbors = int(self.n_neighbors)
+        graph = _graph.make_neighbor_graph(points, n_neighbors, self.n_jobs)
+        graph, components = _graph.link_components(graph, points, n_clusters)
+        graph = _graph.weigh_by_counts(graph, counts)
+        start = rng.uniform(-1, 1, len(points))
+        vectors = _spectral.leading_eigenvectors(graph, components, max(tried), start)
+
+        labels = self._best_partition(graph, vectors, counts, tried, n_clusters, rng)
+        joint = _partition.joint_weights(graph, labels, n_clusters)
+        self.normalized_cut_ = _partition.normalized_cut(joint)
+        self.mutual_information_ = _partition.mutual_information(joint)
+        self.uncertainty_coefficient_ = _partition.uncertainty_coefficient(joint)
+        self.labels_ = labels[point_of]
+        certainty = _partition.random_walk_certainty(graph, labels, n_clusters)
+        self.certainty_ = certainty[point_of]
+        self._neighbors = NearestNeighbors(
+            n_neighbors=min(n_neighbors, len(points)), n_jobs=self.n_jobs
+        ).fit(points)
+        self._point_labels = labels
+        return self
+
+    def predict(self, X):
+        """Predict the cluster of each sample from the nearest training samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            The clusters.
+
+        Raises
+        ------
+        ValueError
+            If X is not valid or has values too large to be squared.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        _check_squares_are_finite(X)
+        # Not a KNeighborsClassifier: it warns if more than half of the labels differ.
+        distances, neighbors = self._neighbors.kneighbors(X)
+        # A training sample is at distance 0 from itself, and only its own vote counts.
+        votes = (distances == 0).astype(np.float64)
+        np.divide(distances[:, :1], distances, out=votes, where=distances > 0)
+        n_clusters = self._point_labels.max() + 1
+        rows = np.arange(len(X))[:, np.newaxis]
+        cells = rows * n_clusters + self._point_labels[neighbors]
+        votes = np.bincount(cells.ravel(), votes.ravel(), len(X) * n_clusters)
+        return votes.reshape(len(X), n_clusters).argmax(axis=1)
+
+    def _numbers_to_try(self, n_clusters, n_points):
+        """Return the numbers of eigenvectors to try, checked."""
+        if self.n_components is None:
+            largest = min(max(2 * n_clusters, n_clusters + 5), n_points)
+            n_tried = min(largest - n_clusters + 1, MAX_TRIED)
+            return np.linspace(n_clusters, largest, n_tried).astype(int)
+        requested = np.atleast_1d(self.n_components)
+        if (
+            requested.ndim != 1
+            or not requested.size
+            or requested.dtype.kind not in "iu"
+            or requested.min() < 1
+        ):
+            raise ValueError(
+                f"n_components={self.n_components!r} should be an int of at least 1, "
+                "a list of them, or None."
+            )
+        # Products of narrow integers would overflow.
+        return np.unique(requested.astype(np.intp).clip(n_clusters, n_points))
+
+    def _best_partition(self, graph, vectors, counts, tried, n_clusters, rng):
+        """Return the labels of the best of all tries; sets ``n_components_``."""
+        if n_clusters == 1:
+            self.n_components_ = int(tried[0])
+            return np.zeros(len(counts), dtype=np.intp)
+        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_init)
+        found, merged = [], []
+        for n_components in tried:
+            rows = _spectral.scale_to_unit_length(vectors[:, :n_components])
+            found += [
+                _spectral.k_means_labels(rows, counts, n_clusters, seed)
+                for seed in seeds
+            ]
+            n_distinct = _spectral.count_distinct_rows(rows, rng)
+            n_with_surplus = min(n_clusters + MAX_SURPLUS, n_distinct)
+            labels = found[-1]
+            if n_with_surplus > n_clusters:
+                labels = _spectral.k_means_labels(
+                    rows, counts, n_with_surplus, seeds[0]
+                )
+                labels = _partition.merge_clusters(graph, labels, n_clusters)
+            merged.append(labels)
+        best = _partition.choose_partition(graph, found, merged, counts, n_clusters)
+        n_components = np.concatenate([np.repeat(tried, self.n_init), tried])
+        self.n_components_ = int(n_components[best])
+        return _partition.vote(graph, (found + merged)[best], n_clusters)

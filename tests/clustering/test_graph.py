@@ -1,0 +1,22 @@
+"""The graph of nearest neighbours."""
+
+import numpy as np
+
+from skae.clustering._graph import make_neighbor_graph
+
+
+def test_graph_weighs_mutual_neighbours_twice():
+    points = np.array([[0.0], [1.0], [2.5], [10.0], [11.0]])
+    graph = make_neighbor_graph(points, 1, None).toarray()
+    expected = np.identity(5)
+    expected[0, 1] = expected[1, 0] = 1  # each is the other's nearest
+    expected[1, 2] = expected[2, 1] = 0.5  # 1 is the nearest of 2.5, but not vice versa
+    expected[3, 4] = expected[4, 3] = 1
+    np.testing.assert_array_equal(graph, expected)
+
+
+def test_neighbours_are_at_most_half_of_the_others():
+    points = np.arange(9.0)[:, np.newaxis]
+    many = make_neighbor_graph(points, 100, None).toarray()
+    np.testing.assert_array_equal(many, make_neighbor_graph(points, 4, None).toarray())
+    assert (many == 0).any()
