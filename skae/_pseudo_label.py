@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base import BaseTorchEstimator, Samples, check_sizes, find_units
-from skae._labels import split_labels
+from skae._common.labels import split_labels
 from skae._training import ClassificationObjective, RefineLabels, Rows
 from skae.modules import ConvClassifier, DenseClassifier
 

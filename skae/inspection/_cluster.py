@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skae._labels import count_classes, split_labels
+from skae._common.labels import count_classes, split_labels
 from skae.inspection._drawing import (
     as_floats,
     as_images,

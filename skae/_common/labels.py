@@ -1,33 +1,35 @@
 """Class labels of which some may be missing."""
 
 import numpy as np
+from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.multiclass import type_of_target
 
 
 def _is_missing(value):
-    """Whether a value stands for one that is not there: None, NaN, NA, NaT."""
+    """Return whether a value marks a missing one: None, NaN, NA, NaT."""
     return value is None or is_pandas_na(value) or bool(value != value)
 
 
 def _find_missing(y):
-    """Tell which labels are missing."""
+    """Return which labels are missing."""
     if y.dtype == object:
         return np.array([_is_missing(value) for value in y], dtype=bool)
-    return y != y  # as only those do that are not there
+    return y != y  # only NaN and NaT differ from themselves
 
 
 def split_labels(y, unlabeled):
-    """Part the samples that have a label from those that have none.
+    """Separate the samples that have a label from those that have none.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Labels of any type.
     unlabeled : object
-        The value that marks a sample without a label; NaN stands for all that are
-        missing, such as None and ``pandas.NA``. None means that all have one.
+        The value that marks a sample without a label; NaN stands for all missing
+        values, such as None and ``pandas.NA``. None means that all samples have a
+        label.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def split_labels(y, unlabeled):
     Raises
     ------
     ValueError
-        If no sample is labelled, or y is not a list of class labels.
+        If no sample is labelled, or if y does not hold class labels.
     """
     is_list = not hasattr(y, "dtype")
     if is_list:
@@ -59,7 +61,7 @@ def split_labels(y, unlabeled):
     if is_missing[is_labeled].any():
         raise ValueError(
             "Input y contains NaN, None or another missing value. If it marks samples "
-            "without a label, say so by unlabeled=np.nan."
+            "without a label, pass unlabeled=np.nan."
         )
     labels = y[is_labeled]
     if len(labels) == 0:
@@ -75,12 +77,12 @@ def split_labels(y, unlabeled):
         if is_list or not any(are_strings):
             labels = np.array(labels.tolist())
     assert_all_finite(labels, input_name="y")
-    # Not check_classification_targets: it warns of a regression where there are few
-    # samples a class, and one label a class is how this classifier is meant to be used.
+    # Not check_classification_targets: it warns of a regression problem where there are
+    # few samples per class, and one label per class is a case to support.
     kind = type_of_target(labels, input_name="y")
     if kind not in ("binary", "multiclass"):
         raise ValueError(
-            f"Unknown label type: {kind}. y must hold one class label a sample."
+            f"Unknown label type: {kind}. y must hold one class label per sample."
         )
     return is_labeled, labels
 
@@ -95,7 +97,7 @@ def count_classes(labels, clusters, n_clusters):
     clusters : ndarray of shape (n_labeled,)
         Their clusters, from 0.
     n_clusters : int
-        Number of clusters.
+        Number of clusters, also of those in which no sample is labelled.
 
     Returns
     -------
@@ -104,7 +106,8 @@ def count_classes(labels, clusters, n_clusters):
     contingency : ndarray of shape (n_classes, n_clusters)
         The counts.
     """
-    classes, rows = np.unique(labels, return_inverse=True)
+    classes = np.unique(labels)
     contingency = np.zeros((len(classes), n_clusters), dtype=np.int64)
-    np.add.at(contingency, (rows, clusters), 1)
+    counts = contingency_matrix(labels, clusters, dtype=np.int64)
+    contingency[:, np.unique(clusters)] = counts
     return classes, contingency

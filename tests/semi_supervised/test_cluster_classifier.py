@@ -2,7 +2,6 @@
 
 import pickle
 import random
-from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -47,9 +46,7 @@ from sklearn.utils.estimator_checks import (
     check_param_validation,
 )
 
-from skae._cluster_classifier import ClusterClassifier, _name_clusters
-from skae._pseudo_label import PseudoLabelClassifier
-from skae.clustering import SpectralKMeans
+from skae import ClusterClassifier, PseudoLabelClassifier, SpectralKMeans
 from skae.metrics import clustering_accuracy
 
 CENTERS = np.array([[0.0, 0.0, 0.0], [8.0, 0.0, 0.0], [0.0, 8.0, 8.0]])
@@ -107,93 +104,8 @@ def assert_consistent(classifier, X):
     np.testing.assert_array_equal(
         classifier.classes_[probabilities.argmax(axis=1)], prediction
     )
-    clusters = classifier._assign(classifier._encode(X))
+    clusters = classifier._clusters.assign(classifier._encode(X))
     np.testing.assert_array_equal(classifier.cluster_to_class_[clusters], prediction)
-
-
-# The naming rule
-
-
-@pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 5)])
-def test_hungarian_is_the_best_one_to_one_naming(seed, shape):
-    counts = np.random.default_rng(seed).integers(6, size=shape)
-    names = _name_clusters(counts, "hungarian")
-    n_classes, n_clusters = shape
-    if n_classes >= n_clusters:
-        best = max(
-            sum(counts[row, cluster] for cluster, row in enumerate(rows))
-            for rows in permutations(range(n_classes), n_clusters)
-        )
-        assert len(set(names)) == n_clusters
-        assert counts[names, np.arange(n_clusters)].sum() == best
-    else:
-        best = max(
-            sum(counts[row, cluster] for row, cluster in enumerate(clusters))
-            for clusters in permutations(range(n_clusters), n_classes)
-        )
-        assert set(names) == set(range(n_classes))
-        assert any(
-            sum(counts[row, cluster] for row, cluster in enumerate(clusters)) == best
-            and all(names[cluster] == row for row, cluster in enumerate(clusters))
-            and all(
-                counts[names[cluster], cluster] == counts[:, cluster].max()
-                for cluster in set(range(n_clusters)) - set(clusters)
-            )
-            for clusters in permutations(range(n_clusters), n_classes)
-        )
-
-
-@pytest.mark.parametrize(
-    ("counts", "assignment", "names"),
-    [
-        # one to one, against the majority of cluster 1
-        ([[9, 5], [1, 0]], "hungarian", [0, 1]),
-        ([[9, 5], [1, 0]], "majority", [0, 0]),
-        # surplus clusters by majority
-        ([[9, 0, 4], [0, 9, 3]], "hungarian", [0, 1, 0]),
-        # the class without a majority takes the cluster that loses the fewest votes
-        ([[1, 0, 0], [5, 3, 2]], "hungarian", [1, 1, 0]),
-        # ... and the one without any, if there is one
-        ([[1, 0, 0], [5, 3, 0]], "hungarian", [1, 1, 0]),
-        # ties go to the class that has no cluster yet
-        ([[5, 2], [0, 2]], "majority", [0, 1]),
-        ([[5, 2, 0], [0, 2, 4], [0, 1, 0]], "majority", [0, 0, 1]),
-        # two ties, two classes
-        ([[2, 2], [2, 2]], "majority", [0, 1]),
-        # the tie with more votes goes first
-        ([[5, 0, 3, 0], [0, 5, 0, 1], [0, 0, 3, 1]], "majority", [0, 1, 2, 1]),
-        ([[5, 0, 1, 0], [0, 5, 0, 3], [0, 0, 1, 3]], "majority", [0, 1, 0, 2]),
-        # a cluster without labels takes the class that is left ...
-        ([[4, 0], [3, 0]], "majority", [0, 1]),
-        ([[4, 0], [3, 0]], "hungarian", [0, 1]),
-        # ... if votes of another cluster do not need it
-        ([[4, 2, 0], [0, 2, 0]], "majority", [0, 1, -1]),
-        # nothing is left
-        ([[4, 0, 0], [0, 4, 0]], "majority", [0, 1, -1]),
-        ([[4, 0, 0], [0, 4, 0]], "hungarian", [0, 1, -1]),
-        ([[4, 0]], "hungarian", [0, -1]),
-        ([[4, 0]], "majority", [0, -1]),
-        # fewer clusters than classes
-        ([[1], [3], [2]], "hungarian", [1]),
-        ([[1], [3], [2]], "majority", [1]),
-    ],
-)
-def test_naming_rule(counts, assignment, names):
-    counts = np.array(counts)
-    before = counts.copy()
-    np.testing.assert_array_equal(_name_clusters(counts, assignment), names)
-    np.testing.assert_array_equal(counts, before)
-
-
-def test_naming_rule_votes_weigh_more_than_many_ties():
-    # One voted pair for class 1 against many clusters without any label.
-    counts = np.zeros((2, 40), dtype=int)
-    counts[0, 0] = 9
-    counts[:, 39] = 1
-    names = _name_clusters(counts, "majority")
-    assert names[39] == 1
-    assert (names[1:39] == -1).all()
 
 
 # fit, predict, attributes
@@ -567,7 +479,9 @@ def test_the_clusterer_has_the_last_word(digits, clusterer):
     classifier = ClusterClassifier(PCA(8), clusterer, random_state=0).fit(X, y)
     codes = classifier.encoder_.transform(X_test)
     clusters = classifier.clusterer_.predict(codes)
-    nearest = ((codes[:, np.newaxis] - classifier._means) ** 2).sum(axis=2).argmin(1)
+    nearest = (
+        ((codes[:, np.newaxis] - classifier._clusters.means) ** 2).sum(axis=2).argmin(1)
+    )
     assert (clusters != nearest).any()
     np.testing.assert_array_equal(
         classifier.predict(X_test), classifier.cluster_to_class_[clusters]

@@ -1,4 +1,4 @@
-"""The recipe of a self-supervised classifier."""
+"""The recipe for a self-supervised classifier."""
 
 from numbers import Integral
 
@@ -7,10 +7,10 @@ from sklearn.pipeline import FeatureUnion
 from sklearn.utils._param_validation import Interval, validate_params
 
 from skae._autoencoder import AutoEncoderTransformer
-from skae._cluster_classifier import ClusterClassifier
 from skae._pseudo_label import PseudoLabelClassifier
 from skae.clustering import SpectralKMeans
 from skae.corruption import ImagesOrRows, RandomAffine, SwapNoise
+from skae.semi_supervised._cluster_classifier import ClusterClassifier
 
 
 @validate_params(
@@ -28,35 +28,35 @@ def make_self_supervised_classifier(
 ):
     """Make a classifier that finds the classes itself; labels only name them.
 
-    1. Some autoencoders learn codes of random views of the samples. What differs
-       between two views is not what a class depends on. Each autoencoder errs in its
-       own way, so their codes are put side by side.
-    2. :class:`SpectralKMeans` finds clusters along the graph of neighbouring codes.
-    3. A :class:`PseudoLabelClassifier` learns to tell the clusters apart, on random
-       views again, and corrects those samples that do not fit in. It begins with those
-       whose cluster is certain.
+    1. Several autoencoders learn codes from randomly augmented samples. What differs
+       between two augmentations of a sample does not matter for its class. Each
+       autoencoder makes other errors, so their codes are concatenated.
+    2. :class:`SpectralKMeans` finds clusters on the graph of neighbouring codes.
+    3. A :class:`PseudoLabelClassifier` learns the clusters, on augmented samples again,
+       and corrects the samples that do not fit in. It begins with those whose cluster
+       is certain.
 
-    Images are seen rotated, shifted, scaled and sheared a little, each on its own
-    background; rows of a table with some of their values from other samples.
+    Augmentation rotates, shifts, scales and shears images a little, each on its own
+    background; in rows of a table it replaces some values by those of other samples.
 
     Parameters
     ----------
     n_clusters : int, default=None
-        Number of clusters. None for as many as there are classes in y.
+        Number of clusters. None for the number of classes in y.
 
     n_encoders : int, default=2
-        Number of autoencoders. More make the clusters better and more dependable, at
-        the cost of their time.
+        Number of autoencoders. More make the clusters better and more reliable, but
+        take longer.
 
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels): reads the rows of a table as
+        (height, width) or (height, width, n_channels): treats the rows of a table as
         images. Not needed for X of shape (n_samples, height, width[, n_channels]).
 
     n_jobs : int, default=2
         Number of autoencoders that are fitted at a time, each in a process of its own,
-        and of threads that look for neighbours. The processes share the cores, so that
-        more of them than autoencoders leave cores idle. None means 1, -1 as many as
-        there are cores.
+        and of threads that search for neighbours. The processes share the cores, so
+        that more of them than autoencoders leave cores idle. None means 1, -1 the
+        number of cores.
 
     random_state : int, RandomState instance or None, default=None
         Seed of everything.
@@ -64,26 +64,26 @@ def make_self_supervised_classifier(
     Returns
     -------
     ClusterClassifier
-        Not fitted yet. All parts and parameters can be looked at and changed, as in any
-        estimator of scikit-learn. A clusterer without ``certainty_`` needs
-        ``doubtful=0`` beside it.
+        Not fitted yet. All parts and parameters can be inspected and changed, as in any
+        estimator of scikit-learn. A clusterer without ``certainty_`` also needs
+        ``doubtful=0``.
 
     Raises
     ------
     ValueError
-        If a parameter is not as it must be.
+        If a parameter is not valid.
 
     See Also
     --------
-    ClusterClassifier : What it is made of.
+    ClusterClassifier : The estimator that it makes.
 
     Notes
     -----
-    A random state decides the result for one number of threads: with another
+    A random state determines the result for a given number of threads: with another
     ``n_jobs``, or on a machine with more cores, sums are rounded in another order.
 
     The columns of a table should have comparable scales; put a
-    :class:`~sklearn.preprocessing.StandardScaler` before it where they have not.
+    :class:`~sklearn.preprocessing.StandardScaler` before it if they have not.
 
     Examples
     --------
@@ -96,18 +96,18 @@ def make_self_supervised_classifier(
     SpectralKMeans(n_jobs=2)
 
     Without a single label it finds out which flowers to look at. The labels of three
-    then name the clusters:
+    then determine the classes of the clusters:
 
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.preprocessing import scale
     >>> X, y = load_iris(return_X_y=True)
     >>> X = scale(X)
     >>> classifier = make_self_supervised_classifier(3, random_state=0).fit(X)
-    >>> asked = classifier.exemplar_indices_
-    >>> classifier.map_labels(X[asked], y[asked]).score(X, y) > 0.8
+    >>> to_label = classifier.exemplar_indices_
+    >>> classifier.map_labels(X[to_label], y[to_label]).score(X, y) > 0.8
     True
     """
-    views = ImagesOrRows(
+    augmentation = ImagesOrRows(
         images=RandomAffine(
             rotation=10, shift=0.1, scale=(0.9, 1.1), shear=10, outside="background"
         ),
@@ -120,8 +120,8 @@ def make_self_supervised_classifier(
                 10,
                 hidden_layer_sizes=(500, 500, 500),
                 image_shape=image_shape,
-                # A code may forget larger turns than the refiner, which draws borders.
-                augmentation=clone(views).set_params(images__rotation=15),
+                # Codes may lose larger rotations than the refiner, which sets borders.
+                augmentation=clone(augmentation).set_params(images__rotation=15),
                 lr=2e-3,
                 batch_size=256,
                 max_epochs=400,
@@ -134,10 +134,10 @@ def make_self_supervised_classifier(
         FeatureUnion(encoders, n_jobs=n_jobs),
         SpectralKMeans(n_jobs=n_jobs),
         refiner=PseudoLabelClassifier(
-            # Where most labels are right, even a weak prediction is seldom wrong.
+            # As most labels are right, even a weak prediction is seldom wrong.
             confidence=0.7,
             image_shape=image_shape,
-            augmentation=clone(views),
+            augmentation=clone(augmentation),
             lr=6e-3,
             max_epochs=100,
             max_steps=2800,

@@ -1,0 +1,1 @@
+"""What all parts of skae share and that knows nothing of training."""

@@ -1,0 +1,450 @@
+"""A classifier made of clusters: encode, cluster, refine, match clusters to classes."""
+
+from inspect import isclass
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.cluster import KMeans
+from sklearn.utils import (
+    _safe_indexing,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    get_tags,
+)
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skae._common.labels import count_classes, split_labels
+from skae._random import seed_unset
+from skae.semi_supervised._clusters import (
+    Clusters,
+    find_certain,
+    has_default_number,
+    set_number,
+)
+from skae.semi_supervised._naming import (
+    match_clusters_to_classes,
+    match_rest_to_nearest,
+)
+
+
+class ClusterClassifier(ClassifierMixin, BaseEstimator):
+    """Classifier that clusters the samples and matches the clusters to classes.
+
+    The encoder turns samples into codes, the clusterer groups the codes, and the
+    labels, which neither of them ever sees, only determine which cluster is which
+    class. So a few labels suffice: mark the samples that have none by ``unlabeled``, or
+    fit without labels, look at the most typical sample of each cluster
+    (``exemplar_indices_``), and match the clusters to classes by ``map_labels``.
+
+    Parameters
+    ----------
+    encoder : transformer, default=None
+        What turns samples into codes, for example an
+        :class:`~skae.AutoEncoderTransformer`. It is cloned, fitted without labels, and
+        gets X unchanged, images too. Pass a fitted encoder as
+        ``FrozenEstimator(encoder)``. None uses the features as they are.
+
+    clusterer : clusterer, default=None
+        What groups the codes: any clusterer of scikit-learn, or a Gaussian mixture;
+        None means ``KMeans(n_init=10)``. If it has no ``predict``, new samples get
+        their cluster from the five nearest training samples in code space.
+
+    refiner : classifier, default=None
+        What draws the boundaries between the clusters again: any classifier of
+        scikit-learn, or a :class:`~skae.PseudoLabelClassifier`. It is cloned and
+        learns the cluster numbers from X unchanged, images too. From then on a
+        sample's cluster is the most probable one of the refiner, or the predicted one
+        where it has no ``predict_proba``. None keeps the clusters as they are.
+
+    doubtful : float, default=0.0
+        Share of each cluster, from 0 to below 1, that is uncertain: the samples with
+        the lowest ``certainty_``, unless it is at least 0.95. The refiner does not see
+        their labels, as clusters are wrong most often where they touch. The clusterer
+        must have the attribute, as :class:`~skae.SpectralKMeans` has. A refiner with a
+        parameter ``unlabeled`` gets those samples without a label, any other does not
+        get them.
+
+    n_clusters : int, default=None
+        Number of clusters. It replaces the clusterer's own number; clusterers that find
+        their number themselves, and pipelines, are not changed. None means the number
+        of classes among the labelled samples, unless the clusterer's number differs
+        from its default.
+
+    assignment : {"hungarian", "majority"}, default="hungarian"
+        How clusters get their classes from the labelled samples in them.
+
+        - "hungarian": first one cluster for each class, so that the most samples
+          agree (the Hungarian algorithm [1]_); then surplus clusters by majority.
+        - "majority": each cluster by the majority of its own labels. The Hungarian
+          algorithm decides ties, and clusters without any label, in favour of classes
+          that have no cluster yet. Better where labels are few.
+
+        A cluster without any label for which no class is left gets the class of the
+        nearest cluster.
+
+    unlabeled : object, default=None
+        The value of y that marks a sample without a label, such as -1, ``"?"`` or
+        ``np.nan`` (which stands for None and ``pandas.NA`` in y too). None means
+        that all samples are labelled.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the seeds of the encoder, the clusterer and the refiner, and of the
+        estimators in them, where their own ``random_state`` is None.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted; the cluster numbers after a ``fit`` without y.
+
+    encoder_ : transformer or None
+        The fitted encoder.
+
+    clusterer_ : clusterer
+        The fitted clusterer. It may number its clusters differently.
+
+    refiner_ : classifier or None
+        The fitted refiner, whose classes are the numbers of the clusters.
+
+    labels_ : ndarray of shape (n_samples,)
+        The cluster of each training sample, from 0 to ``n_clusters - 1``, after the
+        refiner.
+
+    cluster_to_class_ : ndarray of shape (n_clusters,)
+        The class of each cluster.
+
+    contingency_matrix_ : ndarray of shape (n_classes, n_clusters)
+        Number of labelled samples of each class in each cluster.
+
+    exemplar_indices_ : ndarray of shape (n_clusters,)
+        Index into the training X of the most typical sample of each cluster: the
+        samples to label first. It is the member nearest to the mean of that half of the
+        members that is nearest to the mean of all. A cluster that the refiner has left
+        without members keeps its earlier exemplar.
+
+    n_features_in_ : int
+        Number of features seen during ``fit``, if the encoder has the attribute.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features seen during ``fit``, if all of them are strings.
+
+    See Also
+    --------
+    PseudoLabelClassifier : A refiner for images and tables.
+    skae.metrics.clustering_accuracy : Accuracy of clusters under their best matching.
+    sklearn.cluster.KMeans : The clusterer used by default.
+    sklearn.semi_supervised.LabelSpreading : Learns from few labels along a graph.
+
+    Notes
+    -----
+    Noise, the negative labels of clusterers such as DBSCAN, is not a cluster: such
+    samples join the nearest cluster, and do not change where it lies.
+
+    ``score`` counts all samples in X; leave unlabelled ones out.
+
+    References
+    ----------
+    .. [1] H. W. Kuhn, "The Hungarian method for the assignment problem", Naval
+       Research Logistics Quarterly 2, 1955.
+
+    Examples
+    --------
+    Without a single label, find out which ten digits to look at. Ten labels then
+    make a classifier that is right for more than 70 % of the digits:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae import ClusterClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> classifier = ClusterClassifier(PCA(16), n_clusters=10, random_state=0).fit(X)
+    >>> to_label = classifier.exemplar_indices_
+    >>> to_label.shape
+    (10,)
+    >>> classifier.map_labels(X[to_label], y[to_label]).score(X, y) > 0.7
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "encoder": [HasMethods(["fit", "transform"]), None],
+        "clusterer": [HasMethods("fit_predict"), HasMethods(["fit", "predict"]), None],
+        "refiner": [HasMethods(["fit", "predict"]), None],
+        "doubtful": [Interval(Real, 0, 1, closed="left")],
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "assignment": [StrOptions({"hungarian", "majority"})],
+        "unlabeled": "no_validation",
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        encoder=None,
+        clusterer=None,
+        *,
+        refiner=None,
+        doubtful=0.0,
+        n_clusters=None,
+        assignment="hungarian",
+        unlabeled=None,
+        random_state=None,
+    ):
+        self.encoder = encoder
+        self.clusterer = clusterer
+        self.refiner = refiner
+        self.doubtful = doubtful
+        self.n_clusters = n_clusters
+        self.assignment = assignment
+        self.unlabeled = unlabeled
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Cluster all samples, then match the clusters to the classes of labelled ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or what the encoder accepts
+            The training samples.
+
+        y : array-like of shape (n_samples,), default=None
+            Their classes, of any type; the value ``unlabeled`` marks samples without
+            one. The clustering uses at most the number of classes from y. Without y
+            the classes are the cluster numbers.
+
+        Returns
+        -------
+        self : ClusterClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If X or y is not valid, if no sample is labelled, if neither y nor a
+            parameter determines the number of clusters, or if all samples are noise.
+            If ``fit`` raises, the classifier is in the state from before the call.
+        """
+        before = dict(vars(self))
+        try:
+            return self._fit(X, y)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit(self, X, y):
+        if self.encoder is None:
+            X = validate_data(self, X, dtype=[np.float64, np.float32])
+        if y is not None:
+            is_labeled, labels = split_labels(y, self.unlabeled)
+            check_consistent_length(X, is_labeled)
+
+        clusterer = (
+            KMeans(n_init=10) if self.clusterer is None else clone(self.clusterer)
+        )
+        n_clusters = self.n_clusters
+        if n_clusters is None and has_default_number(clusterer):
+            if y is None:
+                raise ValueError(
+                    "This ClusterClassifier requires y to be passed, but the target y "
+                    "is None. Pass y, or the number of clusters, for example "
+                    "n_clusters=10."
+                )
+            n_clusters = len(np.unique(labels))
+        if n_clusters is not None:
+            set_number(clusterer, n_clusters)
+        random_state = check_random_state(self.random_state)
+        codes = self._fit_encoder(X, random_state)
+        self._fit_clusterer(clusterer, codes, random_state)
+        self._fit_refiner(X, codes, random_state)
+        if y is None:
+            return self._assign_classes(self.labels_, self.labels_)
+        return self._assign_classes(self.labels_[is_labeled], labels)
+
+    def map_labels(self, X, y):
+        """Match the clusters to the classes of labelled samples, without clustering.
+
+        Replaces ``classes_``, ``contingency_matrix_`` and ``cluster_to_class_``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or what the encoder accepts
+            Samples, those of ``fit`` or others.
+
+        y : array-like of shape (n_samples,)
+            Their classes, of any type; the value ``unlabeled`` marks samples without
+            one.
+
+        Returns
+        -------
+        self : ClusterClassifier
+            The classifier, with a class for each cluster.
+
+        Raises
+        ------
+        ValueError
+            If X or y is not valid, or if no sample is labelled.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        is_labeled, labels = split_labels(y, self.unlabeled)
+        check_consistent_length(X, is_labeled)
+        clusters = self._memberships(X).argmax(axis=1)
+        return self._assign_classes(clusters[is_labeled], labels)
+
+    def predict(self, X):
+        """Predict the class of each sample: that of the cluster it belongs to.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or what the encoder accepts
+            The samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The class with the largest probability of ``predict_proba``.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Return a score of each class for each sample.
+
+        The score of a class is that of its best cluster, scaled so that rows sum to 1.
+        The scores of the clusters are the refiner's probabilities. Without a refiner,
+        or if it has no ``predict_proba``, a cluster is a round Gaussian about its mean,
+        as wide as the clusters are on average. The class of the cluster that a sample
+        is in always has the largest score.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or what the encoder accepts
+            The samples.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``; rows sum to 1. A class without a cluster has
+            0.
+        """
+        check_is_fitted(self)
+        memberships = self._memberships(X)
+        scores = np.empty((len(memberships), len(self.classes_)))
+        for column, label in enumerate(self.classes_):
+            of_class = memberships[:, self.cluster_to_class_ == label]
+            scores[:, column] = of_class.max(axis=1, initial=0.0)
+        return scores / scores.sum(axis=1, keepdims=True)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.n_clusters is None and (
+            self.clusterer is None
+            or isclass(self.clusterer)  # which `fit` refuses
+            or has_default_number(self.clusterer)
+        )
+        if self.encoder is not None:
+            tags.input_tags = get_tags(self.encoder).input_tags
+        return tags
+
+    def _fit_encoder(self, X, random_state):
+        """Fit ``encoder_`` and return the codes of X."""
+        if self.encoder is None:
+            self.encoder_ = None
+            codes = X
+        else:
+            self.encoder_ = clone(self.encoder)
+            seed_unset(self.encoder_, random_state)
+            if hasattr(self.encoder_, "fit_transform"):
+                codes = self.encoder_.fit_transform(X)
+            else:  # a FrozenEstimator, whose `fit` does nothing but requires a y
+                codes = self.encoder_.fit(X, None).transform(X)
+            for name in ("n_features_in_", "feature_names_in_"):
+                vars(self).pop(name, None)  # of an earlier fit
+                if hasattr(self.encoder_, name):
+                    setattr(self, name, getattr(self.encoder_, name))
+            codes = check_array(codes, dtype=[np.float64, np.float32])
+        # k-means fitted on one of the two types refuses to predict on the other.
+        self._code_dtype = codes.dtype
+        return codes
+
+    def _fit_clusterer(self, clusterer, codes, random_state):
+        """Fit ``clusterer_`` and find out where its clusters lie."""
+        seed_unset(clusterer, random_state)
+        self.clusterer_ = clusterer
+        self._clusters = Clusters(clusterer)
+        self.labels_ = self._clusters.fit(codes)
+        self.exemplar_indices_ = self._clusters.exemplar_indices
+
+    def _fit_refiner(self, X, codes, random_state):
+        """Fit ``refiner_`` on the clusters; its predictions become the clusters."""
+        self.refiner_ = None
+        if self.refiner is None:
+            return
+        refiner = clone(self.refiner)
+        seed_unset(refiner, random_state)
+        is_certain = find_certain(self.clusterer_, self.labels_, self.doubtful)
+        if "unlabeled" in refiner.get_params(deep=False):
+            # Its labels are numbers of clusters, whatever marks those of the user.
+            refiner.set_params(unlabeled=-1)
+            self.refiner_ = refiner.fit(X, np.where(is_certain, self.labels_, -1))
+        elif is_certain.all():
+            self.refiner_ = refiner.fit(X, self.labels_)
+        else:
+            certain = _safe_indexing(X, is_certain)
+            self.refiner_ = refiner.fit(certain, self.labels_[is_certain])
+        self.labels_, _ = self._refiner_predict(X)
+        self._clusters.relocate(codes, self.labels_)
+
+    def _refiner_predict(self, X):
+        """Return the cluster of each sample after the refiner, and its probabilities.
+
+        The probabilities are None if the refiner has none.
+        """
+        if not hasattr(self.refiner_, "predict_proba"):
+            predicted = np.asarray(self.refiner_.predict(X))
+            clusters = predicted.astype(np.intp)
+            if (clusters != predicted).any():
+                raise ValueError(
+                    f"refiner={self.refiner!r} must be a classifier; it predicts "
+                    f"{predicted[clusters != predicted][0]}, which is not the number "
+                    "of a cluster."
+                )
+            return clusters, None
+        # A copy, as it is changed; the most probable cluster is the predicted one.
+        probabilities = np.array(self.refiner_.predict_proba(X), dtype=np.float64)
+        return probabilities.argmax(axis=1), probabilities
+
+    def _encode(self, X):
+        """Return the codes of X, of the type that the clusterer was fitted on."""
+        if self.encoder_ is None:
+            return validate_data(self, X, dtype=self._code_dtype, reset=False)
+        return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
+
+    def _memberships(self, X):
+        """Return p(cluster | sample) up to a factor; a sample's cluster comes first."""
+        memberships = None
+        if self.refiner_ is not None:
+            # Without an encoder X is validated here.
+            checked = self._encode(X) if self.encoder_ is None else X
+            clusters, memberships = self._refiner_predict(checked)
+        if memberships is None:
+            codes = self._encode(X)
+            memberships = self._clusters.likelihoods(codes)
+            if self.refiner_ is None:
+                clusters = self._clusters.assign(codes)
+        # Clusterer and refiner decide, also where several clusters are best.
+        rows = np.arange(len(memberships))
+        best = memberships.max(axis=1)
+        memberships[rows, clusters] = best * (1 + 1e-6)
+        return memberships
+
+    def _assign_classes(self, clusters, labels):
+        """Set the class of each cluster from the clusters and labels of samples."""
+        means = self._clusters.means
+        classes, contingency = count_classes(labels, clusters, len(means))
+        rows = match_clusters_to_classes(contingency, self.assignment)
+        self.classes_ = classes
+        self.contingency_matrix_ = contingency
+        self.cluster_to_class_ = classes[match_rest_to_nearest(rows, means)]
+        return self

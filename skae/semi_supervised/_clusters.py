@@ -1,0 +1,195 @@
+"""The clusters of any clusterer, with numbers from 0 on and with places."""
+
+import inspect
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.neighbors import KNeighborsClassifier
+
+# A sample at least this certain is never uncertain, however certain the others are.
+MIN_CERTAINTY_TO_KEEP = 0.95
+
+
+def find_number_parameter(clusterer):
+    """Return the name of the parameter for the number of clusters, None without one."""
+    is_mixture = isinstance(clusterer, GaussianMixture | BayesianGaussianMixture)
+    name = "n_components" if is_mixture else "n_clusters"
+    return name if name in clusterer.get_params(deep=False) else None
+
+
+def has_default_number(clusterer):
+    """Return whether the clusterer has its default number of clusters."""
+    name = find_number_parameter(clusterer)
+    if name is None:
+        return False
+    parameters = inspect.signature(type(clusterer)).parameters
+    return getattr(clusterer, name) == parameters[name].default
+
+
+def set_number(clusterer, n_clusters):
+    """Set the number of clusters, if the clusterer has a parameter for it."""
+    name = find_number_parameter(clusterer)
+    if name is not None:
+        clusterer.set_params(**{name: n_clusters})
+
+
+def find_certain(clusterer, labels, uncertain_fraction):
+    """Return which samples remain if the least certain of each cluster are left out.
+
+    Parameters
+    ----------
+    clusterer : clusterer
+        Fitted clusterer; ``certainty_`` is how certain it is of each sample, from 0 to
+        1. Not needed if no sample is left out.
+
+    labels : ndarray of shape (n_samples,)
+        The cluster of each sample, from 0.
+
+    uncertain_fraction : float
+        Share of each cluster that is left out, less where samples are certain. It is
+        the parameter ``doubtful`` of ``ClusterClassifier``.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples,)
+        True for the samples that remain.
+
+    Raises
+    ------
+    ValueError
+        If some are to be left out, but the clusterer has no certainty.
+    """
+    is_certain = np.ones(len(labels), dtype=bool)
+    if not uncertain_fraction:
+        return is_certain
+    certainty = getattr(clusterer, "certainty_", None)
+    if certainty is None or len(certainty) != len(labels):
+        raise ValueError(
+            f"doubtful={uncertain_fraction} needs a clusterer with an attribute "
+            f"certainty_, such as SpectralKMeans; {clusterer} has none for these "
+            "samples. Set doubtful=0."
+        )
+    for cluster in range(labels.max() + 1):
+        members = np.flatnonzero(labels == cluster)
+        limit = np.quantile(certainty[members], uncertain_fraction)
+        limit = min(limit, MIN_CERTAINTY_TO_KEEP)
+        is_certain[members] = certainty[members] >= limit
+    return is_certain
+
+
+def locate_clusters(codes, labels):
+    """Return the clusters' means, the variance about them, and the exemplars.
+
+    The variance is the mean over samples and dimensions; the exemplar of a cluster is
+    returned as its row in ``codes``. There is one mean and one exemplar for each
+    cluster that has members.
+    """
+    numbers = np.unique(labels)
+    means = np.empty((len(numbers), codes.shape[1]))
+    exemplars = np.empty(len(numbers), dtype=np.intp)
+    scatter = 0.0
+    for cluster, number in enumerate(numbers):
+        members = np.flatnonzero(labels == number)
+        member_codes = codes[members].astype(np.float64)
+        means[cluster] = member_codes.mean(axis=0)
+        distances = ((member_codes - means[cluster]) ** 2).sum(axis=1)
+        scatter += distances.sum()
+        # Stray members of other classes pull the mean away from where most members
+        # are; the mean of the nearer half is among them again.
+        nearer_half = distances.argsort(kind="stable")[: len(members) // 2 + 1]
+        center = member_codes[nearer_half].mean(axis=0)
+        distances = ((member_codes - center) ** 2).sum(axis=1)
+        exemplars[cluster] = members[distances.argmin()]
+    return means, scatter / codes.size, exemplars
+
+
+class Clusters:
+    """What a clusterer found, and the clusters of other codes.
+
+    Clusters are numbered 0, 1, ..., whatever numbers the clusterer uses. Noise, its
+    negative labels, joins the nearest cluster.
+
+    Parameters
+    ----------
+    clusterer : clusterer
+        It is fitted by ``fit``.
+
+    Attributes
+    ----------
+    means : ndarray of shape (n_clusters, n_components)
+        The mean of each cluster.
+
+    variance : float
+        Variance about the means, the mean over samples and dimensions.
+
+    exemplar_indices : ndarray of shape (n_clusters,)
+        Index of the most typical sample of each cluster.
+    """
+
+    def __init__(self, clusterer):
+        self.clusterer = clusterer
+
+    def fit(self, codes):
+        """Fit the clusterer and return the cluster of each code."""
+        if hasattr(self.clusterer, "fit_predict"):
+            found = np.asarray(self.clusterer.fit_predict(codes))
+        else:
+            found = np.asarray(self.clusterer.fit(codes, None).predict(codes))
+        is_core = found >= 0  # the rest is noise
+        if not is_core.any():
+            raise ValueError(
+                f"{self.clusterer} found no cluster: all {len(codes)} samples are "
+                "noise to it. Change its parameters."
+            )
+        self._numbers, core_labels = np.unique(found[is_core], return_inverse=True)
+        self.means, self.variance, exemplars = locate_clusters(
+            codes[is_core], core_labels
+        )
+        self.exemplar_indices = np.flatnonzero(is_core)[exemplars]
+
+        self._neighbors = None
+        if not hasattr(self.clusterer, "predict"):
+            self._neighbors = KNeighborsClassifier(
+                n_neighbors=min(5, is_core.sum()), weights="distance"
+            ).fit(codes[is_core], core_labels)
+        labels = np.empty(len(codes), dtype=np.intp)
+        labels[is_core] = core_labels
+        if not is_core.all():
+            labels[~is_core] = self.assign(codes[~is_core])
+        return labels
+
+    def relocate(self, codes, labels):
+        """Update the places of clusters whose members have changed.
+
+        A cluster that has lost all its members stays where it was.
+        """
+        numbers = np.unique(labels)
+        self.means[numbers], self.variance, exemplars = locate_clusters(codes, labels)
+        self.exemplar_indices[numbers] = exemplars
+
+    def assign(self, codes):
+        """Return the cluster of each code."""
+        if self._neighbors is not None:
+            return self._neighbors.predict(codes)
+        found = np.asarray(self.clusterer.predict(codes))
+        labels = np.searchsorted(self._numbers, found)
+        labels = labels.clip(max=len(self._numbers) - 1)
+        # Noise, or a component of a mixture that no training sample belongs to.
+        is_unknown = self._numbers[labels] != found
+        if is_unknown.any():
+            labels[is_unknown] = cdist(codes[is_unknown], self.means).argmin(axis=1)
+        return labels
+
+    def likelihoods(self, codes):
+        """Return p(cluster | code) of round Gaussian clusters, up to a factor per code.
+
+        All clusters have the same width.
+        """
+        distances = cdist(codes, self.means, "sqeuclidean")
+        distances = distances.clip(max=np.finfo(np.float64).max)  # inf - inf is NaN
+        distances -= distances.min(axis=1, keepdims=True)
+        # Where all samples lie on their means the nearest cluster gets all probability.
+        width = max(2 * self.variance, np.finfo(np.float64).tiny)
+        with np.errstate(over="ignore"):  # exp(-inf) is the 0 it should be
+            return np.exp(-distances / width)
