@@ -43,6 +43,7 @@ TESTED_ELSEWHERE = {
     "_base.py": "an abstract class; tests/test_autoencoder.py runs all of it",
     "semi_supervised/_clusters.py": "test_cluster_classifier.py beside runs all of it",
     "_base_autoencoder.py": "an abstract class; tests/test_autoencoder.py runs it too",
+    "inspection/explorer/_images.py": "test_latent_explorer.py beside runs all of it",
     "exceptions.py": "a class without code; tests/_training/test_net.py raises it",
 }
 
