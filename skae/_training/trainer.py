@@ -285,7 +285,8 @@ class Trainer:
             n_rows += length
             if watched:
                 prefix = "train" if training else "valid"
-                watched.history.record_batch(f"{prefix}_loss", loss.item())
+                told = self.objective.to_data_scale(loss.item())
+                watched.history.record_batch(f"{prefix}_loss", told)
                 watched.history.record_batch(f"{prefix}_batch_size", length)
                 watched.notify(
                     "on_batch_end", batch=batch, training=training, loss=loss
