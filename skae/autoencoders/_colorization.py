@@ -12,40 +12,32 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
-    validate_parameter_constraints,
 )
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skae._common.gray import GRAY_WEIGHTS
 from skae._common.validation import (
-    BYTE_SCALE,
-    DTYPES,
-    Samples,
-    check_samples,
     check_sizes,
     require_target,
 )
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.objective import ReconstructionObjective
-from skae._training.scaling import Scaling, subsample
 from skae._training.supervised_objective import PredictionObjective
-from skae.autoencoders._gray import into_gamut, rgb_to_gray
+from skae.autoencoders._gray import check_targets, into_gamut
+from skae.autoencoders._pairs import PairsMixin
 from skae.likelihood import Gaussian
 from skae.modules import ConvColorizer, DenseAutoencoder
 
-# Gray images may differ by this much, root mean square, from the gray of the colours:
-# the step of a byte.
-GRAY_TOLERANCE = 1 / 255
 # Widths of the hidden layers of a table's regressor, and channels of the stages for
 # images, where the user gives none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 64, 128)
 
 
 class ColorizationAutoEncoder(
+    PairsMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     RegressorMixin,
@@ -311,11 +303,8 @@ class ColorizationAutoEncoder(
         )
 
     def _make_objective(self, generator):
-        kind = (
-            ReconstructionObjective
-            if self.image_shape_ is None
-            else (PredictionObjective)
-        )
+        is_table = self.image_shape_ is None
+        kind = ReconstructionObjective if is_table else PredictionObjective
         return kind(self.module_, Gaussian(), self._target_scaling.scale)
 
     def _after_fit(self, inputs, targets):
@@ -339,132 +328,6 @@ class ColorizationAutoEncoder(
         true, predicted = self._map_chunks(powers, (2,), *rows).mean(axis=0)
         # Gray targets: nothing is missing.
         return float(np.sqrt(predicted / true)) if true else 1.0
-
-    def _validate_gray(self, X, *, reset, ensure_all_finite=True):
-        """Check X, and that images are gray and in [0, 1]."""
-        inputs = check_samples(
-            self, X, reset=reset, ensure_all_finite=ensure_all_finite
-        )
-        if self.image_shape_ is not None:
-            if self.image_shape_[2:] not in ((), (1,)):
-                raise ValueError(
-                    f"X has images of {self.image_shape_[2]} channels; it must be gray "
-                    "images of shape (n_samples, height, width). rgb_to_gray makes "
-                    "them of colours."
-                )
-            self._check_range(inputs, "X")
-        return inputs
-
-    @staticmethod
-    def _check_range(samples, name):
-        if samples.byte_scale != 1.0:  # bytes are in [0, 1] whatever they are
-            return
-        low, high = samples.rows.min(), samples.rows.max()
-        if low < 0 or high > 1:
-            raise ValueError(
-                f"{name} has images with values from {low} to {high}; they must lie in "
-                "[0, 1], or be of uint8 and mean 0 to 255."
-            )
-
-    def _validate_targets(self, y, n_samples):
-        """Check y and flatten images; gives rows and the shape of a sample."""
-        require_target(self, y)
-        y = check_array(
-            y,
-            dtype=DTYPES,
-            order="C",
-            ensure_2d=False,
-            allow_nd=True,
-            ensure_min_features=0,
-            input_name="y",
-        )
-        if y.ndim == 0 or len(y) != n_samples or not y.size:
-            raise ValueError(
-                f"y has the shape {y.shape}; it must hold one row or image for each of "
-                f"X's {n_samples} samples. Found input variables with inconsistent "
-                "numbers of samples."
-            )
-        targets = Samples(y.reshape(n_samples, -1))
-        if self.image_shape_ is not None:
-            # X and y lie in [0, 1], or are bytes.
-            targets = targets._replace(
-                byte_scale=BYTE_SCALE if y.dtype == np.uint8 else 1.0
-            )
-            height, width = self.image_shape_[:2]
-            if y.shape[1:] not in ((height, width, 3), (height * width * 3,)):
-                raise ValueError(
-                    f"y has samples of shape {y.shape[1:]}; for gray images of "
-                    f"{height} x {width} they must be colour images of shape "
-                    f"({height}, {width}, 3), or their flat rows."
-                )
-            self._check_range(targets, "y")
-        return targets, y.shape[1:]
-
-    def _validate_pairs(self, X, y, *, reset):
-        inputs = self._validate_gray(X, reset=reset)
-        targets, shape = self._validate_targets(y, len(inputs.rows))
-        if not reset and targets.rows.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"y has {targets.rows.shape[1]} outputs, but {type(self).__name__} was "
-                f"fitted on {self.n_outputs_}."
-            )
-        self._target_shape = shape
-        self._check_saturation()
-        if self.image_shape_ is not None:
-            self._check_gray(inputs, targets)
-            if not reset and self.gray != self._gray:
-                raise ValueError(
-                    f"gray={self.gray!r} must stay {self._gray!r} with "
-                    "warm_start=True, as the network is built for it."
-                )
-        if reset:
-            self._learn_scaling(inputs, targets)
-            self._n_features_out = int(self.n_components)
-            self.n_outputs_, self._gray = targets.rows.shape[1], self.gray
-        return inputs, targets
-
-    def _learn_scaling(self, inputs, targets):
-        self._scaling = Scaling.fit(inputs)
-        if self.image_shape_ is None:
-            self._target_scaling = Scaling.fit(targets, "y")
-            return
-        # One mean, so that gray is the same in the scales of gray and of colour.
-        mean, scale = self._scaling.mean.mean(), self._scaling.scale
-        self._scaling, self._target_scaling = (
-            Scaling(np.full(samples.rows.shape[1], mean), scale)
-            for samples in (inputs, targets)
-        )
-
-    def _check_saturation(self):
-        """Look at the one parameter that may be changed after the fit."""
-        constraint = {"saturation": self._parameter_constraints["saturation"]}
-        given = {"saturation": self.saturation}
-        validate_parameter_constraints(constraint, given, type(self).__name__)
-        if self.image_shape_ is None and self.saturation is not None:
-            raise ValueError(
-                f"saturation={self.saturation!r} must be None for a table; only images "
-                "have colours. Give X the shape (n_samples, height, width), or set "
-                "image_shape."
-            )
-
-    def _check_gray(self, inputs, targets):
-        """Refuse gray images that were made in the other way."""
-        gray, color = (
-            samples.byte_scale * subsample(samples.rows).astype(np.float32)
-            for samples in (inputs, targets)
-        )
-        color = color.reshape(*gray.shape, 3)
-        errors = {
-            name: np.sqrt(np.square(rgb_to_gray(color, name) - gray).mean())
-            for name in GRAY_WEIGHTS
-        }
-        best = min(errors, key=errors.get)
-        if errors[self.gray] > max(GRAY_TOLERANCE, 2 * errors[best]):
-            raise ValueError(
-                f"gray={self.gray!r}, but X is nearer to gray={best!r} of y: off by "
-                f"{errors[best]:.2g} instead of {errors[self.gray]:.2g}, root mean "
-                "square."
-            )
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
@@ -506,10 +369,8 @@ class ColorizationAutoEncoder(
         inputs = self._validate_gray(X, reset=False, ensure_all_finite=False)
 
         def predict(module, x):
-            target_scaling = self._target_scaling
-            colors = target_scaling.to_data_scale(
-                module(self._scaling.to_module_scale(x))
-            )
+            outputs = module(self._scaling.to_module_scale(x))
+            colors = self._target_scaling.to_data_scale(outputs)
             if self.image_shape_ is None:
                 return colors
             gray = x.unsqueeze(2)
@@ -572,7 +433,8 @@ class ColorizationAutoEncoder(
             At most 1, higher is better; 0 for answering the mean image.
         """
         check_is_fitted(self)
-        targets, _ = self._validate_targets(y, _num_samples(X))
+        require_target(self, y)
+        targets, _ = check_targets(y, _num_samples(X), self.image_shape_)
         predicted = self._predict_rows(X)
         return r2_score(
             targets.rows * targets.byte_scale, predicted, sample_weight=sample_weight

@@ -5,12 +5,11 @@ from functools import partial
 import numpy as np
 import torch
 from sklearn.base import _fit_context, clone
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed, make_generator
 from skae._common.user_code import call_on_rows
-from skae._common.validation import DTYPES, check_samples, refuse_class
+from skae._common.validation import check_corrupted_samples, check_samples, refuse_class
 from skae._training.scaling import Scaling
 from skae.autoencoders._base import SCORE_SEED, DeterministicAutoEncoder
 from skae.corruption import GaussianNoise, Masking
@@ -281,27 +280,13 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
             self._default_corruption = GaussianNoise(std=Scaling.fit(clean).scale / 2)
         if X_corrupted is not None:
             self.corruption_ = None
-            return self._validate_corrupted(X_corrupted, clean), clean
+            return check_corrupted_samples(self, X_corrupted, clean), clean
         if self.corruption is not None:
             refuse_class("corruption", self.corruption)
             self.corruption_ = clone(self.corruption, safe=False)
         else:
             self.corruption_ = self._default_corruption
         return clean, None
-
-    def _validate_corrupted(self, X_corrupted, samples):
-        # Under its own name first; then as X, whose columns it must have.
-        checked = check_array(
-            X_corrupted, dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
-        )
-        n_features = np.prod(checked.shape[1:])
-        if (len(checked), n_features) != samples.rows.shape:
-            raise ValueError(
-                f"X_corrupted has the shape {checked.shape}; it must hold one "
-                f"sample for each of X's {samples.rows.shape[0]}, of its "
-                f"{samples.rows.shape[1]} features."
-            )
-        return check_samples(self, X_corrupted, reset=False)
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, X_corrupted=None):
@@ -364,8 +349,6 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         corrupt = None if self.corruption_ is None else self._corrupt
         super()._after_fit(inputs, targets, corrupt)
 
-    # -- Inference ----------------------------------------------------------------
-
     def _complete(self, module, x, missing, max_iter):
         if not isinstance(self.corruption_, Masking):
             return super()._complete(module, x, missing, max_iter)
@@ -375,9 +358,8 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         return module.encode(torch.where(missing, hole, x))
 
     def _generator(self, seed):
-        return make_generator(
-            seed, device=self.device_ if self.device_.type == "cuda" else "cpu"
-        )
+        place = self.device_ if self.device_.type == "cuda" else "cpu"
+        return make_generator(seed, device=place)
 
     def corrupt(self, X, random_state=None):
         """Corrupt samples as in training.
@@ -443,7 +425,7 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         log_prob, generator = self._log_prob(), self._generator(SCORE_SEED)
         clean = check_samples(self, X, reset=False)
         if X_corrupted is not None:
-            other = self._make_rows(self._validate_corrupted(X_corrupted, clean))
+            other = self._make_rows(check_corrupted_samples(self, X_corrupted, clean))
         elif self.corruption_ is None:
             raise ValueError(
                 "score needs X_corrupted, since fit got recorded samples, too."

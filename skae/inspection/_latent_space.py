@@ -5,7 +5,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array
 
-from skae.inspection._drawing import COLORS, find_classes, new_axes, place_labels
+from skae.inspection._drawing import COLORS, new_axes
+from skae.inspection._point_labels import find_classes, place_labels
 
 
 class LatentSpaceDisplay:

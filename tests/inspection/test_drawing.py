@@ -20,10 +20,10 @@ from skae.inspection._drawing import (
     find_image_shape,
     mosaic,
     new_axes,
-    place_labels,
     takes_images,
     value_range,
 )
+from skae.inspection._point_labels import place_labels
 
 
 def test_imports_no_autoencoder_and_pyplot_for_new_figures_only():

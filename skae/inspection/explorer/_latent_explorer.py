@@ -12,11 +12,10 @@ from skae.inspection._drawing import (
     choose_limits,
     decode_plane,
     encode_plane,
-    find_classes,
     find_image_shape,
     find_limits,
-    place_labels,
 )
+from skae.inspection._point_labels import find_classes, place_labels
 from skae.inspection.explorer._axes import find_range, find_ticks
 from skae.inspection.explorer._images import find_blending_error, find_n_steps, pack
 from skae.inspection.explorer._page import fill_page, frame_page
