@@ -71,6 +71,8 @@ class BaseTorchEstimator(
 
     # Whether the weights of a fit are the average over its last steps.
     _averages_weights = False
+    # Type in which the objective gets its targets, where they are not samples.
+    _target_dtype = None
     # Whether the fit runs code of the user that may draw from global generators.
     _has_user_module = _has_callbacks = False
     # Attributes that may hold functions of the user.
@@ -237,8 +239,8 @@ class BaseTorchEstimator(
                 for scaling, some in zip(scalings, samples, strict=True)
             ]
             scalings = [Scaling.identity(some.rows.shape[1]) for some in samples]
-        if targets is not None and targets.rows.dtype.kind == "i":
-            dtypes[-1] = torch.int64
+        if self._target_dtype is not None:
+            dtypes[-1] = self._target_dtype
         batches = Batches(
             *(
                 Rows(some, scaling, self.device_, dtype)

@@ -188,6 +188,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     """
 
     _averages_weights = True
+    _target_dtype = torch.int64  # numbers of samples
     _parameter_constraints: dict = {
         **BaseTorchEstimator._parameter_constraints,
         "confidence": [Interval(Real, 0.5, 1, closed="both"), None],
