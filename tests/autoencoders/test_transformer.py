@@ -976,7 +976,9 @@ def test_bad_modules_and_devices():
     def narrow(n_features, n_components):
         return Autoencoder(nn.Linear(n_features, 1), nn.Linear(1, n_features))
 
-    with pytest.raises(ValueError, match=r"returns \(2, 1\) of.* must .* into \(2, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"returns \(2, 1\) of.* must .* into \(2, 4\)"
+    ):
         make(module=narrow).fit(X)
     with pytest.raises(ValueError, match="without the method 'encode'"):
         make(module=lambda n_features, n_components: nn.Identity()).fit(X)
