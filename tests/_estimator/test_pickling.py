@@ -24,8 +24,7 @@ from skae import (
 from skae._estimator import pickling
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]])
-# AutoEncoderTransformer(1, hidden_layer_sizes=(2,), max_epochs=1, random_state=0).fit(X)
-# as a version before the first release wrote it.
+# make().fit(X), as a version before the first release wrote it.
 UNRELEASED = zlib.decompress(
     base64.b64decode(
         "eNrFV02MFEUU3hl2d3ZnZn+AsCawUUxMXBJdBf9IJAwEcAiDi1n1ZKRS010zVWz/UVW9yxBR/FlkkjIk"
