@@ -178,7 +178,7 @@ class BaseAutoEncoder(
         ------
         ValueError
             If X or a parameter is not as it must be. Whatever stops a fit, the
-            estimator is then what it was before.
+            estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
@@ -210,8 +210,8 @@ class BaseAutoEncoder(
         ValueError
             If X or a parameter is not as it must be.
         DivergenceError
-            If the loss is not finite or ends far above where it began; the weights
-            are then what they were before the call.
+            If the loss is not finite or ends far above where it began. The weights
+            are then those from before the call.
         """
         if self.early_stopping:
             raise ValueError(
