@@ -99,7 +99,7 @@ class BaseAutoEncoder(
         is_conv = self.architecture == "conv"
         if is_conv and self.image_shape_ is None:
             raise ValueError(
-                "architecture='conv' needs images: give X the shape (n_samples, "
+                "architecture='conv' needs images: pass X of shape (n_samples, "
                 "height, width[, n_channels]), or set image_shape."
             )
         sizes = self.hidden_layer_sizes

@@ -41,7 +41,7 @@ from skae.modules import ConvColorizer, DenseAutoencoder
 # the step of a byte.
 GRAY_TOLERANCE = 1 / 255
 # Widths of the hidden layers of a table's regressor, and channels of the stages for
-# images, where the user gives none.
+# images, where the user passes none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 64, 128)
 
 
@@ -452,7 +452,7 @@ class ColorizationAutoEncoder(
         if self.image_shape_ is None and self.saturation is not None:
             raise ValueError(
                 f"saturation={self.saturation!r} must be None for a table; only images "
-                "have colours. Give X the shape (n_samples, height, width), or set "
+                "have colours. Pass X of shape (n_samples, height, width), or set "
                 "image_shape."
             )
 

@@ -196,7 +196,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
 
     See Also
     --------
-    AutoEncoderTransformer : The same with a function as encoder.
+    AutoEncoderTransformer : The same with a deterministic encoder.
     sklearn.decomposition.PCA : The best model with an affine decoder.
     sklearn.mixture.GaussianMixture : A density without codes.
 
@@ -355,7 +355,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images
-            Samples. Where ``fit`` saw images, their flat rows are taken too.
+            Samples. Where ``fit`` saw images, their flat rows are accepted too.
 
         Returns
         -------

@@ -100,8 +100,8 @@ class Corruption(BaseEstimator):
         Returns
         -------
         torch.Tensor of the shape of x
-            A new tensor of x's type, on x's device. Equal states of the generator give
-            equal draws, which are the same for float32 and float64.
+            A new tensor of x's type, on x's device. Equal states of the generator
+            return equal draws, which are the same for float32 and float64.
 
         Raises
         ------
@@ -156,5 +156,5 @@ class ImageCorruption(Corruption):
             raise ValueError(
                 f"{type(self).__name__} needs images of shape (n_samples, height, "
                 f"width) or (n_samples, height, width, n_channels), got x of shape "
-                f"{shape}; give image_shape or images."
+                f"{shape}; set image_shape or pass images."
             )

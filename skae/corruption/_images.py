@@ -147,8 +147,8 @@ class Grayscale(ImageCorruption):
             channels = len(LUMA) if self.gray == "luma" else "n_channels"
             raise ValueError(
                 f"Grayscale(gray={self.gray!r}) needs images of shape (n_samples, "
-                f"height, width, {channels}), got x of shape {shape}; give image_shape "
-                "or images."
+                f"height, width, {channels}), got x of shape {shape}; set image_shape "
+                "or pass images."
             )
 
     def _corrupt(self, x, generator):

@@ -398,7 +398,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images
-            Samples. Where ``fit`` saw images, their flat rows are taken too.
+            Samples. Where ``fit`` saw images, their flat rows are accepted too.
 
         Returns
         -------

@@ -41,7 +41,7 @@ def test_images_are_requested(corruption, shape):
     message = (
         rf"{name}.* needs images of shape .*got x of shape {re.escape(str(shape))}"
     )
-    with pytest.raises(ValueError, match=message + "; give image_shape or images"):
+    with pytest.raises(ValueError, match=message + "; set image_shape or pass images"):
         corruption(torch.zeros(shape), seeded())
 
 
