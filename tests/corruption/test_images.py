@@ -293,7 +293,7 @@ def test_augmentation_of_images_needs_images():
     options = {"hidden_layer_sizes": (16,), "max_epochs": 1, "random_state": 0}
     model = AutoEncoderTransformer(4, augmentation=RandomErasing(), **options)
     with pytest.raises(
-        ValueError, match=r"RandomErasing .*\(128, 192\); give image_sh"
+        ValueError, match=r"RandomErasing .*\(128, 192\); set image_sh"
     ):
         model.fit(rows)
     fitted = model.set_params(image_shape=(8, 8, 3)).fit(rows)
