@@ -32,7 +32,7 @@ from skae.likelihood import Gaussian
 from skae.modules import ConvColorizer, DenseAutoencoder
 
 # Widths of the hidden layers of a table's regressor, and channels of the stages for
-# images, where the user gives none.
+# images, where the user passes none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 64, 128)
 
 
@@ -45,124 +45,133 @@ class ColorizationAutoEncoder(
 ):
     """Autoencoder from gray images to colour images: a regressor, and a transformer.
 
-    An encoder makes a code of a gray image, and a decoder the colours of the code.
-    What is known already is not asked of them: the gray goes round the code straight
-    to the output, and the network answers the two numbers of each pixel that gray does
-    not tell, its chroma. The gray of a prediction is so always the gray that was given,
-    and all of a prediction lies in [0, 1].
+    An encoder maps a gray image to a code, and a decoder maps the code to colours. The
+    gray values are known and go straight to the output. The network predicts only the
+    chroma, the two numbers per pixel that are missing. So the gray of a prediction is
+    always the gray of the input. All values of a prediction lie in [0, 1].
 
-    Where X is a table, it is a dense regressor with several outputs that
-    squeezes its inputs through a code of ``n_components`` numbers.
+    For a table it is a dense regressor with several outputs, whose inputs pass through
+    a code of ``n_components`` numbers.
 
     Parameters
     ----------
     n_components : int, default=256
         Number of components of a code.
     gray : {"mean", "luma"}, default="mean"
-        How the gray images were made from colours, see :func:`rgb_to_gray`. Images
+        How the gray images were made from colours, see :func:`rgb_to_gray`. For images
         only.
     saturation : float, default=None
-        How colourful predictions are: the root mean square of their chroma as a share
-        of that of the true colours, 1 for as colourful as those. None for whatever
-        makes the squared error smallest, which is duller than the truth, the more so
-        the less gray tells. Reached before colours that leave [0, 1] are pulled back,
-        so that predictions are somewhat less vivid. It may be changed after the fit.
-        Images only; see the notes.
+        How colourful predictions are: the root mean square of their chroma divided by
+        that of the true colours. 1 makes them as colourful as those. None minimizes the
+        squared error, which makes them duller than the true colours, the more so the
+        less the gray says about them. It is reached before colours that leave [0, 1]
+        are pulled back, so that predictions are somewhat less colourful. It may be
+        changed after the fit. For images only; see the notes.
     skip_connections : bool, default=True
-        Join the encoder's feature maps to the decoder's of the same size, as a U-Net
-        does [1]_. Images only.
+        Whether to join the encoder's feature maps to the decoder's of the same size, as
+        a U-Net does [1]_. For images only.
     hidden_layer_sizes : array-like of int, default=None
-        Channels of the encoder's stages, each of which halves height and width; the
-        decoder's are the same in reverse. None for (32, 64, 128). For a table the
-        widths of the encoder's hidden layers, None for (256, 64).
+        Channels of the encoder's stages, each of which halves height and width. The
+        decoder's are the same in reverse order. None means (32, 64, 128). For a table
+        they are the widths of the encoder's hidden layers, and None means (256, 64).
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Codes and outputs have none.
+        Activation of the hidden layers. Other layers have none.
     image_shape : tuple of int, default=None
         (height, width): reads the rows of X as gray images, and those of y as colour
-        images of (height, width, 3).
+        images of shape (height, width, 3). Images of uint8 mean 0 to 255 and are scaled
+        to [0, 1]; other images must lie in [0, 1].
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with gray and colour images of a batch
-        together, as (n_samples, height, width, 4), so that both change in one way, for
-        example an object of :mod:`skae.corruption`. Images only.
-    optimizer : {"adam", "adamw", "sgd"} or type, default="adam"
-        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
-        momentum 0.9.
+        together, as (n_samples, height, width, 4), so that both change in one way, and
+        a :class:`torch.Generator` to draw from. It can be an object of
+        :mod:`skae.corruption`. For images only.
+    optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adam"
+        Optimizer: a name, a class of :mod:`torch.optim`, or a
+        :class:`functools.partial` of such a class, which sets its other options. Its
+        learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
+        of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float, default=1e-3
-        Learning rate, or its peak.
+        Learning rate; with a schedule its largest value.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
-        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
-        to zero; "one_cycle" first rises to it over 30 % of the steps.
+        Schedule of the learning rate, updated at each step of a fit. "cosine" falls
+        from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
+        then falls to zero.
     batch_size : int, default=128
-        Samples a step.
+        Number of samples per step.
     max_epochs : int, default=50
-        Passes over the samples.
+        Number of passes over the training samples.
     max_steps : int, default=None
-        Steps of the optimizer after which a fit ends, with the epoch that they fall
-        into. None for as many as ``max_epochs`` make.
+        Number of optimizer steps after which a fit ends. The epoch that they fall into
+        is completed. None sets no limit besides ``max_epochs``.
     early_stopping : bool, default=False
-        Hold out some samples and stop when their loss no longer falls. The weights
-        are then those of the best epoch.
+        Whether to hold out some samples and stop when their loss no longer falls. The
+        weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out, between 0 and 1.
+        Share of the samples that is held out for early stopping, between 0 and 1.
     n_iter_no_change : int, default=10
-        Epochs without improvement after which ``early_stopping`` stops.
+        Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement, as a
-        share of the variance of y, for images of that of X.
+        By how much the validation loss must fall to count as an improvement, as a share
+        of the variance of y, for images of that of X.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit. Its module, units and
-        device stay; what is set anew for them waits until this is False again.
+        Whether ``fit`` continues from the weights of the last fit. The module, its
+        scaling, its likelihood if it has one, the device and the seed then stay as they
+        are; parameters that would change them take effect only when this is False
+        again.
     callbacks : list, default=None
-        Callbacks of skorch. A fit works on copies of them, found in
+        Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
     device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
         Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to gain. Weights,
-        loss and everything after the fit are not affected.
+        hardware is faster with it and the layers are large enough to profit. Weights,
+        loss and everything after the fit stay in their own types.
     compile : bool, default=False
-        Run the training step through :func:`torch.compile`, which needs a C++ compiler
-        and takes some seconds before it pays.
+        Whether to run the training step through :func:`torch.compile`. It needs a C++
+        compiler, and some seconds to compile at the start of a fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights, the order of the samples and all else that is drawn.
+        Seed of the weights, the order of the samples and everything else that is drawn
+        in a fit. Pass an int for the same result in each fit.
     verbose : bool or int, default=0
-        Show a progress bar over the epochs.
+        Whether to show a progress bar over the epochs.
 
     Attributes
     ----------
     saturation_ : float
-        How colourful the network's answers are by themselves, in the sense of
-        ``saturation``: measured after the fit on at most 4096 samples. Predictions have
-        its chroma times ``saturation / saturation_``. Images only.
+        How colourful the network's outputs are by themselves, in the sense of
+        ``saturation``, measured after the fit on at most 4096 samples. Predictions have
+        their chroma times ``saturation / saturation_``. For images only.
     module_ : torch.nn.Module
-        The trained module. It works in units of its own: it maps
-        ``(x - offset_) / scale_`` to colours, for images in the same units.
-    offset_ : ndarray of shape (n_features,)
-        Mean of the samples; for images one mean of all pixels.
+        The trained module. It works in its own scale: it maps ``(x - mean_) / scale_``
+        to outputs, and the colours of images are in the same scale.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the samples; for images one mean of all pixels, repeated for each.
     scale_ : float
-        Standard deviation over all features together.
+        Standard deviation over all features together; one where the samples do not
+        differ.
     net_ : TrainingNet
-        The skorch net of the last fit, with its history. Not in a pickle.
+        The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
-        Training loss of each epoch: the mean squared error over samples and outputs,
-        in y's units.
+        Training loss of each epoch: the mean squared error over samples and outputs, in
+        the squared unit of y.
     validation_loss_curve_ : list of float
         Loss of the held-out samples after each epoch; empty without early stopping.
     n_epochs_ : int
-        Epochs trained.
+        Number of epochs trained.
     device_ : torch.device
-        Where the module is.
+        Device of the module.
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of a gray image, if the samples are images.
+        Shape of an image where the samples are images, otherwise None.
     n_outputs_ : int
-        Number of outputs; of an image, its height times width times 3.
+        Number of outputs. A colour image has three per pixel.
     n_features_in_ : int
-        Number of features; of an image, its height times width.
+        Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 
@@ -174,12 +183,12 @@ class ColorizationAutoEncoder(
 
     Notes
     -----
-    Least squares give each pixel the mean of the colours that it may have, and a mean
-    of red and blue is dull [2]_. Of all predictions with a given mean square of the
-    chroma, those of the smallest squared error are the mean colours with their chroma
-    multiplied by one number, which follows from setting the derivative of
-    ``E|c - p|² - λ E|p|²`` by p to zero. ``saturation`` asks for this number. The error
-    stays below that of answering gray while the number is below 2.
+    Least squares predict for each pixel the mean of the colours that it may have, and a
+    mean of red and blue is dull [2]_. Of all predictions with a given mean square of
+    the chroma, those of the smallest squared error are the mean colours with their
+    chroma multiplied by one number, which follows from setting the derivative of ``E|c
+    - p|² - λ E|p|²`` by p to zero. ``saturation`` sets this number. The error stays
+    below that of predicting gray while the number is below 2.
 
     A colour that would leave [0, 1] is pulled back towards its gray, which keeps gray
     and hue.
@@ -193,7 +202,7 @@ class ColorizationAutoEncoder(
 
     Examples
     --------
-    Patches of two photographs in their colours, and closer to them than gray is:
+    Colour patches of two photographs, with less than half the error of gray:
 
     >>> from skae import ColorizationAutoEncoder, rgb_to_gray
     >>> from skae.datasets import load_color_patches
@@ -313,7 +322,7 @@ class ColorizationAutoEncoder(
             self.saturation_ = self._measure_saturation(inputs, targets)
 
     def _measure_saturation(self, inputs, targets):
-        """Root mean square of the answers' chroma as a share of that of the targets."""
+        """Root mean square of the outputs' chroma divided by that of the targets."""
 
         def powers(module, x, target):
             # Gray and colour have one scale, in which ratios of chroma are the same.
@@ -352,7 +361,7 @@ class ColorizationAutoEncoder(
         ------
         ValueError
             If X, y or a parameter is not as it must be. Whatever stops a fit, the
-            estimator is then what it was before.
+            estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
@@ -430,7 +439,7 @@ class ColorizationAutoEncoder(
         Returns
         -------
         float
-            At most 1, higher is better; 0 for answering the mean image.
+            At most 1, higher is better; 0 for predicting the mean image.
         """
         check_is_fitted(self)
         require_target(self, y)

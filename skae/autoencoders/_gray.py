@@ -19,29 +19,30 @@ GRAY_TOLERANCE = 1 / 255
     prefer_skip_nested_validation=True,
 )
 def rgb_to_gray(X_color, gray="mean"):
-    """Take the colour out of images.
+    """Convert colour images to gray images.
 
     Parameters
     ----------
     X_color : array-like of shape (..., 3)
-        Red, green and blue last.
+        Colour images, with red, green and blue on the last axis.
     gray : {"mean", "luma"}, default="mean"
-        "mean" for the mean of the three; "luma" for the brightness that the eye sees,
+        "mean" is the mean of the three; "luma" is the brightness as perceived,
         0.299 red + 0.587 green + 0.114 blue [1]_.
 
     Returns
     -------
     ndarray of shape (...)
-        Gray images: of uint8 for uint8, rounded, else in X_color's float type.
+        Gray images: rounded to uint8 for uint8, in the type of X_color for floats, else
+        in float64.
 
     Raises
     ------
     ValueError
-        If the last axis is not three wide.
+        If the last axis does not have length 3.
 
     See Also
     --------
-    ColorizationAutoEncoder : Puts the colour back.
+    ColorizationAutoEncoder : Predicts the colours of gray images.
     skae.corruption.Grayscale : The same as a corruption, with three channels.
 
     References
@@ -75,7 +76,7 @@ def into_gamut(gray, color):
     Parameters
     ----------
     gray : torch.Tensor of shape (n_samples, n_pixels, 1)
-        In [0, 1], where a colour is in any case that has lost all its chroma.
+        Gray values in [0, 1], so that a colour without chroma is in range.
     color : torch.Tensor of shape (n_samples, n_pixels, 3)
         Colours of that gray.
 

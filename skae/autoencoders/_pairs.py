@@ -67,13 +67,13 @@ class PairsMixin:
         )
 
     def _check_saturation(self):
-        """Look at the one parameter that may be changed after the fit."""
+        """Check the one parameter that may be changed after the fit."""
         constraint = {"saturation": self._parameter_constraints["saturation"]}
         given = {"saturation": self.saturation}
         validate_parameter_constraints(constraint, given, type(self).__name__)
         if self.image_shape_ is None and self.saturation is not None:
             raise ValueError(
                 f"saturation={self.saturation!r} must be None for a table; only images "
-                "have colours. Give X the shape (n_samples, height, width), or set "
+                "have colours. Pass X of shape (n_samples, height, width), or set "
                 "image_shape."
             )

@@ -2,12 +2,12 @@
 
 from skae.modules._dense import Autoencoder
 
-# Largest logarithm of a variance, up or down, with which float32 still computes.
+# Bound of the absolute logarithm of a variance: beyond it float32 would overflow.
 MAX_LOG_VARIANCE = 60.0
 
 
 class VariationalModule(Autoencoder):
-    """Encoder to normal distributions of the code, and a decoder.
+    """Encoder to a normal distribution of the code, and a decoder.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class VariationalModule(Autoencoder):
             Its standard deviations.
         """
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
-        # Far from the samples that it learned from it may say anything, and neither
+        # Far from the training samples the encoder may return any number, and neither
         # zero nor infinity is a standard deviation.
         return mean, (
             0.5 * log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
