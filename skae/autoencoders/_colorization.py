@@ -3,8 +3,6 @@
 from functools import partial
 from numbers import Integral, Real
 
-import numpy as np
-import torch
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     RegressorMixin,
@@ -320,23 +318,6 @@ class ColorizationAutoEncoder(
         self.__dict__.pop("saturation_", None)
         if self.image_shape_ is not None:
             self.saturation_ = self._measure_saturation(inputs, targets)
-
-    def _measure_saturation(self, inputs, targets):
-        """Root mean square of the outputs' chroma divided by that of the targets."""
-
-        def powers(module, x, target):
-            # Gray and colour have one scale, in which ratios of chroma are the same.
-            gray = x.unsqueeze(2)
-            colors = (c.view(len(x), -1, 3) - gray for c in (target, module(x)))
-            return torch.stack([c.square().mean(dim=(1, 2)) for c in colors], dim=1)
-
-        rows = [
-            self._make_rows(self._subsample(inputs)),
-            self._make_rows(self._subsample(targets), self._target_scaling),
-        ]
-        true, predicted = self._map_chunks(powers, (2,), *rows).mean(axis=0)
-        # Gray targets: nothing is missing.
-        return float(np.sqrt(predicted / true)) if true else 1.0
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):

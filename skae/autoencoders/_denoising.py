@@ -7,15 +7,14 @@ import torch
 from sklearn.base import _fit_context, clone
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.runtime import draw_seed, make_generator
-from skae._common.user_code import call_on_rows
 from skae._common.validation import check_corrupted_samples, check_samples, refuse_class
 from skae._training.scaling import Scaling
 from skae.autoencoders._base import SCORE_SEED, DeterministicAutoEncoder
+from skae.autoencoders._corrupting import CorruptingMixin
 from skae.corruption import GaussianNoise, Masking
 
 
-class DenoisingAutoEncoder(DeterministicAutoEncoder):
+class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     """Autoencoder that learns to restore clean samples from corrupted ones.
 
     In each epoch every sample x is corrupted again, x̃ ~ C(x̃|x). Encoder f and decoder g
@@ -211,7 +210,8 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
 
     >>> from sklearn.datasets import load_digits
     >>> from skae import DenoisingAutoEncoder
-    >>> from skae.corruption import Masking
+    >>> from skae.autoencoders._corrupting import CorruptingMixin
+    from skae.corruption import Masking
     >>> X = load_digits().data / 16
     >>> denoiser = DenoisingAutoEncoder(32, corruption=Masking(0.33), random_state=0)
     >>> X_corrupted = denoiser.fit(X).corrupt(X, random_state=1)
@@ -348,13 +348,6 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
             )
         return super().partial_fit(X)
 
-    def _corrupt(self, x, generator):
-        """Corrupt rows in X's scale."""
-        (corrupted,) = call_on_rows(
-            "corruption", self.corruption_, generator, self.image_shape_, x
-        )
-        return corrupted
-
     def _make_augment(self, generator):
         augment = super()._make_augment(generator)
         if self.corruption_ is None:
@@ -377,46 +370,6 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         hole = torch.full_like(x, self.corruption_.fill_value)
         hole = self._scaling.to_module_scale(hole)
         return module.encode(torch.where(missing, hole, x))
-
-    def _generator(self, seed):
-        place = self.device_ if self.device_.type == "cuda" else "cpu"
-        return make_generator(seed, device=place)
-
-    def corrupt(self, X, random_state=None):
-        """Corrupt samples as in training.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Clean samples.
-        random_state : int, RandomState instance or None, default=None
-            Seed of the corruption.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
-            One draw of C(x̃|x) per sample. Images of uint8 become numbers in [0, 1].
-
-        Raises
-        ------
-        ValueError
-            If the estimator was fitted on recorded pairs.
-        """
-        check_is_fitted(self)
-        if self.corruption_ is None:
-            raise ValueError(
-                "corrupt needs a process, but fit got recorded samples as X_corrupted."
-            )
-        seed = draw_seed(random_state)
-        generator = self._generator(seed)
-        samples = check_samples(self, X, reset=False, ensure_all_finite=False)
-        out = self._map_chunks(
-            lambda module, x: self._corrupt(x, generator),
-            (self.n_features_in_,),
-            self._make_data_rows(samples),
-            seed=self._user_seed(seed),
-        )
-        return out.reshape(-1, *self._sample_shape)
 
     def score(self, X, y=None, X_corrupted=None):
         """Mean log-likelihood of clean samples given the codes of corrupted ones.

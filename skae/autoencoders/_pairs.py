@@ -1,6 +1,7 @@
 """Training pairs of gray and colour images, or of a table and its outputs."""
 
 import numpy as np
+import torch
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skae._common.validation import check_samples, require_target
@@ -77,3 +78,20 @@ class PairsMixin:
                 "have colours. Pass X of shape (n_samples, height, width), or set "
                 "image_shape."
             )
+
+    def _measure_saturation(self, inputs, targets):
+        """Root mean square of the outputs' chroma divided by that of the targets."""
+
+        def powers(module, x, target):
+            # Gray and colour have one scale, in which ratios of chroma are the same.
+            gray = x.unsqueeze(2)
+            colors = (c.view(len(x), -1, 3) - gray for c in (target, module(x)))
+            return torch.stack([c.square().mean(dim=(1, 2)) for c in colors], dim=1)
+
+        rows = [
+            self._make_rows(self._subsample(inputs)),
+            self._make_rows(self._subsample(targets), self._target_scaling),
+        ]
+        true, predicted = self._map_chunks(powers, (2,), *rows).mean(axis=0)
+        # Gray targets: nothing is missing.
+        return float(np.sqrt(predicted / true)) if true else 1.0

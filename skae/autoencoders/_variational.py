@@ -14,28 +14,12 @@ from skae._common.runtime import make_generator
 from skae._training.variational_objective import VariationalObjective, kl_divergence
 from skae.autoencoders._base import SCORE_SEED, BaseAutoEncoder
 from skae.autoencoders._density import NormalDensity
-from skae.modules import ConvDecoder, ConvEncoder, VariationalModule
-from skae.modules._dense import Dense
 
 # A component is active if the variance of its mean over the samples is above this, as
 # in Burda et al. (2016).
 ACTIVE_VARIANCE = 0.01
 # Steps to the most likely code of a sample with missing values, in the scale of p(h).
 N_CLIMB_STEPS, CLIMB_RATE = 30, 0.2
-
-
-def _dense_network(n_features, n_components, sizes, activation):
-    return VariationalModule(
-        Dense([n_features, *sizes, 2 * n_components], activation),
-        Dense([n_components, *sizes[::-1], n_features], activation),
-    )
-
-
-def _conv_network(image_shape, n_components, sizes, activation):
-    return VariationalModule(
-        ConvEncoder(image_shape, 2 * n_components, sizes, activation),
-        ConvDecoder(image_shape, n_components, sizes, activation),
-    )
 
 
 class VariationalAutoEncoder(BaseAutoEncoder):
@@ -230,7 +214,10 @@ class VariationalAutoEncoder(BaseAutoEncoder):
     True
     """
 
-    _networks: dict = {"dense": _dense_network, "conv": _conv_network}
+    _networks: dict = {
+        "dense": dense_variational_module,
+        "conv": conv_variational_module,
+    }
     _parameter_constraints: dict = {
         **BaseAutoEncoder._parameter_constraints,
         "beta": [Interval(Real, 0, None, closed="left")],
