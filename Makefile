@@ -12,7 +12,7 @@ BENCH := benchmarks/.venv
 WORKERS ?= 2
 DEMO ?=
 TESTS ?=
-LOWEST_TESTS ?= tests/test_common.py tests/test_autoencoder.py tests/test_spectral_kmeans.py
+LOWEST_TESTS ?= tests/test_common.py tests/autoencoders/test_transformer.py tests/clustering
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

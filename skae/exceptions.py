@@ -1,12 +1,13 @@
-"""Errors that skae raises beside scikit-learn's own."""
+"""Exceptions that skae raises in addition to those of scikit-learn."""
 
 
 class DivergenceError(RuntimeError):
-    """Training went wrong: the loss exploded instead of falling.
+    """The training loss diverged.
 
     ``fit`` raises it when the training loss is no longer finite, or ends far above
-    where it began. The message names the epoch and what to lower. The estimator is
-    then what it was before: a model full of NaN is never returned.
+    where it began. The message names the epoch and the parameters to lower. The
+    estimator is then in the state from before the call: it never holds weights that are
+    NaN.
 
     See Also
     --------

@@ -9,13 +9,13 @@ __all__ = ["clustering_accuracy", "colorfulness"]
 
 
 def clustering_accuracy(labels_true, labels_pred):
-    """Accuracy of a clustering under the best naming of its clusters.
+    """Accuracy of a clustering under the best matching of clusters and classes.
 
-    Clusters carry no names, so every cluster is matched with one class and every
-    class with one cluster, in the way that makes the most samples agree (the Hungarian
-    algorithm [1]_); the score is the fraction of samples that then agree. Where there
-    are more clusters than classes the surplus clusters match nothing, and all their
-    samples count as wrong; in the same way for more classes than clusters.
+    Clusters have no classes, so each cluster is matched with at most one class and each
+    class with at most one cluster, such that the most samples agree (the Hungarian
+    algorithm [1]_); the score is the fraction of samples that then agree. If there are
+    more clusters than classes, all samples of the clusters without a class count as
+    wrong, and likewise for more classes than clusters.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ def clustering_accuracy(labels_true, labels_pred):
 
     labels_pred : array-like of shape (n_samples,)
         The clusters, of any type. Only which samples share a label matters. Noise,
-        the label -1 of some clusterers, is a cluster like any other here.
+        the label -1 of some clusterers, is a cluster like any other.
 
     Returns
     -------
     accuracy : float
-        Between 0 and 1; 1 where the clusters are the classes.
+        Between 0 and 1; 1 if the clusters are the classes.
 
     Raises
     ------
@@ -39,7 +39,8 @@ def clustering_accuracy(labels_true, labels_pred):
     See Also
     --------
     sklearn.metrics.adjusted_rand_score : Counts pairs of samples instead.
-    sklearn.metrics.normalized_mutual_info_score : Information the clusters give.
+    sklearn.metrics.normalized_mutual_info_score : Mutual information of clusters and
+        classes.
 
     References
     ----------
@@ -67,16 +68,17 @@ def clustering_accuracy(labels_true, labels_pred):
 
 
 def colorfulness(X_color):
-    """How colourful images look.
+    """Colourfulness of images.
 
-    The measure of Hasler and Süsstrunk [1]_: spread and distance from gray of the
-    differences red - green and (red + green) / 2 - blue, weighted as their observers
-    judged photographs. 0 is gray, 33 moderately and 82 highly colourful.
+    The measure of Hasler and Süsstrunk [1]_: standard deviation and distance from gray
+    of the differences red - green and (red + green) / 2 - blue, weighted to agree with
+    observers' ratings of photographs. 0 is gray, 33 moderately and 82 highly colourful.
 
     Parameters
     ----------
     X_color : array-like of shape (n_samples, height, width, 3)
-        Red, green and blue last: of uint8 from 0 to 255, else in [0, 1].
+        Images with the channels red, green and blue last: uint8 from 0 to 255, else in
+        [0, 1].
 
     Returns
     -------
@@ -110,8 +112,8 @@ def colorfulness(X_color):
     )
     if X_color.ndim != 4 or X_color.shape[3] != 3:
         raise ValueError(
-            f"X_color has the shape {X_color.shape}; it must be colour images of shape "
-            "(n_samples, height, width, 3)."
+            f"X_color has the shape {X_color.shape}; it must hold colour images of "
+            "shape (n_samples, height, width, 3)."
         )
     is_bytes = X_color.dtype == np.uint8
     if not is_bytes and (X_color.min() < 0 or X_color.max() > 1):
@@ -119,11 +121,11 @@ def colorfulness(X_color):
             f"X_color has values from {X_color.min()} to {X_color.max()}; they must "
             "lie in [0, 1], or be of uint8 and mean 0 to 255."
         )
-    unit = 1.0 if is_bytes else 255.0
-    pixels = unit * X_color.reshape(len(X_color), -1, 3)
+    scale = 1.0 if is_bytes else 255.0
+    pixels = scale * X_color.reshape(len(X_color), -1, 3)
     red, green, blue = np.moveaxis(pixels, 2, 0)
     opponents = np.stack([red - green, (red + green) / 2 - blue])
-    # Each a length in the plane of the two differences.
+    # Both are lengths in the plane of the two differences.
     spread = np.sqrt(opponents.var(axis=2).sum(axis=0))
     distance = np.sqrt(np.square(opponents.mean(axis=2)).sum(axis=0))
     return spread + 0.3 * distance

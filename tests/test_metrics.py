@@ -84,7 +84,7 @@ def test_colorfulness_is_that_of_hasler_and_suesstrunk():
 
 @pytest.mark.parametrize("shape", [(2, 4, 4), (2, 4, 4, 1), (2, 48)])
 def test_colorfulness_needs_colour_images(shape):
-    with pytest.raises(ValueError, match="must be colour images of shape"):
+    with pytest.raises(ValueError, match="must hold colour images of shape"):
         colorfulness(np.zeros(shape))
     with pytest.raises(ValueError, match="Input X_color contains NaN"):
         colorfulness(np.full((1, 2, 2, 3), np.nan))

@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 # Types that torch computes from directly; scikit-learn turns any other into float64.
@@ -254,3 +255,38 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True):
     if estimator.image_shape_ is None:
         return Samples(rows)
     return Samples(rows, check_byte_scale(rows, estimator._bytes))
+
+
+def check_corrupted_samples(estimator, X_corrupted, clean):
+    """Check recorded corrupted samples.
+
+    Parameters
+    ----------
+    estimator : estimator
+        It has seen the clean samples.
+    X_corrupted : array-like
+        One corrupted sample for each clean one.
+    clean : Samples
+        The clean samples, checked.
+
+    Returns
+    -------
+    Samples
+        X_corrupted as rows.
+
+    Raises
+    ------
+    ValueError
+        If X_corrupted does not fit the clean samples.
+    """
+    # Under its own name first; then as X, whose columns it must have.
+    checked = check_array(
+        X_corrupted, dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
+    )
+    n_samples, n_features = clean.rows.shape
+    if (len(checked), np.prod(checked.shape[1:])) != (n_samples, n_features):
+        raise ValueError(
+            f"X_corrupted has the shape {checked.shape}; it must hold one sample for "
+            f"each of X's {n_samples}, of its {n_features} features."
+        )
+    return check_samples(estimator, X_corrupted, reset=False)

@@ -32,19 +32,19 @@ from skae._training.trainer import Trainer, fast, restore, snapshot
 
 @contextmanager
 def restore_on_error(estimator, *, continues):
-    """Leave an estimator as it was if what is inside fails, by Ctrl-C too.
+    """Restore an estimator if the code inside raises, also by Ctrl-C.
 
     Parameters
     ----------
     estimator : BaseTorchEstimator
         The estimator.
     continues : bool
-        Whether the module that is there is about to be trained further.
+        Whether the estimator's module is trained further inside.
 
     Yields
     ------
     dict
-        The attributes that it goes back to.
+        The attributes that are restored.
     """
     before = dict(vars(estimator))
     weights = snapshot(estimator.module_) if continues else None
@@ -64,13 +64,15 @@ class BaseTorchEstimator(
 ):
     """Base of the estimators that train a torch module. Think twice before adding.
 
-    An estimator differs by four hooks: ``_make_module``, ``_make_objective``,
-    ``_make_augment`` and ``_after_fit``. Its public ``fit`` hands :meth:`_run_fit` a
-    function that validates what it was called with, and learns the scaling.
+    Estimators differ by four hooks: ``_make_module``, ``_make_objective``,
+    ``_make_augment`` and ``_after_fit``. The public ``fit`` passes a function to
+    :meth:`_run_fit` that validates its arguments and learns the scaling.
     """
 
     # Whether the weights of a fit are the average over its last steps.
     _averages_weights = False
+    # Type in which the objective gets its targets, where they are not samples.
+    _target_dtype = None
     # Whether the fit runs code of the user that may draw from global generators.
     _has_user_module = _has_callbacks = False
     # Attributes that may hold functions of the user.
@@ -106,13 +108,13 @@ class BaseTorchEstimator(
 
     @abstractmethod
     def _make_objective(self, generator):
-        """Build what training minimizes, with what it draws from."""
+        """Build the objective that training minimizes; it draws from ``generator``."""
 
     def _make_augment(self, generator):
-        """Return what makes input and target of samples in X's scale, or None.
+        """Return a function from samples in X's scale to input and target, or None.
 
-        Here one random view of the samples is both, or, where the targets are images
-        of their own, one view of both.
+        By default one augmentation of the samples is both. Where targets are other
+        images, inputs and targets are augmented together.
         """
         if self.augmentation is None:
             return None
@@ -133,16 +135,16 @@ class BaseTorchEstimator(
         return augment
 
     def _after_fit(self, inputs, targets):
-        """Learn what is learned from the trained module."""
+        """Set the attributes that are learned from the trained module."""
 
     # -- The fit ------------------------------------------------------------------
 
     def _run_fit(self, validate, *, n_epochs=None, lr_schedule=None, partial_fit=False):
-        """Train on samples: from the start, or from the weights that are there.
+        """Train on samples, from new weights or from those of the last fit.
 
-        ``validate(reset=...)`` returns inputs and targets, targets None where the
-        inputs are; with ``reset`` it decides what samples look like and how they are
-        scaled. ``partial_fit`` goes on with the optimizer that is there, too.
+        ``validate(reset=...)`` returns inputs and targets. Targets are None where the
+        inputs are the targets. With ``reset`` it sets the shape of samples and their
+        scaling. ``partial_fit`` also continues with the last optimizer.
         """
         continues = hasattr(self, "module_") and (partial_fit or self.warm_start)
         with restore_on_error(self, continues=continues) as before:
@@ -170,7 +172,7 @@ class BaseTorchEstimator(
         return self
 
     def _initialize(self, inputs, targets):
-        """Make everything that training then goes on from."""
+        """Make the initial state of a training."""
         for learned in ("_trainer", "net_", "noise_variance_"):
             self.__dict__.pop(learned, None)
         self.device_ = resolve_device(self.device)
@@ -185,7 +187,7 @@ class BaseTorchEstimator(
         self.module_ = module.to(self.device_)
 
     def _trainer_for(self, inputs, targets, partial_fit):
-        """Make the trainer, or take the one that a partial fit goes on with."""
+        """Make the trainer, or return the one that a partial fit continues."""
         if partial_fit and hasattr(self, "_trainer"):
             return self._trainer
         # Seeded by each run; the order is drawn on the CPU, where the rows may be.
@@ -237,8 +239,8 @@ class BaseTorchEstimator(
                 for scaling, some in zip(scalings, samples, strict=True)
             ]
             scalings = [Scaling.identity(some.rows.shape[1]) for some in samples]
-        if targets is not None and targets.rows.dtype.kind == "i":
-            dtypes[-1] = torch.int64
+        if self._target_dtype is not None:
+            dtypes[-1] = self._target_dtype
         batches = Batches(
             *(
                 Rows(some, scaling, self.device_, dtype)
@@ -263,7 +265,7 @@ class BaseTorchEstimator(
     def _user_seed(self, seed=None):
         """Return the seed of global generators that a user's code may draw from.
 
-        None where there is none of it.
+        None where there is no such code.
         """
         functions = [getattr(self, name) for name in self._function_attributes]
         is_there = (
@@ -282,7 +284,7 @@ class BaseTorchEstimator(
 
 
 def _augment_and_scale(augment, scalings, *batch):
-    """Augment a batch in X's scale, and bring it into the module's."""
+    """Augment a batch in X's scale, then scale it for the module."""
     x, target = augment(*batch)
     scaled = scalings[-1].to_module_scale(target)
     if scaled.is_floating_point():
@@ -293,7 +295,7 @@ def _augment_and_scale(augment, scalings, *batch):
 
 
 def _resolve_optimizer(optimizer, lr, weight_decay):
-    """Return what makes the optimizer, and its options."""
+    """Return a callable that makes the optimizer, and its options."""
     make = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     kind = getattr(make, "func", make)  # of functools.partial
     if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):
@@ -303,7 +305,7 @@ def _resolve_optimizer(optimizer, lr, weight_decay):
         )
     options = {"lr": lr}
     given = getattr(make, "keywords", {})
-    # Always said where it can be: AdamW's own default is not zero.
+    # Passed also where it is zero, because AdamW's own default is not zero.
     if "weight_decay" in signature(kind).parameters:
         if weight_decay or "weight_decay" not in given:
             options["weight_decay"] = weight_decay

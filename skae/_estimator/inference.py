@@ -11,10 +11,10 @@ from skae._training.batches import Rows
 from skae._training.scaling import FLOAT32_ANSWERS, Scaling, subsample
 from skae._training.trainer import tensors_of
 
-# Inference takes this many numbers at a time, or those of MAX_CHUNK samples.
+# Inference takes at most this many numbers at a time, and at most MAX_CHUNK samples.
 CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
-# ... and of convolutions so many on a CPU: their feature maps are many times as large
-# as the samples, and up to twice as fast while they stay in its cache.
+# ... with convolutions on a CPU this many: their feature maps are many times as large
+# as the samples, and up to twice as fast to compute while they stay in its cache.
 CONV_CHUNK_SIZE = 2**17
 
 
@@ -25,30 +25,30 @@ class InferenceMixin:
     _module_draws = False
 
     def _answer_dtype(self, array):
-        """Type in which the answers for an array are computed."""
+        """Return the type in which results for an array are computed."""
         # Apple's GPUs have no float64.
         in_float32 = array.dtype in FLOAT32_ANSWERS or self.device_.type == "mps"
         return torch.float32 if in_float32 else torch.float64
 
     def _make_rows(self, samples, scaling=None):
-        """Make rows in the module's scale, in the type of the answers."""
+        """Make rows in the module's scale, in the type of the results."""
         if scaling is None:
             scaling = self._scaling
         return Rows(samples, scaling, self.device_, self._answer_dtype(samples.rows))
 
     def _make_data_rows(self, samples):
-        """Make rows in X's own scale."""
+        """Make rows in X's scale."""
         return self._make_rows(samples, Scaling.identity(samples.rows.shape[1]))
 
     @staticmethod
     def _subsample(samples):
-        """Take some thousand samples, to measure by."""
+        """Take at most some thousand samples, for statistics."""
         return Samples(
             np.ascontiguousarray(subsample(samples.rows)), samples.byte_scale
         )
 
     def _module_of(self, dtype):
-        """Return the module in a type; threads share nothing that changes."""
+        """Return the module in a type, without changing what threads share."""
         if dtype == torch.float32:
             return self.module_
         tensors = [t.detach() for t in tensors_of(self.module_)]
@@ -56,7 +56,7 @@ class InferenceMixin:
         return copy_with_tensors(self.module_, copies)
 
     def _chunk_length(self):
-        """How many samples inference takes at a time."""
+        """Return the number of samples that inference takes at a time."""
         convolves = any(weight.dim() > 2 for weight in self.module_.parameters())
         on_cpu = self.device_.type == "cpu"
         size = CONV_CHUNK_SIZE if convolves and on_cpu else CHUNK_SIZE
@@ -65,8 +65,8 @@ class InferenceMixin:
     def _map_chunks(self, function, shape, rows, *more_rows, seed=None):
         """Fill one array with ``function(module, x)`` of all rows, chunk by chunk.
 
-        A function that draws from the global generators needs a seed for them; a user's
-        module that does gets that of the fit.
+        A function that draws from the global generators needs a seed for them. A user's
+        module that does so gets the seed of the fit.
         """
         if seed is None and self._module_draws:
             seed = self._seed
@@ -81,15 +81,15 @@ class InferenceMixin:
             for start in range(0, len(rows), length):
                 stop = start + length
                 chunk = [r[start:stop].to(rows.dtype) for r in (rows, *more_rows)]
-                # In the cache for the network anyway; a look over all of X first would
-                # take a sixth of the time of a small network.
+                # The chunk is in the cache for the network anyway. Checking all of X
+                # first would add a sixth to the time of a small network.
                 if may_be_nan and not chunk[0].sum().isfinite():
                     assert_all_finite(
                         rows.array[start:stop],
                         input_name="X",
                         estimator_name=type(self).__name__,
                     )
-                # First to the CPU: Apple's GPUs cannot make float64 of it.
+                # First to the CPU, since Apple's GPUs have no float64.
                 out_tensor[start:stop] = function(module, *chunk).cpu()
         return out
 

@@ -13,9 +13,9 @@ from skae._common.memmap import copy_memmaps
 from skae._common.runtime import available_devices
 from skae._training.trainer import tensors_of
 
-# Raised whenever the attributes of a fitted estimator change their meaning.
+# Increased whenever the attributes of a fitted estimator change their meaning.
 FORMAT = 1
-# Where estimators were before the first release; their pickles name these classes.
+# Modules of estimators before the first release; their pickles name these classes.
 UNRELEASED = {
     "_autoencoder": "AutoEncoderTransformer",
     "_cluster_classifier": "ClusterClassifier",
@@ -37,7 +37,7 @@ def _refuse(reason):
 
 
 class _Unreleased:
-    """In the place of a class that is gone: refuses its pickles in clear words."""
+    """Stands for a class that was removed, and refuses its pickles clearly."""
 
     def __new__(cls, *args):
         raise _refuse("was written by skae before its first release")
@@ -49,14 +49,14 @@ for _module, _name in UNRELEASED.items():
 
 
 def copy_with_tensors(module, tensors):
-    """Copy a module with other tensors in the place of its own.
+    """Copy a module with other tensors as its parameters and buffers.
 
     Parameters
     ----------
     module : torch.nn.Module
         The module.
     tensors : list of torch.Tensor
-        In the place of its parameters and buffers, in that order.
+        The new parameters and buffers, in that order.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def copy_with_tensors(module, tensors):
     memo = {}
     for part in module.modules():
         for value in vars(part).values():
-            # What a module remembers of its last batch cannot be copied with its past.
+            # A tensor that is kept from the last batch cannot be copied with its graph.
             if isinstance(value, torch.Tensor) and not value.is_leaf:
                 memo[id(value)] = value.detach()
     for old, new in zip(tensors_of(module), tensors, strict=True):
@@ -79,11 +79,11 @@ def copy_with_tensors(module, tensors):
 class PicklingMixin:
     """Pickling of an estimator with the attributes ``module_`` and ``device_``.
 
-    A pickle holds no history, no optimizer, no data unless a user's module keeps some,
-    and no device that may be absent where it is loaded.
+    A pickle holds no history, no optimizer and no device that may be absent where it is
+    loaded. It holds data only if a user's module keeps some.
     """
 
-    @torch.inference_mode(False)  # tensors of that mode are good for nothing else
+    @torch.inference_mode(False)  # its tensors could not be trained later
     def __getstate__(self):
         state = dict(super().__getstate__())
         state["_skae_format"] = FORMAT

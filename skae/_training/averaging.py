@@ -1,8 +1,8 @@
-"""The running mean of a module's weights, which predicts better than the last ones.
+"""The running mean of a module's weights, which predicts better than the last weights.
 
 In the t-th step the average moves by (η + 1) / (t + η) of the way to the weights
-(Shamir and Zhang 2013), so that the beginning is forgotten and no length of a window
-needs choosing.
+(Shamir and Zhang 2013). So early weights are forgotten without choosing the length of
+a window.
 """
 
 import torch
@@ -13,17 +13,17 @@ POWER = 8
 
 
 def make_average(module):
-    """Make the average of a module's weights over the steps to come.
+    """Make the average of a module's weights over the following steps.
 
     Parameters
     ----------
     module : torch.nn.Module
-        What is trained. Buffers that are not integers are averaged too.
+        The module that is trained. Buffers of floats are averaged too.
 
     Returns
     -------
     torch.optim.swa_utils.AveragedModel
-        To be updated after each step.
+        The average, to be updated after each step.
     """
     return AveragedModel(module, multi_avg_fn=_average_by_power, use_buffers=True)
 

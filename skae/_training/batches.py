@@ -18,10 +18,9 @@ BLOCK_SIZE = 2**20
 
 
 def _lengths(n_rows, length):
-    """List the lengths of the pieces that rows make; a lone last row joins others.
+    """List the lengths of consecutive pieces; a single last row joins the one before.
 
-    Of a single sample nothing can be said about its spread: batch normalization refuses
-    such a batch.
+    A single sample has no variance, and batch normalization refuses such a batch.
     """
     n_full = max(0, -(-(n_rows - 1) // length) - 1) if length > 1 else n_rows - 1
     return [length] * n_full + [n_rows - length * n_full]
@@ -31,8 +30,8 @@ def _is_memory_mapped(array):
     # Validation strips the memmap class from an array but leaves it as the base.
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap):
-            # joblib hands its workers arrays of the memory in files of its own: there
-            # too they are to be trained on as they are without workers.
+            # joblib passes arrays to its workers in files of its own. They are trained
+            # on as without workers.
             return "joblib_memmapping_folder" not in str(array.filename)
         array = array.base
     return False
@@ -62,7 +61,7 @@ class Rows:
     scaling : Scaling
         How the rows are scaled.
     device : torch.device
-        Where the tensors are wanted. The data moves there as a whole if it fits.
+        Device of the tensors. The data moves there as a whole if it fits.
     dtype : torch.dtype, default=torch.float32
         Type of the tensors.
     """
@@ -84,8 +83,8 @@ class Rows:
         # Where rows are converted. Apple's GPUs have no float64, so there the CPU.
         self.workplace = device if device.type == "cuda" else torch.device("cpu")
         if device.type == "cuda":
-            # A fixed share of what the device has, not of what is free just now. Two
-            # arrays may want to be there, and the network.
+            # A fixed share of the device's memory, not of what is free, so that results
+            # are reproducible. Two arrays and the network may need to fit.
             memory = torch.cuda.get_device_properties(device).total_memory
             if self.array.nbytes <= memory // 4 and not self.in_window:
                 self.tensor = self.tensor.to(device)
@@ -94,7 +93,7 @@ class Rows:
         return len(self.array)
 
     def window(self, array):
-        """Make rows of the same meaning of another array.
+        """Make rows of another array with the same scaling, device and type.
 
         Parameters
         ----------
@@ -104,7 +103,7 @@ class Rows:
         Returns
         -------
         Rows
-            The rows, converted as these.
+            The rows, converted like these.
         """
         rows = copy.copy(self)
         rows.array, rows.tensor = array, torch.from_numpy(array)
@@ -144,11 +143,11 @@ class Batches:
     *rows : Rows
         Inputs, and targets if they differ from them; all of one length.
     batch_size : int
-        Rows a batch.
+        Rows per batch.
     generator : torch.Generator, default=None
         Draws the order of the rows. None keeps the order as it is.
     runs : ndarray of int, default=None
-        Which runs to use, as :meth:`split` gives them; None for all.
+        Which runs to use, as chosen by :meth:`split`; None for all.
     transform : callable, default=None
         Turns the tensors of a batch into input and target, for instance by corrupting
         the input.
@@ -181,9 +180,9 @@ class Batches:
         Returns
         -------
         training : Batches
-            Shuffled as these.
+            Shuffled like these.
         validation : Batches
-            Without shuffling and without ``transform``'s randomness in the order.
+            In the order of the data, with the same ``transform``.
         """
         if self.in_window and self.n_runs < 2:
             raise ValueError(

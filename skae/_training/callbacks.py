@@ -15,7 +15,7 @@ from skorch.callbacks import (
 from tqdm.auto import tqdm
 
 BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
-# What of skorch does not fit this training, and what does the same.
+# Callbacks of skorch that do not work here, and what to use instead.
 UNFIT_CALLBACKS = {
     # It stops by KeyboardInterrupt, which must stay what Ctrl-C means.
     EarlyStopping: "use early_stopping=True with validation_fraction, n_iter_no_change "
@@ -28,19 +28,19 @@ UNFIT_CALLBACKS = {
 
 
 def copy_callbacks(callbacks, lr_schedule):
-    """Check the ``callbacks`` parameter and copy it: a fit changes no parameter.
+    """Check the ``callbacks`` parameter and copy it, since a fit must not change it.
 
     Parameters
     ----------
     callbacks : list
         Callbacks of skorch, classes of such, or pairs of a name and one of these.
     lr_schedule : {"constant", "cosine", "one_cycle"}
-        The learning rate's schedule.
+        Schedule of the learning rate.
 
     Returns
     -------
     list
-        Copies.
+        Copies of the callbacks.
 
     Raises
     ------
@@ -81,12 +81,12 @@ def watches_batches(callbacks):
     Parameters
     ----------
     callbacks : list of (str, Callback)
-        As a net holds them.
+        Callbacks and their names, as in a net's ``callbacks_``.
 
     Returns
     -------
     bool
-        False if all of them listen to epochs only.
+        False if all of them listen only to events of epochs.
     """
     return any(
         getattr(type(callback), event) is not getattr(Callback, event)
@@ -96,7 +96,7 @@ def watches_batches(callbacks):
 
 
 class ProgressBar(Callback):
-    """One bar over the epochs, with the losses beside it."""
+    """Progress bar over the epochs, with the losses beside it."""
 
     def on_train_begin(self, net, **kwargs):
         self.bar_ = tqdm(total=net.max_epochs, unit="epoch")

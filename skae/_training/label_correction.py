@@ -3,18 +3,18 @@
 import numpy as np
 import torch
 
-# Labels are corrected after these tenths of the epochs. More often would give way to
-# chance: at some time almost every sample is predicted wrongly with confidence.
+# Labels are corrected after these tenths of the epochs. More often would add errors by
+# chance, since almost every sample is at some time predicted wrongly with confidence.
 TENTHS = range(2, 11)
 
 
 class LabelCorrection:
-    """The labels of the training samples, as they came and as they are corrected.
+    """The labels of the training samples, as given and as corrected.
 
-    A network learns what most labels of a kind agree on long before it learns the
+    A network learns what most labels of a class agree on long before it learns the
     exceptions. So after some epochs a sample whose class is predicted with confidence
-    is given that class; and one for which a class other than its label is more likely
-    than not is left out until the next time.
+    gets that class. A sample for which a class other than its label has a probability
+    above one half is left out until the next correction.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ class LabelCorrection:
     Attributes
     ----------
     labels : ndarray of shape (n_samples,)
-        The labels as corrected so far; -1 for a sample that came without one and got
-        none yet.
+        The labels as corrected so far; -1 for a sample that was given without one and
+        got none yet.
     """
 
     def __init__(self, labels, confidence, predict, device):
@@ -39,7 +39,7 @@ class LabelCorrection:
         self.confidence = confidence
         self.predict = predict
         self._device = device
-        # Samples that are held out go on being judged by the labels as they came.
+        # Held-out samples are always evaluated by the labels as given.
         self._given = self._trained = self._as_tensor(labels)
 
     def _as_tensor(self, labels):
@@ -53,7 +53,7 @@ class LabelCorrection:
         numbers : torch.Tensor of shape (n_rows,)
             Numbers of the samples.
         corrected : bool
-            Whether the labels to train on are wanted, or those that came.
+            Whether to return the labels to train on instead of those as given.
 
         Returns
         -------
@@ -63,7 +63,7 @@ class LabelCorrection:
         return (self._trained if corrected else self._given)[numbers]
 
     def end_epoch(self, epoch, n_epochs):
-        """Correct the labels, if it is time to.
+        """Correct the labels if a correction is due after this epoch.
 
         Parameters
         ----------

@@ -16,14 +16,14 @@ class TrainingNet(NeuralNet):
     module_ : torch.nn.Module
         The network that is trained.
     criterion_ : Objective
-        What is minimized; it owns the module.
+        The objective that is minimized; it owns the module.
     optimizer_ : torch.optim.Optimizer
-        Of the module's parameters.
+        Optimizer of the module's parameters.
     history : skorch.history.History
         One row per epoch, losses in X's scale.
     stop_training_ : bool
         A callback sets it to end the training after the epoch.
     """
 
-    # None of skorch's own: they would print and measure what is known already.
+    # None of skorch's own, which would repeat what the training loop records.
     _default_callbacks = []

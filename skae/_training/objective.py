@@ -1,7 +1,7 @@
-"""What training minimizes, as modules that own the network.
+"""Objectives that training minimizes: modules that own the network.
 
-Each is called as ``objective(x, target, weight=None)`` and returns a scalar. It knows
-nothing of optimizers; the trainer tells it when an epoch begins and ends.
+Each is called as ``objective(x, target, weight=None)`` and returns a scalar. It does
+not depend on optimizers; the trainer calls it when an epoch begins and ends.
 """
 
 import math
@@ -64,7 +64,7 @@ class Objective(nn.Module):
         Returns
         -------
         dict
-            What the history records besides the loss, in X's scale.
+            Values that the history records besides the loss, in X's scale.
         """
         return {}
 
@@ -105,10 +105,10 @@ def compile_objective(objective):
 
 
 class NegativeLogLikelihood(nn.Module):
-    """-log p(x|h) per value in nats, with a variance that is learned along the way.
+    """-log p(x|h) per value in nats, with a variance that is learned in training.
 
     The most likely variance for given outputs is known in closed form. So it needs no
-    gradient: it is taken from a running mean of the errors in the batches before.
+    gradient: it is computed from a running mean of the errors in earlier batches.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class NegativeLogLikelihood(nn.Module):
 
 
 class ReconstructionObjective(Objective):
-    """Loss of the likelihood and, in training, what regularizes the code.
+    """Loss of the likelihood and, in training, penalties of the code.
 
     Parameters
     ----------
@@ -181,14 +181,14 @@ class ReconstructionObjective(Objective):
     likelihood : Likelihood
         p(x|h).
     scale : float, default=1.0
-        Scale of X, in which losses are told.
+        Scale of X, in which losses are reported.
     l1_penalty : float, default=0.0
         Weight of the mean over the samples of the code's absolute sum.
     contractive_penalty : float, default=0.0
         Weight of the mean over the samples of the squared Frobenius norm of the
         encoder's Jacobian.
     generator : torch.Generator, default=None
-        Draws the directions in which the Jacobian is probed.
+        Source of the random directions that the Jacobian is multiplied by.
     """
 
     def __init__(
@@ -273,7 +273,7 @@ class ReconstructionObjective(Objective):
         Returns
         -------
         torch.Tensor of shape (n_samples, n_components)
-            What :meth:`sample_code` takes.
+            Codes, the argument of :meth:`sample_code`.
         """
         return module.encode(x)
 

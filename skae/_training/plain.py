@@ -1,4 +1,4 @@
-"""What ``fast`` offers, the plain way: used where that folder is absent."""
+"""The functions of ``fast`` without its speed, used where that folder is absent."""
 
 from contextlib import nullcontext
 
@@ -30,14 +30,14 @@ def resolve_compute_dtype(compute_dtype, module, batch_size, n_features, device)
 
 
 def make_step(objective, optimizer, compute_dtype):
-    """Leave the step of training to autograd and torch's optimizer.
+    """Leave the training step to autograd and torch's optimizer.
 
     Parameters
     ----------
     objective : Objective
         What is minimized.
     optimizer : torch.optim.Optimizer
-        Of the parameters of its module.
+        Optimizer of the parameters of its module.
     compute_dtype : torch.dtype
         Type of the matrix products.
 
@@ -62,6 +62,6 @@ def limit_threads(step, batch_size):
     Returns
     -------
     context manager
-        Which does nothing.
+        It does nothing.
     """
     return nullcontext()

@@ -7,14 +7,14 @@ import torch
 
 from skae._common.memmap import copy_memmaps
 
-# Types whose numbers are answered in float32; all others in float64.
+# Types of X for which results are in float32; for all others they are in float64.
 FLOAT32_ANSWERS = (np.float32, np.float16, np.uint8)
 # Types all numbers of which float32 holds exactly.
 EXACT_IN_FLOAT32 = {
     *(torch.float32, torch.float16, torch.bfloat16),
     *(torch.uint8, torch.int8, torch.int16, torch.bool),
 }
-# Statistics of many rows are taken of this many.
+# Statistics are computed from at most this many rows.
 MAX_STATISTICS_ROWS = 4096
 # Means up to this many times the scale leave float32 digits for one multiply-add.
 FUSED_MEAN_LIMIT = 10.0
@@ -31,12 +31,12 @@ def subsample(rows, n_rows=MAX_STATISTICS_ROWS):
     rows : ndarray of shape (n_samples, n_features)
         The data.
     n_rows : int, default=4096
-        Largest number of rows.
+        Largest number of rows to return.
 
     Returns
     -------
     ndarray
-        A view; the first row is always there.
+        A view, which always has the first row.
     """
     return rows[:: -(-len(rows) // n_rows)]
 
@@ -47,16 +47,16 @@ class Scaling:
     Parameters
     ----------
     mean : ndarray of shape (n_features,)
-        What becomes zero.
+        Values of the features that become zero.
     scale : float
-        What becomes one.
+        Difference that becomes one.
     """
 
     def __init__(self, mean, scale=1.0):
         self.mean = mean
         self.scale = scale
         self.is_identity = scale == 1.0 and not mean.any()
-        # In units of the scale: how many digits of a sample the mean takes away.
+        # Relative to the scale: the larger, the fewer digits are left for differences.
         self.distance = float(np.abs(mean).max()) / scale
 
     def __setstate__(self, state):
@@ -64,7 +64,7 @@ class Scaling:
 
     @classmethod
     def identity(cls, n_features):
-        """Leave samples as they are.
+        """Make the scaling that leaves samples as they are.
 
         Parameters
         ----------
@@ -85,9 +85,9 @@ class Scaling:
         Parameters
         ----------
         samples : Samples
-            Of many, at most 4096 are looked at.
+            The samples, of which at most 4096 are used.
         name : str, default="X"
-            What an error calls them.
+            Name of the samples in error messages.
 
         Returns
         -------
@@ -131,14 +131,14 @@ class Scaling:
         Returns
         -------
         torch.dtype
-            float32, or float64 where float32 would lose what samples differ by.
+            float32, or float64 where float32 would lose differences between samples.
         """
         is_far = self.distance > FLOAT32_MEAN_LIMIT
         is_exact = dtype in EXACT_IN_FLOAT32
         return torch.float64 if is_far and not is_exact else torch.float32
 
     def to_module_scale(self, x, byte_scale=1.0):
-        """Turn samples into what the module sees.
+        """Scale samples for the module.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Scaling:
             Samples of any type. What float32 cannot hold exactly is centred in
             float64, before it is lost.
         byte_scale : float, default=1.0
-            What one in x means.
+            Value of one in x: 1/255 for images of bytes.
 
         Returns
         -------
@@ -163,12 +163,12 @@ class Scaling:
         return torch.add(shift, x, alpha=byte_scale / self.scale)
 
     def to_data_scale(self, z):
-        """Turn what the module answers into samples.
+        """Scale outputs of the module to samples.
 
         Parameters
         ----------
         z : torch.Tensor of shape (n_samples, n_features)
-            In the module's scale.
+            Outputs in the module's scale.
 
         Returns
         -------

@@ -16,7 +16,7 @@ class PredictionObjective(Objective):
     likelihood : Likelihood
         p(target|output).
     scale : float, default=1.0
-        Scale of the targets, in which losses are told.
+        Scale of the targets, in which losses are reported.
     """
 
     def __init__(self, module, likelihood, scale=1.0):
@@ -63,7 +63,7 @@ class ClassificationObjective(Objective):
     dropout : float, default=0.0
         Share of the features that are set to zero in training.
     generator : torch.Generator, default=None
-        Draws which.
+        Source of the random features.
     """
 
     not_compiled = ("_draw",)  # a generator cannot be compiled

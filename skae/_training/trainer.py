@@ -13,12 +13,12 @@ from skae.exceptions import DivergenceError
 
 try:
     from skae._training import fast
-except ImportError:  # that folder may be deleted: results stay, only slower
+except ImportError:  # without that folder results are the same, only slower
     from skae._training import plain as fast
 
 # A fit that ends this many times above where it began has not learned but diverged.
 DIVERGENCE_FACTOR = 3.0
-# ... where a start below this counts as this, so that noise around zero is no matter.
+# ... where a start below this counts as this, so that noise around zero is ignored.
 SMALLEST_START = 1e-3
 # Attributes of a trainer that are its state as they are.
 PLAIN_STATE = (
@@ -30,7 +30,7 @@ PLAIN_STATE = (
 
 
 def _one_cycle(progress, warm_up=0.3, start=1 / 25):
-    """Rise from a fraction to the peak, then fall to nothing (Smith 2018)."""
+    """Rise from a fraction to the peak, then fall to zero (Smith 2018)."""
     if progress < warm_up:
         return start + (1 - start) * 0.5 * (1 - math.cos(math.pi * progress / warm_up))
     return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
@@ -55,7 +55,7 @@ def tensors_of(module):
     Returns
     -------
     list of torch.Tensor
-        Each once, always in the same order.
+        Each tensor once, always in the same order.
     """
     return [*module.parameters(), *module.buffers()]
 
@@ -97,16 +97,16 @@ class Trainer:
 
     Between the epoch events of the callbacks it is a plain torch loop, with no history
     and no synchronization per batch. Only callbacks that listen to batch events get
-    them, and only then they cost something.
+    them, since they cost time.
 
     Parameters
     ----------
     objective : Objective
-        What is minimized; it owns the module.
+        The objective that is minimized; it owns the module.
     generators : dict of str to torch.Generator
-        As :func:`make_generators` returns them.
+        One per name in ``STREAMS``.
     seed : int
-        The seed that they are started from at the beginning of each run.
+        Seed of the generators at the beginning of each run.
     optimizer : callable
         Makes the optimizer, called with parameters and ``lr``.
     optimizer_params : dict
@@ -118,11 +118,11 @@ class Trainer:
     compile_step : bool, default=False
         Use ``torch.compile``.
     average_weights : bool, default=False
-        Let the module have the average of its weights over the last steps [1]_ between
-        two epochs and in the end: what it has learned shows earlier there [2]_.
+        Whether the module has the average of its weights over the last steps [1]_ after
+        each epoch, which is more accurate than the last weights [2]_.
     patience : int, default=None
         Epochs without improvement of the validation loss after which training stops.
-        None trains on.
+        None never stops early.
     tol : float, default=0.0
         By how much the validation loss must fall to count as an improvement.
 
@@ -133,7 +133,7 @@ class Trainer:
     loss_curve, validation_loss_curve : list of float
         Loss of each epoch, in X's scale.
     terms : list of dict
-        What the objective reports of each epoch besides.
+        Further values that the objective reports for each epoch.
 
     References
     ----------
@@ -192,13 +192,13 @@ class Trainer:
         Parameters
         ----------
         n_epochs : int
-            How many times over the training data.
+            Number of passes over the training data.
         n_batches : int
             Steps per epoch.
         lr : float
-            Learning rate, or its peak.
+            Learning rate; with a schedule its largest value.
         lr_schedule : {"constant", "cosine", "one_cycle"}
-            Its course over the steps of the run.
+            Its schedule over the steps of the run.
         """
         self.n_epochs, self.n_steps = n_epochs, n_epochs * n_batches
         self.epoch = self.step = 0
@@ -220,9 +220,9 @@ class Trainer:
         Parameters
         ----------
         training : Batches
-            What is learned from.
+            Batches to train on.
         validation : Batches, default=None
-            What the loss is measured on after each epoch.
+            Batches to evaluate the loss on after each epoch.
 
         Returns
         -------
@@ -285,7 +285,8 @@ class Trainer:
             n_rows += length
             if watched:
                 prefix = "train" if training else "valid"
-                watched.history.record_batch(f"{prefix}_loss", loss.item())
+                told = self.objective.to_data_scale(loss.item())
+                watched.history.record_batch(f"{prefix}_loss", told)
                 watched.history.record_batch(f"{prefix}_batch_size", length)
                 watched.notify(
                     "on_batch_end", batch=batch, training=training, loss=loss
@@ -379,8 +380,8 @@ class Trainer:
         # The first batch may only have been an easy one: evaluate all of them.
         module, objective = self.objective.module, self.objective
         end = snapshot(module)
-        # The objective may learn from what it evaluates, such as the variance; it then
-        # has new tensors in the place of the old.
+        # Evaluating may change the state of the objective, such as the variance, which
+        # then has new tensors in the place of the old.
         learned = [dict(vars(part)) for part in objective.modules()]
         restore(module, self.start)
         objective.train()
@@ -401,7 +402,7 @@ class Trainer:
     # -- Its state ----------------------------------------------------------------
 
     def state_dict(self):
-        """Return all that a run needs to go on, as after any of its epochs.
+        """Return everything that a run needs to continue after any of its epochs.
 
         Returns
         -------
@@ -419,12 +420,12 @@ class Trainer:
         return state
 
     def load_state_dict(self, state):
-        """Take over what :meth:`state_dict` returned; :meth:`run` then goes on.
+        """Load what :meth:`state_dict` returned; :meth:`run` then continues from there.
 
         Parameters
         ----------
         state : dict
-            Of a trainer of the same objective, optimizer and data.
+            State of a trainer with the same objective, optimizer and data.
         """
         self.plan(state["n_epochs"], 1, state["lr"], state["lr_schedule"])
         for name in PLAIN_STATE:

@@ -22,13 +22,13 @@ class VariationalObjective(Objective):
     likelihood : Likelihood
         p(x|h).
     scale : float, default=1.0
-        Scale of X, in which losses are told.
+        Scale of X, in which losses are reported.
     beta : float, default=1.0
         Final weight of the divergence.
     beta_warm_up : int, default=0
         Epochs over which the weight rises from zero to ``beta``.
     generator : torch.Generator, default=None
-        Draws ε.
+        Source of ε.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class VariationalObjective(Objective):
         self._sums = self._sums + n_samples * torch.stack([nll, divergence])
 
     def to_data_scale(self, loss):
-        # A density's logarithm moves with the scale; a probability has none.
+        # The logarithm of a density changes with the scale, unlike a probability's.
         has_scale = self.nll.likelihood.scale_exponent
         return self.n_features * (loss + (math.log(self.scale) if has_scale else 0.0))
 
@@ -131,7 +131,7 @@ class VariationalObjective(Objective):
         encoded : torch.Tensor of shape (n_samples, 2, n_components)
             As :meth:`encode` returned it.
         generator : torch.Generator
-            Draws ε.
+            Source of ε.
 
         Returns
         -------
@@ -155,6 +155,6 @@ def kl_divergence(mean, std):
     Returns
     -------
     torch.Tensor of the shape of mean
-        In nats.
+        Divergences in nats.
     """
     return 0.5 * (mean.square() + std.square() - 1.0) - std.log()

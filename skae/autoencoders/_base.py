@@ -27,9 +27,9 @@ from skae.autoencoders._generation import GenerationMixin
 from skae.likelihood import LIKELIHOODS, Likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
 
-# Widths of the hidden layers, or channels of the stages, where the user gives none.
 # `score` draws the same for every estimator and every sample.
 SCORE_SEED = 0
+# Widths of the hidden layers, or channels of the stages, where the user passes none.
 HIDDEN_LAYER_SIZES = {"dense": (256, 64), "conv": (32, 64)}
 # Stream of the random numbers by which the variance is learned; the trainer has 0 to 2.
 VARIANCE_STREAM = 3
@@ -62,7 +62,7 @@ class BaseAutoEncoder(
         """Check training samples; with ``reset`` they decide likelihood and scaling."""
         inputs = check_samples(self, X, reset=reset)
         n_features = inputs.rows.shape[1]
-        if reset:  # a training that goes on keeps its likelihood
+        if reset:  # a training that continues keeps its likelihood
             self._likelihood = self._bind_likelihood(n_features)
         if inputs.byte_scale == 1.0:  # images of bytes end up in [0, 1] in any case
             self._likelihood.check(inputs.rows)
@@ -99,7 +99,7 @@ class BaseAutoEncoder(
         is_conv = self.architecture == "conv"
         if is_conv and self.image_shape_ is None:
             raise ValueError(
-                "architecture='conv' needs images: give X the shape (n_samples, "
+                "architecture='conv' needs images: pass X of shape (n_samples, "
                 "height, width[, n_channels]), or set image_shape."
             )
         sizes = self.hidden_layer_sizes
@@ -146,7 +146,7 @@ class BaseAutoEncoder(
                 output = module.decode(objective.sample_code(encoded, generator))
                 error = likelihood.error(output, target)
                 total.add_(error.sum(dim=0).cpu())
-            return target.new_zeros(len(target))  # of the rows themselves, nothing
+            return target.new_zeros(len(target))  # nothing is kept per row
 
         self._map_chunks(add_errors, (), *rows, seed=self._user_seed())
         if likelihood.has_variance:
@@ -178,7 +178,7 @@ class BaseAutoEncoder(
         ------
         ValueError
             If X or a parameter is not as it must be. Whatever stops a fit, the
-            estimator is then what it was before.
+            estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
@@ -186,12 +186,12 @@ class BaseAutoEncoder(
 
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
-        """Go over the samples once, on from where the last call stopped.
+        """Train for one epoch on samples, starting from the weights that are there.
 
         The learning rate is constant at ``lr``. The first samples that the estimator
-        sees decide its units (``offset_``, ``scale_``). ``lr``, ``batch_size``,
-        ``augmentation``, ``corruption`` and ``density`` may change between two calls;
-        other parameters that do wait for the next ``fit``.
+        sees fix its scaling (``mean_``, ``scale_``). ``lr``, ``batch_size``,
+        ``augmentation``, ``corruption`` and ``density`` may change between two calls.
+        Changes of other parameters take effect in the next ``fit``.
 
         Parameters
         ----------
@@ -210,8 +210,8 @@ class BaseAutoEncoder(
         ValueError
             If X or a parameter is not as it must be.
         DivergenceError
-            If the loss is not finite or ends far above where it began; the weights
-            are then what they were before the call.
+            If the loss is not finite or ends far above where it began. The weights
+            are then those from before the call.
         """
         if self.early_stopping:
             raise ValueError(
@@ -236,7 +236,7 @@ class BaseAutoEncoder(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images
-            Samples. Where ``fit`` saw images, their flat rows are taken too.
+            Samples. Where ``fit`` saw images, their flat rows are accepted too.
 
         Returns
         -------
@@ -303,7 +303,8 @@ class BaseAutoEncoder(
         Returns
         -------
         ndarray of shape (n_samples,)
-            log p(x|h) in nats, higher is better. Images of uint8 count in [0, 1].
+            log p(x|h) in nats, higher is better. Images of uint8 are scored as numbers
+            in [0, 1].
         """
         check_is_fitted(self)
         log_prob = self._log_prob()

@@ -3,8 +3,6 @@
 from functools import partial
 from numbers import Integral, Real
 
-import numpy as np
-import torch
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     RegressorMixin,
@@ -12,40 +10,32 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
-    validate_parameter_constraints,
 )
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skae._common.gray import GRAY_WEIGHTS
 from skae._common.validation import (
-    BYTE_SCALE,
-    DTYPES,
-    Samples,
-    check_samples,
     check_sizes,
     require_target,
 )
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.objective import ReconstructionObjective
-from skae._training.scaling import Scaling, subsample
 from skae._training.supervised_objective import PredictionObjective
-from skae.autoencoders._gray import into_gamut, rgb_to_gray
+from skae.autoencoders._gray import check_targets, into_gamut
+from skae.autoencoders._pairs import PairsMixin
 from skae.likelihood import Gaussian
 from skae.modules import ConvColorizer, DenseAutoencoder
 
-# Gray images may differ by this much, root mean square, from the gray of the colours:
-# the step of a byte.
-GRAY_TOLERANCE = 1 / 255
 # Widths of the hidden layers of a table's regressor, and channels of the stages for
-# images, where the user gives none.
+# images, where the user passes none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 64, 128)
 
 
 class ColorizationAutoEncoder(
+    PairsMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     RegressorMixin,
@@ -53,124 +43,133 @@ class ColorizationAutoEncoder(
 ):
     """Autoencoder from gray images to colour images: a regressor, and a transformer.
 
-    An encoder makes a code of a gray image, and a decoder the colours of the code.
-    What is known already is not asked of them: the gray goes round the code straight
-    to the output, and the network answers the two numbers of each pixel that gray does
-    not tell, its chroma. The gray of a prediction is so always the gray that was given,
-    and all of a prediction lies in [0, 1].
+    An encoder maps a gray image to a code, and a decoder maps the code to colours. The
+    gray values are known and go straight to the output. The network predicts only the
+    chroma, the two numbers per pixel that are missing. So the gray of a prediction is
+    always the gray of the input. All values of a prediction lie in [0, 1].
 
-    Where X is a table, it is a dense regressor with several outputs that
-    squeezes its inputs through a code of ``n_components`` numbers.
+    For a table it is a dense regressor with several outputs, whose inputs pass through
+    a code of ``n_components`` numbers.
 
     Parameters
     ----------
     n_components : int, default=256
         Number of components of a code.
     gray : {"mean", "luma"}, default="mean"
-        How the gray images were made from colours, see :func:`rgb_to_gray`. Images
+        How the gray images were made from colours, see :func:`rgb_to_gray`. For images
         only.
     saturation : float, default=None
-        How colourful predictions are: the root mean square of their chroma as a share
-        of that of the true colours, 1 for as colourful as those. None for whatever
-        makes the squared error smallest, which is duller than the truth, the more so
-        the less gray tells. Reached before colours that leave [0, 1] are pulled back,
-        so that predictions are somewhat less vivid. It may be changed after the fit.
-        Images only; see the notes.
+        How colourful predictions are: the root mean square of their chroma divided by
+        that of the true colours. 1 makes them as colourful as those. None minimizes the
+        squared error, which makes them duller than the true colours, the more so the
+        less the gray says about them. It is reached before colours that leave [0, 1]
+        are pulled back, so that predictions are somewhat less colourful. It may be
+        changed after the fit. For images only; see the notes.
     skip_connections : bool, default=True
-        Join the encoder's feature maps to the decoder's of the same size, as a U-Net
-        does [1]_. Images only.
+        Whether to join the encoder's feature maps to the decoder's of the same size, as
+        a U-Net does [1]_. For images only.
     hidden_layer_sizes : array-like of int, default=None
-        Channels of the encoder's stages, each of which halves height and width; the
-        decoder's are the same in reverse. None for (32, 64, 128). For a table the
-        widths of the encoder's hidden layers, None for (256, 64).
+        Channels of the encoder's stages, each of which halves height and width. The
+        decoder's are the same in reverse order. None means (32, 64, 128). For a table
+        they are the widths of the encoder's hidden layers, and None means (256, 64).
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Codes and outputs have none.
+        Activation of the hidden layers. Other layers have none.
     image_shape : tuple of int, default=None
         (height, width): reads the rows of X as gray images, and those of y as colour
-        images of (height, width, 3).
+        images of shape (height, width, 3). Images of uint8 mean 0 to 255 and are scaled
+        to [0, 1]; other images must lie in [0, 1].
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with gray and colour images of a batch
-        together, as (n_samples, height, width, 4), so that both change in one way, for
-        example an object of :mod:`skae.corruption`. Images only.
-    optimizer : {"adam", "adamw", "sgd"} or type, default="adam"
-        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
-        momentum 0.9.
+        together, as (n_samples, height, width, 4), so that both change in one way, and
+        a :class:`torch.Generator` to draw from. It can be an object of
+        :mod:`skae.corruption`. For images only.
+    optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adam"
+        Optimizer: a name, a class of :mod:`torch.optim`, or a
+        :class:`functools.partial` of such a class, which sets its other options. Its
+        learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
+        of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float, default=1e-3
-        Learning rate, or its peak.
+        Learning rate; with a schedule its largest value.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
-        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
-        to zero; "one_cycle" first rises to it over 30 % of the steps.
+        Schedule of the learning rate, updated at each step of a fit. "cosine" falls
+        from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
+        then falls to zero.
     batch_size : int, default=128
-        Samples a step.
+        Number of samples per step.
     max_epochs : int, default=50
-        Passes over the samples.
+        Number of passes over the training samples.
     max_steps : int, default=None
-        Steps of the optimizer after which a fit ends, with the epoch that they fall
-        into. None for as many as ``max_epochs`` make.
+        Number of optimizer steps after which a fit ends. The epoch that they fall into
+        is completed. None sets no limit besides ``max_epochs``.
     early_stopping : bool, default=False
-        Hold out some samples and stop when their loss no longer falls. The weights
-        are then those of the best epoch.
+        Whether to hold out some samples and stop when their loss no longer falls. The
+        weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out, between 0 and 1.
+        Share of the samples that is held out for early stopping, between 0 and 1.
     n_iter_no_change : int, default=10
-        Epochs without improvement after which ``early_stopping`` stops.
+        Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement, as a
-        share of the variance of y, for images of that of X.
+        By how much the validation loss must fall to count as an improvement, as a share
+        of the variance of y, for images of that of X.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit. Its module, units and
-        device stay; what is set anew for them waits until this is False again.
+        Whether ``fit`` continues from the weights of the last fit. The module, its
+        scaling, its likelihood if it has one, the device and the seed then stay as they
+        are; parameters that would change them take effect only when this is False
+        again.
     callbacks : list, default=None
-        Callbacks of skorch. A fit works on copies of them, found in
+        Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
     device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
         Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to gain. Weights,
-        loss and everything after the fit are not affected.
+        hardware is faster with it and the layers are large enough to profit. Weights,
+        loss and everything after the fit stay in their own types.
     compile : bool, default=False
-        Run the training step through :func:`torch.compile`, which needs a C++ compiler
-        and takes some seconds before it pays.
+        Whether to run the training step through :func:`torch.compile`. It needs a C++
+        compiler, and some seconds to compile at the start of a fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights, the order of the samples and all else that is drawn.
+        Seed of the weights, the order of the samples and everything else that is drawn
+        in a fit. Pass an int for the same result in each fit.
     verbose : bool or int, default=0
-        Show a progress bar over the epochs.
+        Whether to show a progress bar over the epochs.
 
     Attributes
     ----------
     saturation_ : float
-        How colourful the network's answers are by themselves, in the sense of
-        ``saturation``: measured after the fit on at most 4096 samples. Predictions have
-        its chroma times ``saturation / saturation_``. Images only.
+        How colourful the network's outputs are by themselves, in the sense of
+        ``saturation``, measured after the fit on at most 4096 samples. Predictions have
+        their chroma times ``saturation / saturation_``. For images only.
     module_ : torch.nn.Module
-        The trained module. It works in units of its own: it maps
-        ``(x - offset_) / scale_`` to colours, for images in the same units.
-    offset_ : ndarray of shape (n_features,)
-        Mean of the samples; for images one mean of all pixels.
+        The trained module. It works in its own scale: it maps ``(x - mean_) / scale_``
+        to outputs, and the colours of images are in the same scale.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the samples; for images one mean of all pixels, repeated for each.
     scale_ : float
-        Standard deviation over all features together.
+        Standard deviation over all features together; one where the samples do not
+        differ.
     net_ : TrainingNet
-        The skorch net of the last fit, with its history. Not in a pickle.
+        The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
-        Training loss of each epoch: the mean squared error over samples and outputs,
-        in y's units.
+        Training loss of each epoch: the mean squared error over samples and outputs, in
+        the squared unit of y.
     validation_loss_curve_ : list of float
         Loss of the held-out samples after each epoch; empty without early stopping.
     n_epochs_ : int
-        Epochs trained.
+        Number of epochs trained.
     device_ : torch.device
-        Where the module is.
+        Device of the module.
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of a gray image, if the samples are images.
+        Shape of an image where the samples are images, otherwise None.
     n_outputs_ : int
-        Number of outputs; of an image, its height times width times 3.
+        Number of outputs. A colour image has three per pixel.
     n_features_in_ : int
-        Number of features; of an image, its height times width.
+        Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 
@@ -182,12 +181,12 @@ class ColorizationAutoEncoder(
 
     Notes
     -----
-    Least squares give each pixel the mean of the colours that it may have, and a mean
-    of red and blue is dull [2]_. Of all predictions with a given mean square of the
-    chroma, those of the smallest squared error are the mean colours with their chroma
-    multiplied by one number, which follows from setting the derivative of
-    ``E|c - p|² - λ E|p|²`` by p to zero. ``saturation`` asks for this number. The error
-    stays below that of answering gray while the number is below 2.
+    Least squares predict for each pixel the mean of the colours that it may have, and a
+    mean of red and blue is dull [2]_. Of all predictions with a given mean square of
+    the chroma, those of the smallest squared error are the mean colours with their
+    chroma multiplied by one number, which follows from setting the derivative of ``E|c
+    - p|² - λ E|p|²`` by p to zero. ``saturation`` sets this number. The error stays
+    below that of predicting gray while the number is below 2.
 
     A colour that would leave [0, 1] is pulled back towards its gray, which keeps gray
     and hue.
@@ -201,7 +200,7 @@ class ColorizationAutoEncoder(
 
     Examples
     --------
-    Patches of two photographs in their colours, and closer to them than gray is:
+    Colour patches of two photographs, with less than half the error of gray:
 
     >>> from skae import ColorizationAutoEncoder, rgb_to_gray
     >>> from skae.datasets import load_color_patches
@@ -311,160 +310,14 @@ class ColorizationAutoEncoder(
         )
 
     def _make_objective(self, generator):
-        kind = (
-            ReconstructionObjective
-            if self.image_shape_ is None
-            else (PredictionObjective)
-        )
+        is_table = self.image_shape_ is None
+        kind = ReconstructionObjective if is_table else PredictionObjective
         return kind(self.module_, Gaussian(), self._target_scaling.scale)
 
     def _after_fit(self, inputs, targets):
         self.__dict__.pop("saturation_", None)
         if self.image_shape_ is not None:
             self.saturation_ = self._measure_saturation(inputs, targets)
-
-    def _measure_saturation(self, inputs, targets):
-        """Root mean square of the answers' chroma as a share of that of the targets."""
-
-        def powers(module, x, target):
-            # Gray and colour have one scale, in which ratios of chroma are the same.
-            gray = x.unsqueeze(2)
-            colors = (c.view(len(x), -1, 3) - gray for c in (target, module(x)))
-            return torch.stack([c.square().mean(dim=(1, 2)) for c in colors], dim=1)
-
-        rows = [
-            self._make_rows(self._subsample(inputs)),
-            self._make_rows(self._subsample(targets), self._target_scaling),
-        ]
-        true, predicted = self._map_chunks(powers, (2,), *rows).mean(axis=0)
-        # Gray targets: nothing is missing.
-        return float(np.sqrt(predicted / true)) if true else 1.0
-
-    def _validate_gray(self, X, *, reset, ensure_all_finite=True):
-        """Check X, and that images are gray and in [0, 1]."""
-        inputs = check_samples(
-            self, X, reset=reset, ensure_all_finite=ensure_all_finite
-        )
-        if self.image_shape_ is not None:
-            if self.image_shape_[2:] not in ((), (1,)):
-                raise ValueError(
-                    f"X has images of {self.image_shape_[2]} channels; it must be gray "
-                    "images of shape (n_samples, height, width). rgb_to_gray makes "
-                    "them of colours."
-                )
-            self._check_range(inputs, "X")
-        return inputs
-
-    @staticmethod
-    def _check_range(samples, name):
-        if samples.byte_scale != 1.0:  # bytes are in [0, 1] whatever they are
-            return
-        low, high = samples.rows.min(), samples.rows.max()
-        if low < 0 or high > 1:
-            raise ValueError(
-                f"{name} has images with values from {low} to {high}; they must lie in "
-                "[0, 1], or be of uint8 and mean 0 to 255."
-            )
-
-    def _validate_targets(self, y, n_samples):
-        """Check y and flatten images; gives rows and the shape of a sample."""
-        require_target(self, y)
-        y = check_array(
-            y,
-            dtype=DTYPES,
-            order="C",
-            ensure_2d=False,
-            allow_nd=True,
-            ensure_min_features=0,
-            input_name="y",
-        )
-        if y.ndim == 0 or len(y) != n_samples or not y.size:
-            raise ValueError(
-                f"y has the shape {y.shape}; it must hold one row or image for each of "
-                f"X's {n_samples} samples. Found input variables with inconsistent "
-                "numbers of samples."
-            )
-        targets = Samples(y.reshape(n_samples, -1))
-        if self.image_shape_ is not None:
-            # X and y lie in [0, 1], or are bytes.
-            targets = targets._replace(
-                byte_scale=BYTE_SCALE if y.dtype == np.uint8 else 1.0
-            )
-            height, width = self.image_shape_[:2]
-            if y.shape[1:] not in ((height, width, 3), (height * width * 3,)):
-                raise ValueError(
-                    f"y has samples of shape {y.shape[1:]}; for gray images of "
-                    f"{height} x {width} they must be colour images of shape "
-                    f"({height}, {width}, 3), or their flat rows."
-                )
-            self._check_range(targets, "y")
-        return targets, y.shape[1:]
-
-    def _validate_pairs(self, X, y, *, reset):
-        inputs = self._validate_gray(X, reset=reset)
-        targets, shape = self._validate_targets(y, len(inputs.rows))
-        if not reset and targets.rows.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"y has {targets.rows.shape[1]} outputs, but {type(self).__name__} was "
-                f"fitted on {self.n_outputs_}."
-            )
-        self._target_shape = shape
-        self._check_saturation()
-        if self.image_shape_ is not None:
-            self._check_gray(inputs, targets)
-            if not reset and self.gray != self._gray:
-                raise ValueError(
-                    f"gray={self.gray!r} must stay {self._gray!r} with "
-                    "warm_start=True, as the network is built for it."
-                )
-        if reset:
-            self._learn_scaling(inputs, targets)
-            self._n_features_out = int(self.n_components)
-            self.n_outputs_, self._gray = targets.rows.shape[1], self.gray
-        return inputs, targets
-
-    def _learn_scaling(self, inputs, targets):
-        self._scaling = Scaling.fit(inputs)
-        if self.image_shape_ is None:
-            self._target_scaling = Scaling.fit(targets, "y")
-            return
-        # One mean, so that gray is the same in the scales of gray and of colour.
-        mean, scale = self._scaling.mean.mean(), self._scaling.scale
-        self._scaling, self._target_scaling = (
-            Scaling(np.full(samples.rows.shape[1], mean), scale)
-            for samples in (inputs, targets)
-        )
-
-    def _check_saturation(self):
-        """Look at the one parameter that may be changed after the fit."""
-        constraint = {"saturation": self._parameter_constraints["saturation"]}
-        given = {"saturation": self.saturation}
-        validate_parameter_constraints(constraint, given, type(self).__name__)
-        if self.image_shape_ is None and self.saturation is not None:
-            raise ValueError(
-                f"saturation={self.saturation!r} must be None for a table; only images "
-                "have colours. Give X the shape (n_samples, height, width), or set "
-                "image_shape."
-            )
-
-    def _check_gray(self, inputs, targets):
-        """Refuse gray images that were made in the other way."""
-        gray, color = (
-            samples.byte_scale * subsample(samples.rows).astype(np.float32)
-            for samples in (inputs, targets)
-        )
-        color = color.reshape(*gray.shape, 3)
-        errors = {
-            name: np.sqrt(np.square(rgb_to_gray(color, name) - gray).mean())
-            for name in GRAY_WEIGHTS
-        }
-        best = min(errors, key=errors.get)
-        if errors[self.gray] > max(GRAY_TOLERANCE, 2 * errors[best]):
-            raise ValueError(
-                f"gray={self.gray!r}, but X is nearer to gray={best!r} of y: off by "
-                f"{errors[best]:.2g} instead of {errors[self.gray]:.2g}, root mean "
-                "square."
-            )
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
@@ -489,7 +342,7 @@ class ColorizationAutoEncoder(
         ------
         ValueError
             If X, y or a parameter is not as it must be. Whatever stops a fit, the
-            estimator is then what it was before.
+            estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
@@ -506,10 +359,8 @@ class ColorizationAutoEncoder(
         inputs = self._validate_gray(X, reset=False, ensure_all_finite=False)
 
         def predict(module, x):
-            target_scaling = self._target_scaling
-            colors = target_scaling.to_data_scale(
-                module(self._scaling.to_module_scale(x))
-            )
+            outputs = module(self._scaling.to_module_scale(x))
+            colors = self._target_scaling.to_data_scale(outputs)
             if self.image_shape_ is None:
                 return colors
             gray = x.unsqueeze(2)
@@ -569,10 +420,11 @@ class ColorizationAutoEncoder(
         Returns
         -------
         float
-            At most 1, higher is better; 0 for answering the mean image.
+            At most 1, higher is better; 0 for predicting the mean image.
         """
         check_is_fitted(self)
-        targets, _ = self._validate_targets(y, _num_samples(X))
+        require_target(self, y)
+        targets, _ = check_targets(y, _num_samples(X), self.image_shape_)
         predicted = self._predict_rows(X)
         return r2_score(
             targets.rows * targets.byte_scale, predicted, sample_weight=sample_weight

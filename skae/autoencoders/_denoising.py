@@ -5,24 +5,22 @@ from functools import partial
 import numpy as np
 import torch
 from sklearn.base import _fit_context, clone
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.runtime import draw_seed, make_generator
-from skae._common.user_code import call_on_rows
-from skae._common.validation import DTYPES, check_samples, refuse_class
+from skae._common.validation import check_corrupted_samples, check_samples, refuse_class
 from skae._training.scaling import Scaling
 from skae.autoencoders._base import SCORE_SEED, DeterministicAutoEncoder
+from skae.autoencoders._corrupting import CorruptingMixin
 from skae.corruption import GaussianNoise, Masking
 
 
-class DenoisingAutoEncoder(DeterministicAutoEncoder):
-    """Autoencoder that learns to give clean samples back from corrupted ones.
+class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
+    """Autoencoder that learns to restore clean samples from corrupted ones.
 
-    In each epoch every sample x is corrupted anew, x̃ ~ C(x̃|x), and encoder f and
-    decoder g learn to undo it by minimizing -log p(x|h) at the code h = f(x̃). What they
-    learn is where clean samples lie; so the codes are also more robust than those of
-    an autoencoder that may copy its input [1]_.
+    In each epoch every sample x is corrupted again, x̃ ~ C(x̃|x). Encoder f and decoder g
+    learn to undo the corruption by minimizing -log p(x|h) at the code h = f(x̃). For
+    this they must learn where clean samples lie. So the codes are also more robust than
+    those of an autoencoder that may copy its input [1]_.
 
     Parameters
     ----------
@@ -31,141 +29,155 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
     corruption : callable, default=None
         The corruption process C(x̃|x): an object of :mod:`skae.corruption`, whose
         parameters can be searched as ``corruption__std``, or a callable of the same
-        form, ``corruption(x, generator)``, on the samples of a batch, images as
-        (n_samples, height, width) or (n_samples, height, width, n_channels). None means
-        Gaussian noise of half the standard deviation of X.
+        form, ``corruption(x, generator)``. It is called with the samples of a batch,
+        images as (n_samples, height, width) or (n_samples, height, width, n_channels);
+        images of uint8 are scaled to [0, 1] before. None means Gaussian noise with half
+        the standard deviation of X.
     architecture : {"dense", "conv"}, default="dense"
-        "conv" for convolutions, which need images.
+        "conv" uses convolutions, which need images; "dense" takes samples of any kind.
     hidden_layer_sizes : array-like of int, default=None
-        Widths of the encoder's hidden layers, with "conv" the channels of its stages,
-        each of which halves height and width; the decoder's are the same in reverse.
-        None for (256, 64), with "conv" (32, 64). Empty, with "dense", for an affine
-        encoder and decoder.
+        Widths of the encoder's hidden layers; with "conv" the channels of its stages,
+        each of which halves height and width. The decoder's are the same in reverse
+        order. None means (256, 64), with "conv" (32, 64). An empty tuple, with "dense",
+        makes encoder and decoder affine.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Codes and outputs have none.
+        Activation of the hidden layers. Other layers have none.
     likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
         p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" minimizes
-        the mean squared error, "laplace" the mean absolute error, "bernoulli", for X in
-        [0, 1], the cross-entropy.
+        the mean squared error, "laplace" the mean absolute error, and "bernoulli",
+        which needs X in [0, 1], the cross-entropy.
     module : callable, default=None
-        A torch module of your own in the place of ``architecture``: a class or a
+        Makes a torch module of your own in the place of ``architecture``: a class or a
         function that is called as ``module(n_features=..., n_components=...)`` and
-        gives a :class:`torch.nn.Module` with the methods ``encode`` (rows to codes)
-        and ``decode`` (codes to rows). It gets X as it is, images as flat rows.
+        returns a :class:`torch.nn.Module` with the methods ``encode`` (rows to codes)
+        and ``decode`` (codes to rows). The module gets X as it is, images as flat rows.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, n_channels): reads the rows of a table as
-        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1] before anything
-        corrupts them; in a table without ``image_shape`` uint8 are numbers like any
-        other.
+        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1]; without
+        ``image_shape``, uint8 values in a table are numbers like any other. ``fit``
+        fixes the unit of images: after a fit on uint8, floats that hold the numbers of
+        bytes are refused; after a fit on such floats, uint8 images are taken as the
+        same numbers.
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     l1_penalty : float, default=0.0
         Weight of the code's absolute sum in the loss, for sparse codes. The loss is
-        meant as it is trained on: where X is centred and divided by ``scale_``, one
-        weight suits X of any scale.
+        taken in the scale of the module, so that one weight suits X of any scale.
     contractive_penalty : float, default=0.0
         Weight of the squared Frobenius norm of the encoder's Jacobian in the loss, for
-        codes that change little with the sample, taken in the same units.
+        codes that change little with the sample. It is taken in the scale of the
+        module, and estimated without bias from one random direction per sample.
     density : estimator, default=None
-        Density of the training codes that :meth:`sample` draws from [3]_: a density
-        estimator with ``sample``, such as
+        Density of the training codes that :meth:`sample` draws from: a density
+        estimator with the methods ``fit`` and ``sample``, such as
         :class:`~sklearn.mixture.GaussianMixture` or
-        :class:`~sklearn.neighbors.KernelDensity`, which is cloned and fitted on them.
-        None for a normal distribution with their mean and covariance.
+        :class:`~sklearn.neighbors.KernelDensity`. It is cloned and fitted on the codes.
+        None uses a normal distribution with their mean and covariance.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with the samples of a batch before they
-        are corrupted. What it returns is the target.
-    optimizer : {"adam", "adamw", "sgd"} or type, default="adam"
-        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
-        momentum 0.9.
+        are corrupted, images as (n_samples, height, width) or (n_samples, height,
+        width, n_channels), and a :class:`torch.Generator` to draw from. What it returns
+        is the target, of which the input is a corruption.
+    optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adam"
+        Optimizer: a name, a class of :mod:`torch.optim`, or a
+        :class:`functools.partial` of such a class, which sets its other options. Its
+        learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
+        of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float, default=1e-3
-        Learning rate, or its peak.
+        Learning rate; with a schedule its largest value.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
-        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
-        to zero; "one_cycle" first rises to it over 30 % of the steps.
+        Schedule of the learning rate, updated at each step of a fit. "cosine" falls
+        from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
+        then falls to zero.
     batch_size : int, default=128
-        Samples a step.
+        Number of samples per step.
     max_epochs : int, default=50
-        Passes over the samples.
+        Number of passes over the training samples.
     max_steps : int, default=None
-        Steps of the optimizer after which a fit ends, with the epoch that they fall
-        into. None for as many as ``max_epochs`` make.
+        Number of optimizer steps after which a fit ends. The epoch that they fall into
+        is completed. None sets no limit besides ``max_epochs``.
     early_stopping : bool, default=False
-        Hold out some samples and stop when their loss no longer falls. The weights
-        are then those of the best epoch.
+        Whether to hold out some samples and stop when their loss no longer falls. The
+        weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out, between 0 and 1.
+        Share of the samples that is held out for early stopping, between 0 and 1.
     n_iter_no_change : int, default=10
-        Epochs without improvement after which ``early_stopping`` stops.
+        Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement. For the
-        Gaussian likelihood it is a share of the variance of X, but a variance in X's
-        own units with ``module`` or a link.
+        By how much the validation loss must fall to count as an improvement, in the
+        scale of the module. With the Gaussian likelihood that is a share of the
+        variance of X, but with ``module`` or a link a squared difference in the unit of
+        X.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
-        units and device stay; what is set anew for them waits until this is False
+        Whether ``fit`` continues from the weights of the last fit. The module, its
+        scaling, its likelihood if it has one, the device and the seed then stay as they
+        are; parameters that would change them take effect only when this is False
         again.
     callbacks : list, default=None
-        Callbacks of skorch. A fit works on copies of them, found in
+        Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
     device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
         Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to gain. Weights,
-        loss and everything after the fit are not affected.
+        hardware is faster with it and the layers are large enough to profit. Weights,
+        loss and everything after the fit stay in their own types.
     compile : bool, default=False
-        Run the training step through :func:`torch.compile`, which needs a C++ compiler
-        and takes some seconds before it pays.
+        Whether to run the training step through :func:`torch.compile`. It needs a C++
+        compiler, and some seconds to compile at the start of a fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights, the corruption, the order of the samples and all else that
-        is drawn.
+        Seed of the weights, the order of the samples and everything else that is drawn
+        in a fit. Pass an int for the same result in each fit.
     verbose : bool or int, default=0
-        Show a progress bar over the epochs.
+        Whether to show a progress bar over the epochs.
 
     Attributes
     ----------
     corruption_ : callable or None
         The corruption process; None after a fit on recorded pairs.
     module_ : torch.nn.Module
-        The trained module. It works in units of its own: it encodes
-        ``(x - offset_) / scale_`` and its outputs are in the same units.
-    offset_ : ndarray of shape (n_features,)
-        Mean of the samples; zero for a module of your own and for likelihoods that
-        need X in [0, 1].
+        The trained module. It works in its own scale: it encodes ``(x - mean_) /
+        scale_``, and what it decodes is in the same scale.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the samples; zero where X is not scaled: with ``module``, and with
+        likelihoods whose ``scale_exponent`` is 0, such as "bernoulli".
     scale_ : float
-        Standard deviation over all features together; one where ``offset_`` is zero.
+        Standard deviation over all features together; one where X is not scaled or
+        where the samples do not differ.
     net_ : TrainingNet
-        The skorch net of the last fit, with its history. Not in a pickle.
+        The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
-        Training loss of each epoch: the mean over samples and features, in X's units,
-        with the penalties.
+        Training loss of each epoch: the mean over samples and features with the
+        penalties, converted to the scale of X.
     validation_loss_curve_ : list of float
-        Loss of the held-out samples after each epoch, corrupted as those that it
-        trains on; empty without early stopping.
+        Loss of the held-out samples after each epoch, corrupted like the training
+        samples; empty without early stopping.
     n_epochs_ : int
-        Epochs trained.
+        Number of epochs trained.
     density_ : estimator
         The density, fitted on the codes of at most 4096 samples of the last call of
-        ``fit`` or ``partial_fit``: a step of training moves all codes, so that those of
-        calls before would be out of date.
+        ``fit`` or ``partial_fit``. Codes of earlier calls are not used, because each
+        step of training changes all codes.
     noise_variance_ : float or ndarray of shape (n_features,)
-        Variance of a feature of x given the code of x̃, learned after the fit from at
-        most 4096 samples; not there for "bernoulli".
+        Variance of p(x|h) in the squared unit of X, learned after the fit from at most
+        4096 samples: one number for all features, or one per feature where the
+        likelihood has such. It does not exist for likelihoods without a variance, such
+        as "bernoulli".
     device_ : torch.device
-        Where the module is.
+        Device of the module.
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of an image, if the samples are images.
+        Shape of an image where the samples are images, otherwise None.
     n_features_in_ : int
-        Number of features; of an image, its height times width times channels.
+        Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 
     See Also
     --------
-    Reconstructor : Makes a cleaning step of a pipeline of it.
+    Reconstructor : Makes it a cleaning step of a pipeline.
     AutoEncoderTransformer : The same without corruption.
     skae.corruption : Corruption processes.
 
@@ -176,6 +188,9 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
     samples afterwards: put the denoiser as a :class:`Reconstructor` before a classifier
     and search for the best classification.
 
+    Sampling from a density of the codes is that of [3]_, the contractive penalty that
+    of [4]_, and the schedule "one_cycle" that of [5]_.
+
     References
     ----------
     .. [1] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, "Stacked
@@ -184,14 +199,19 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
        section 14.5.
     .. [3] P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black and B. Schölkopf, "From
        variational to deterministic autoencoders", ICLR 2020.
+    .. [4] S. Rifai, P. Vincent, X. Muller, X. Glorot and Y. Bengio, "Contractive
+       auto-encoders: explicit invariance during feature extraction", ICML 2011.
+    .. [5] L. N. Smith, "A disciplined approach to neural network hyper-parameters",
+       arXiv:1803.09820, 2018.
 
     Examples
     --------
-    A third of every digit's pixels is lost, and comes back:
+    A third of every digit's pixels is lost and restored:
 
     >>> from sklearn.datasets import load_digits
     >>> from skae import DenoisingAutoEncoder
-    >>> from skae.corruption import Masking
+    >>> from skae.autoencoders._corrupting import CorruptingMixin
+    from skae.corruption import Masking
     >>> X = load_digits().data / 16
     >>> denoiser = DenoisingAutoEncoder(32, corruption=Masking(0.33), random_state=0)
     >>> X_corrupted = denoiser.fit(X).corrupt(X, random_state=1)
@@ -281,27 +301,13 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
             self._default_corruption = GaussianNoise(std=Scaling.fit(clean).scale / 2)
         if X_corrupted is not None:
             self.corruption_ = None
-            return self._validate_corrupted(X_corrupted, clean), clean
+            return check_corrupted_samples(self, X_corrupted, clean), clean
         if self.corruption is not None:
             refuse_class("corruption", self.corruption)
             self.corruption_ = clone(self.corruption, safe=False)
         else:
             self.corruption_ = self._default_corruption
         return clean, None
-
-    def _validate_corrupted(self, X_corrupted, samples):
-        # Under its own name first; then as X, whose columns it must have.
-        checked = check_array(
-            X_corrupted, dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
-        )
-        n_features = np.prod(checked.shape[1:])
-        if (len(checked), n_features) != samples.rows.shape:
-            raise ValueError(
-                f"X_corrupted has the shape {checked.shape}; it must hold one "
-                f"sample for each of X's {samples.rows.shape[0]}, of its "
-                f"{samples.rows.shape[1]} features."
-            )
-        return check_samples(self, X_corrupted, reset=False)
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, X_corrupted=None):
@@ -328,7 +334,7 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         ------
         ValueError
             If X, X_corrupted or a parameter is not as it must be. Whatever stops a
-            fit, the estimator is then what it was before.
+            fit, the estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
@@ -341,13 +347,6 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
                 "pairs; set corruption to a process."
             )
         return super().partial_fit(X)
-
-    def _corrupt(self, x, generator):
-        """Corrupt rows in X's scale."""
-        (corrupted,) = call_on_rows(
-            "corruption", self.corruption_, generator, self.image_shape_, x
-        )
-        return corrupted
 
     def _make_augment(self, generator):
         augment = super()._make_augment(generator)
@@ -364,56 +363,13 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         corrupt = None if self.corruption_ is None else self._corrupt
         super()._after_fit(inputs, targets, corrupt)
 
-    # -- Inference ----------------------------------------------------------------
-
     def _complete(self, module, x, missing, max_iter):
         if not isinstance(self.corruption_, Masking):
             return super()._complete(module, x, missing, max_iter)
-        # It has learned to fill just such holes, in one step.
+        # It has learned to fill such holes in one step.
         hole = torch.full_like(x, self.corruption_.fill_value)
         hole = self._scaling.to_module_scale(hole)
         return module.encode(torch.where(missing, hole, x))
-
-    def _generator(self, seed):
-        return make_generator(
-            seed, device=self.device_ if self.device_.type == "cuda" else "cpu"
-        )
-
-    def corrupt(self, X, random_state=None):
-        """Corrupt samples as in training.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Clean samples.
-        random_state : int, RandomState instance or None, default=None
-            Seed of the corruption.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
-            One draw of C(x̃|x) for each. Images of uint8 become numbers in [0, 1].
-
-        Raises
-        ------
-        ValueError
-            If the estimator was fitted on recorded pairs.
-        """
-        check_is_fitted(self)
-        if self.corruption_ is None:
-            raise ValueError(
-                "corrupt needs a process, but fit got recorded samples as X_corrupted."
-            )
-        seed = draw_seed(random_state)
-        generator = self._generator(seed)
-        samples = check_samples(self, X, reset=False, ensure_all_finite=False)
-        out = self._map_chunks(
-            lambda module, x: self._corrupt(x, generator),
-            (self.n_features_in_,),
-            self._make_data_rows(samples),
-            seed=self._user_seed(seed),
-        )
-        return out.reshape(-1, *self._sample_shape)
 
     def score(self, X, y=None, X_corrupted=None):
         """Mean log-likelihood of clean samples given the codes of corrupted ones.
@@ -425,25 +381,25 @@ class DenoisingAutoEncoder(DeterministicAutoEncoder):
         y : None
             Ignored.
         X_corrupted : array-like of the shape of X, default=None
-            Recorded corrupted samples. None draws them from the estimator's own
-            process, always in the same way.
+            Recorded corrupted samples. None draws them from the corruption process of
+            the estimator, with the same seed in each call.
 
         Returns
         -------
         float
-            Mean of log p(x|f(x̃)) in nats, higher is better. It compares estimators of
-            the same corruption only.
+            Mean of log p(x|f(x̃)) in nats, higher is better. Only scores with the same
+            corruption are comparable.
 
         Raises
         ------
         ValueError
-            If neither fit nor this call knows how to corrupt X.
+            If ``fit`` got recorded pairs and ``X_corrupted`` is None.
         """
         check_is_fitted(self)
         log_prob, generator = self._log_prob(), self._generator(SCORE_SEED)
         clean = check_samples(self, X, reset=False)
         if X_corrupted is not None:
-            other = self._make_rows(self._validate_corrupted(X_corrupted, clean))
+            other = self._make_rows(check_corrupted_samples(self, X_corrupted, clean))
         elif self.corruption_ is None:
             raise ValueError(
                 "score needs X_corrupted, since fit got recorded samples, too."

@@ -8,19 +8,19 @@ from skae._common.memmap import copy_memmaps
 
 
 class NormalDensity(BaseEstimator):
-    """Normal distribution with the mean and the covariance of the samples.
+    """Normal distribution with the mean and the covariance of samples.
 
     Attributes
     ----------
     mean_ : ndarray of shape (n_features,)
-        Their mean.
+        Mean of the samples.
     covariance_ : ndarray of shape (n_features, n_features)
-        Their covariance.
+        Covariance of the samples, divided by their number.
     """
 
     @classmethod
     def standard(cls, n_features):
-        """Make the normal distribution of mean 0 and variance 1.
+        """Make the normal distribution with mean 0 and variance 1.
 
         Parameters
         ----------
@@ -42,7 +42,7 @@ class NormalDensity(BaseEstimator):
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            The samples; one is enough, and has no covariance.
+            The samples. One is enough; its covariance is zero.
         y : None
             Ignored.
 
@@ -62,16 +62,16 @@ class NormalDensity(BaseEstimator):
         Parameters
         ----------
         n_samples : int, default=1
-            How many.
+            Number of samples.
         random_state : int, RandomState instance or None, default=None
-            Seed of what is drawn.
+            Seed of the draws.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
             The samples.
         """
-        # A component that never varies is no reason to warn.
+        # A component that never varies is not a reason to warn.
         return check_random_state(random_state).multivariate_normal(
             self.mean_, self.covariance_, n_samples, check_valid="ignore"
         )

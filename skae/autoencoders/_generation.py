@@ -1,4 +1,4 @@
-"""What an autoencoder makes of codes: new samples, walks, and missing values."""
+"""Generation from codes: new samples, interpolation, and missing values."""
 
 import copy
 from inspect import signature
@@ -25,12 +25,12 @@ class GenerationMixin:
         Parameters
         ----------
         n_samples : int, default=1
-            How many.
+            Number of samples.
         random_state : int, RandomState instance or None, default=None
-            Seed of what is drawn.
+            Seed of the draws.
         noise : bool, default=True
-            Whether to draw from p(x|h), as the model says that samples arise. False
-            gives its mean E[x|h], which is what images are looked at by.
+            Whether to draw samples from p(x|h). False returns its mean E[x|h], which is
+            usual for showing images.
 
         Returns
         -------
@@ -40,7 +40,7 @@ class GenerationMixin:
         Raises
         ------
         TypeError or ValueError
-            If ``n_samples`` is no integer, or not positive.
+            If ``n_samples`` is not a positive integer.
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -75,27 +75,27 @@ class GenerationMixin:
         return np.asarray(drawn, dtype=np.float64)
 
     def interpolate(self, x1, x2, n=10):
-        """Walk from one sample to another in the code space.
+        """Interpolate between two samples in the code space.
 
         Parameters
         ----------
         x1 : array-like of the shape of a sample, or of one sample
-            Where the walk begins: ``X[0]`` or ``X[:1]``.
+            The first end, as ``X[0]`` or ``X[:1]``.
         x2 : array-like of the shape of a sample, or of one sample
-            Where it ends.
+            The other end.
         n : int, default=10
-            Number of steps, the ends included; at least 2.
+            Number of samples including the ends, at least 2.
 
         Returns
         -------
         ndarray of shape (n, n_features) or images as ``fit`` saw them
             Expected samples E[x|h] at codes in equal steps on the straight line from
-            that of ``x1`` to that of ``x2``. The ends are their reconstructions.
+            the code of ``x1`` to that of ``x2``. The ends are their reconstructions.
 
         Raises
         ------
         TypeError or ValueError
-            If an end is not one sample, or ``n`` is no integer or below 2.
+            If an end is not one sample, or if ``n`` is not an integer of at least 2.
         """
         check_is_fitted(self)
         check_scalar(n, "n", Integral, min_val=2)
@@ -113,22 +113,22 @@ class GenerationMixin:
         return np.asarray(self.transform(x))[0]
 
     def impute(self, X, *, max_iter=10):
-        """Fill in missing values by what the model expects there.
+        """Fill in missing values with their expected values.
 
-        They start at the training mean. Then they are replaced by their expectation
-        E[x|h] at the code of the sample as filled so far, again and again [1]_.
-        :class:`~skae.VariationalAutoEncoder` goes on from there to the code that is
-        most likely given the values that are there. A denoiser that was trained on
-        :class:`~skae.corruption.Masking` fills holes as it learned to, in one step.
-        Values that are there are never touched, and nothing is drawn: equal samples get
-        equal answers.
+        They start at the training mean. Then they are replaced repeatedly by their
+        expectation E[x|h] at the code of the sample as filled so far [1]_. From there
+        :class:`~skae.VariationalAutoEncoder` continues to the most likely code given
+        the values that are present. A :class:`~skae.DenoisingAutoEncoder` trained with
+        :class:`~skae.corruption.Masking` fills holes in one step, as it has learned.
+        Values that are present stay as they are. Nothing is drawn at random, so equal
+        samples get equal results.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images
             Samples, NaN where a value is missing.
         max_iter : int, default=10
-            How often the missing values are replaced.
+            Number of times that the missing values are replaced, at least 1.
 
         Returns
         -------
@@ -138,8 +138,8 @@ class GenerationMixin:
         Raises
         ------
         TypeError or ValueError
-            If X holds infinity or is not as ``fit`` saw it, or if ``max_iter`` is no
-            integer or below 1.
+            If X holds infinity or has another shape than in ``fit``, or if ``max_iter``
+            is not an integer of at least 1.
 
         References
         ----------
@@ -169,7 +169,7 @@ class GenerationMixin:
         return out.reshape(-1, *self._sample_shape)
 
     def _complete(self, module, x, missing, max_iter):
-        """Give the codes of samples of which some values are missing."""
+        """Return the codes of samples of which some values are missing."""
         code, mean = module.encode(x), self._likelihood.mean
         for _ in range(max_iter - 1):
             code = module.encode(torch.where(missing, mean(module.decode(code)), x))

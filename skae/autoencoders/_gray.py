@@ -2,9 +2,16 @@
 
 import numpy as np
 import torch
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skae._common.gray import GRAY_WEIGHTS
+from skae._common.validation import BYTE_SCALE, DTYPES, Samples
+from skae._training.scaling import subsample
+
+# Gray images may differ by this much, root mean square, from the gray of the colours:
+# the step of a byte.
+GRAY_TOLERANCE = 1 / 255
 
 
 @validate_params(
@@ -12,29 +19,30 @@ from skae._common.gray import GRAY_WEIGHTS
     prefer_skip_nested_validation=True,
 )
 def rgb_to_gray(X_color, gray="mean"):
-    """Take the colour out of images.
+    """Convert colour images to gray images.
 
     Parameters
     ----------
     X_color : array-like of shape (..., 3)
-        Red, green and blue last.
+        Colour images, with red, green and blue on the last axis.
     gray : {"mean", "luma"}, default="mean"
-        "mean" for the mean of the three; "luma" for the brightness that the eye sees,
+        "mean" is the mean of the three; "luma" is the brightness as perceived,
         0.299 red + 0.587 green + 0.114 blue [1]_.
 
     Returns
     -------
     ndarray of shape (...)
-        Gray images: of uint8 for uint8, rounded, else in X_color's float type.
+        Gray images: rounded to uint8 for uint8, in the type of X_color for floats, else
+        in float64.
 
     Raises
     ------
     ValueError
-        If the last axis is not three wide.
+        If the last axis does not have length 3.
 
     See Also
     --------
-    ColorizationAutoEncoder : Puts the colour back.
+    ColorizationAutoEncoder : Predicts the colours of gray images.
     skae.corruption.Grayscale : The same as a corruption, with three channels.
 
     References
@@ -68,7 +76,7 @@ def into_gamut(gray, color):
     Parameters
     ----------
     gray : torch.Tensor of shape (n_samples, n_pixels, 1)
-        In [0, 1], where a colour is in any case that has lost all its chroma.
+        Gray values in [0, 1], so that a colour without chroma is in range.
     color : torch.Tensor of shape (n_samples, n_pixels, 3)
         Colours of that gray.
 
@@ -83,3 +91,117 @@ def into_gamut(gray, color):
     share = room.nan_to_num(1.0).amin(dim=2, keepdim=True).clamp(max=1.0)
     # Rounding may leave a colour just outside.
     return (gray + share * chroma).clamp(0, 1)
+
+
+def check_image_range(samples, name):
+    """Refuse images of floats outside [0, 1].
+
+    Parameters
+    ----------
+    samples : Samples
+        Images as rows.
+    name : str
+        What an error calls them.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside.
+    """
+    if samples.byte_scale != 1.0:  # bytes are in [0, 1] whatever they are
+        return
+    low, high = samples.rows.min(), samples.rows.max()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"{name} has images with values from {low} to {high}; they must lie in "
+            "[0, 1], or be of uint8 and mean 0 to 255."
+        )
+
+
+def check_targets(y, n_samples, image_shape):
+    """Check the outputs of a table or the colour images of gray ones.
+
+    Parameters
+    ----------
+    y : array-like
+        Outputs or colour images.
+    n_samples : int
+        Number of samples of X.
+    image_shape : tuple of int or None
+        Shape of a gray image, if X has images.
+
+    Returns
+    -------
+    targets : Samples
+        As rows.
+    shape : tuple of int
+        Shape of one sample of y.
+
+    Raises
+    ------
+    ValueError
+        If y does not fit X.
+    """
+    y = check_array(
+        y,
+        dtype=DTYPES,
+        order="C",
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_min_features=0,
+        input_name="y",
+    )
+    if y.ndim == 0 or len(y) != n_samples or not y.size:
+        raise ValueError(
+            f"y has the shape {y.shape}; it must hold one row or image for each of "
+            f"X's {n_samples} samples. Found input variables with inconsistent "
+            "numbers of samples."
+        )
+    targets = Samples(y.reshape(n_samples, -1))
+    if image_shape is not None:
+        # X and y lie in [0, 1], or are bytes.
+        targets = targets._replace(
+            byte_scale=BYTE_SCALE if y.dtype == np.uint8 else 1.0
+        )
+        height, width = image_shape[:2]
+        if y.shape[1:] not in ((height, width, 3), (height * width * 3,)):
+            raise ValueError(
+                f"y has samples of shape {y.shape[1:]}; for gray images of "
+                f"{height} x {width} they must be colour images of shape "
+                f"({height}, {width}, 3), or their flat rows."
+            )
+        check_image_range(targets, "y")
+    return targets, y.shape[1:]
+
+
+def check_gray_weights(gray, inputs, targets):
+    """Refuse gray images that were made of the colours in the other way.
+
+    Parameters
+    ----------
+    gray : {"mean", "luma"}
+        How they are said to be made.
+    inputs, targets : Samples
+        Gray and colour images as rows.
+
+    Raises
+    ------
+    ValueError
+        If the other way is nearer.
+    """
+    image, color = (
+        samples.byte_scale * subsample(samples.rows).astype(np.float32)
+        for samples in (inputs, targets)
+    )
+    color = color.reshape(*image.shape, 3)
+    errors = {
+        name: np.sqrt(np.square(rgb_to_gray(color, name) - image).mean())
+        for name in GRAY_WEIGHTS
+    }
+    best = min(errors, key=errors.get)
+    if errors[gray] > max(GRAY_TOLERANCE, 2 * errors[best]):
+        raise ValueError(
+            f"gray={gray!r}, but X is nearer to gray={best!r} of y: off by "
+            f"{errors[best]:.2g} instead of {errors[gray]:.2g}, root mean "
+            "square."
+        )

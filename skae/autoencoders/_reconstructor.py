@@ -22,17 +22,17 @@ from sklearn.utils.validation import check_is_fitted
 class Reconstructor(
     OneToOneFeatureMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
 ):
-    """Transformer that gives an autoencoder's reconstructions: a cleaning step.
+    """Transformer that returns an autoencoder's reconstructions: a cleaning step.
 
-    An autoencoder's ``transform`` gives codes. Where the next step of a pipeline wants
-    samples, without the noise that the autoencoder leaves out, put it in here.
+    An autoencoder's ``transform`` returns codes. Wrap it in a ``Reconstructor`` where
+    the next step of a pipeline needs samples without their noise.
 
     Parameters
     ----------
     estimator : estimator with ``fit`` and ``reconstruct``
         The autoencoder, for example a :class:`DenoisingAutoEncoder`. It is cloned, and
-        its parameters can be searched as ``estimator__corruption__std``. One that is
-        fitted already is given as ``FrozenEstimator(estimator)``.
+        its parameters can be searched as ``estimator__corruption__std``. Pass
+        ``FrozenEstimator(estimator)`` for one that is fitted already.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Reconstructor(
 
     Examples
     --------
-    A quarter of each digit is torn out, which a classifier has never seen:
+    A quarter of each digit is erased, which the classifier was not trained on:
 
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.neighbors import KNeighborsClassifier
@@ -86,10 +86,10 @@ class Reconstructor(
         X : array-like of shape (n_samples, n_features) or images
             Training samples.
         y : array-like, default=None
-            Handed to the autoencoder's ``fit``, which ignores it.
+            Passed to the autoencoder's ``fit``, which ignores it.
         **fit_params : dict
-            Handed to the autoencoder's ``fit``, for instance ``X_corrupted``; where
-            metadata routing is on, those that it requests.
+            Passed to the autoencoder's ``fit``, for instance ``X_corrupted``. With
+            metadata routing enabled, only those that it requests.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class Reconstructor(
         return self
 
     def get_metadata_routing(self):
-        """Tell what of the metadata of a fit goes to the autoencoder.
+        """Return which metadata of a fit are passed to the autoencoder.
 
         Returns
         -------

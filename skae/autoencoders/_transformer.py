@@ -15,128 +15,140 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     n_components : int, default=16
         Number of components of a code.
     architecture : {"dense", "conv"}, default="dense"
-        "conv" for convolutions, which need images.
+        "conv" uses convolutions, which need images; "dense" takes samples of any kind.
     hidden_layer_sizes : array-like of int, default=None
-        Widths of the encoder's hidden layers, with "conv" the channels of its stages,
-        each of which halves height and width; the decoder's are the same in reverse.
-        None for (256, 64), with "conv" (32, 64). Empty, with "dense", for an affine
-        encoder and decoder.
+        Widths of the encoder's hidden layers; with "conv" the channels of its stages,
+        each of which halves height and width. The decoder's are the same in reverse
+        order. None means (256, 64), with "conv" (32, 64). An empty tuple, with "dense",
+        makes encoder and decoder affine.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Codes and outputs have none.
+        Activation of the hidden layers. Other layers have none.
     likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
         p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" minimizes
-        the mean squared error, "laplace" the mean absolute error, "bernoulli", for X in
-        [0, 1], the cross-entropy.
+        the mean squared error, "laplace" the mean absolute error, and "bernoulli",
+        which needs X in [0, 1], the cross-entropy.
     module : callable, default=None
-        A torch module of your own in the place of ``architecture``: a class or a
+        Makes a torch module of your own in the place of ``architecture``: a class or a
         function that is called as ``module(n_features=..., n_components=...)`` and
-        gives a :class:`torch.nn.Module` with the methods ``encode`` (rows to codes)
-        and ``decode`` (codes to rows). It gets X as it is, images as flat rows.
+        returns a :class:`torch.nn.Module` with the methods ``encode`` (rows to codes)
+        and ``decode`` (codes to rows). The module gets X as it is, images as flat rows.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, n_channels): reads the rows of a table as
-        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1], in a table
-        without ``image_shape`` uint8 are numbers like any other.
+        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1]; without
+        ``image_shape``, uint8 values in a table are numbers like any other. ``fit``
+        fixes the unit of images: after a fit on uint8, floats that hold the numbers of
+        bytes are refused; after a fit on such floats, uint8 images are taken as the
+        same numbers.
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     l1_penalty : float, default=0.0
         Weight of the code's absolute sum in the loss, for sparse codes. The loss is
-        meant as it is trained on: where X is centred and divided by ``scale_``, one
-        weight suits X of any scale.
+        taken in the scale of the module, so that one weight suits X of any scale.
     contractive_penalty : float, default=0.0
-        Weight of the squared Frobenius norm of the encoder's Jacobian in the loss
-        [2]_, for codes that change little with the sample, taken in the same units.
-        Estimated without bias in one random direction a sample.
+        Weight of the squared Frobenius norm of the encoder's Jacobian in the loss, for
+        codes that change little with the sample. It is taken in the scale of the
+        module, and estimated without bias from one random direction per sample.
     density : estimator, default=None
-        Density of the training codes that :meth:`sample` draws from [4]_: a density
-        estimator with ``sample``, such as
+        Density of the training codes that :meth:`sample` draws from: a density
+        estimator with the methods ``fit`` and ``sample``, such as
         :class:`~sklearn.mixture.GaussianMixture` or
-        :class:`~sklearn.neighbors.KernelDensity`, which is cloned and fitted on them.
-        None for a normal distribution with their mean and covariance.
+        :class:`~sklearn.neighbors.KernelDensity`. It is cloned and fitted on the codes.
+        None uses a normal distribution with their mean and covariance.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with the samples of a batch, images as
         (n_samples, height, width) or (n_samples, height, width, n_channels), and a
         :class:`torch.Generator` to draw from. What it returns is both input and target.
-    optimizer : {"adam", "adamw", "sgd"} or type, default="adam"
-        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
-        momentum 0.9.
+    optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adam"
+        Optimizer: a name, a class of :mod:`torch.optim`, or a
+        :class:`functools.partial` of such a class, which sets its other options. Its
+        learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
+        of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float, default=1e-3
-        Learning rate, or its peak.
+        Learning rate; with a schedule its largest value.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
-        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
-        to zero; "one_cycle" first rises to it over 30 % of the steps [3]_.
+        Schedule of the learning rate, updated at each step of a fit. "cosine" falls
+        from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
+        then falls to zero.
     batch_size : int, default=128
-        Samples a step.
+        Number of samples per step.
     max_epochs : int, default=50
-        Passes over the samples.
+        Number of passes over the training samples.
     max_steps : int, default=None
-        Steps of the optimizer after which a fit ends, with the epoch that they fall
-        into. None for as many as ``max_epochs`` make.
+        Number of optimizer steps after which a fit ends. The epoch that they fall into
+        is completed. None sets no limit besides ``max_epochs``.
     early_stopping : bool, default=False
-        Hold out some samples and stop when their loss no longer falls. The weights
-        are then those of the best epoch.
+        Whether to hold out some samples and stop when their loss no longer falls. The
+        weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out, between 0 and 1.
+        Share of the samples that is held out for early stopping, between 0 and 1.
     n_iter_no_change : int, default=10
-        Epochs without improvement after which ``early_stopping`` stops.
+        Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement. For the
-        Gaussian likelihood it is a share of the variance of X, but a variance in X's
-        own units with ``module`` or a link.
+        By how much the validation loss must fall to count as an improvement, in the
+        scale of the module. With the Gaussian likelihood that is a share of the
+        variance of X, but with ``module`` or a link a squared difference in the unit of
+        X.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
-        units and device stay; what is set anew for them waits until this is False
+        Whether ``fit`` continues from the weights of the last fit. The module, its
+        scaling, its likelihood if it has one, the device and the seed then stay as they
+        are; parameters that would change them take effect only when this is False
         again.
     callbacks : list, default=None
-        Callbacks of skorch. A fit works on copies of them, found in
+        Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
     device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
         Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to gain. Weights,
-        loss and everything after the fit are not affected.
+        hardware is faster with it and the layers are large enough to profit. Weights,
+        loss and everything after the fit stay in their own types.
     compile : bool, default=False
-        Run the training step through :func:`torch.compile`, which needs a C++ compiler
-        and takes some seconds before it pays.
+        Whether to run the training step through :func:`torch.compile`. It needs a C++
+        compiler, and some seconds to compile at the start of a fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights, the order of the samples and all else that is drawn.
+        Seed of the weights, the order of the samples and everything else that is drawn
+        in a fit. Pass an int for the same result in each fit.
     verbose : bool or int, default=0
-        Show a progress bar over the epochs.
+        Whether to show a progress bar over the epochs.
 
     Attributes
     ----------
     module_ : torch.nn.Module
-        The trained module. It works in units of its own: it encodes
-        ``(x - offset_) / scale_`` and its outputs are in the same units.
-    offset_ : ndarray of shape (n_features,)
-        Mean of the samples; zero for a module of your own and for likelihoods that
-        need X in [0, 1].
+        The trained module. It works in its own scale: it encodes ``(x - mean_) /
+        scale_``, and what it decodes is in the same scale.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the samples; zero where X is not scaled: with ``module``, and with
+        likelihoods whose ``scale_exponent`` is 0, such as "bernoulli".
     scale_ : float
-        Standard deviation over all features together; one where ``offset_`` is zero.
+        Standard deviation over all features together; one where X is not scaled or
+        where the samples do not differ.
     net_ : TrainingNet
-        The skorch net of the last fit, with its history. Not in a pickle.
+        The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
-        Training loss of each epoch: the mean over samples and features, in X's units,
-        with the penalties.
+        Training loss of each epoch: the mean over samples and features with the
+        penalties, converted to the scale of X.
     validation_loss_curve_ : list of float
         Loss of the held-out samples after each epoch; empty without early stopping.
     n_epochs_ : int
-        Epochs trained.
+        Number of epochs trained.
     density_ : estimator
         The density, fitted on the codes of at most 4096 samples of the last call of
-        ``fit`` or ``partial_fit``: a step of training moves all codes, so that those of
-        calls before would be out of date.
+        ``fit`` or ``partial_fit``. Codes of earlier calls are not used, because each
+        step of training changes all codes.
     noise_variance_ : float or ndarray of shape (n_features,)
-        Variance of a feature given the code, learned after the fit from at most 4096
-        samples; not there for "bernoulli".
+        Variance of p(x|h) in the squared unit of X, learned after the fit from at most
+        4096 samples: one number for all features, or one per feature where the
+        likelihood has such. It does not exist for likelihoods without a variance, such
+        as "bernoulli".
     device_ : torch.device
-        Where the module is.
+        Device of the module.
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of an image, if the samples are images.
+        Shape of an image where the samples are images, otherwise None.
     n_features_in_ : int
-        Number of features; of an image, its height times width times channels.
+        Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 
@@ -151,6 +163,9 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     :class:`~sklearn.preprocessing.StandardScaler` before the autoencoder where they
     have different units.
 
+    The contractive penalty is that of [2]_, the schedule "one_cycle" that of [3]_, and
+    sampling from a density of the codes that of [4]_.
+
     References
     ----------
     .. [1] I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016,
@@ -164,7 +179,7 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
 
     Examples
     --------
-    Eight numbers a digit, and the digits back from them:
+    Eight numbers per digit, from which the digits are decoded:
 
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.decomposition import PCA

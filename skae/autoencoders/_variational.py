@@ -14,176 +14,180 @@ from skae._common.runtime import make_generator
 from skae._training.variational_objective import VariationalObjective, kl_divergence
 from skae.autoencoders._base import SCORE_SEED, BaseAutoEncoder
 from skae.autoencoders._density import NormalDensity
-from skae.modules import ConvDecoder, ConvEncoder, VariationalModule
-from skae.modules._dense import Dense
 
 # A component is active if the variance of its mean over the samples is above this, as
 # in Burda et al. (2016).
 ACTIVE_VARIANCE = 0.01
-# Steps to the most likely code of a sample with missing values, in units of p(h).
+# Steps to the most likely code of a sample with missing values, in the scale of p(h).
 N_CLIMB_STEPS, CLIMB_RATE = 30, 0.2
-
-
-def _dense_network(n_features, n_components, sizes, activation):
-    return VariationalModule(
-        Dense([n_features, *sizes, 2 * n_components], activation),
-        Dense([n_components, *sizes[::-1], n_features], activation),
-    )
-
-
-def _conv_network(image_shape, n_components, sizes, activation):
-    return VariationalModule(
-        ConvEncoder(image_shape, 2 * n_components, sizes, activation),
-        ConvDecoder(image_shape, n_components, sizes, activation),
-    )
 
 
 class VariationalAutoEncoder(BaseAutoEncoder):
     """Autoencoder with a stochastic encoder and decoder: a generative model.
 
-    A sample arises from a code h drawn from p(h) = N(0, 1) and then from p(x|h). The
-    encoder gives a normal distribution p_enc(h|x) of the codes from which a sample may
-    have come. Both are trained together by maximizing a lower bound on log p(x), the
-    ELBO: E[log p(x|h)] - KL(p_enc(h|x) || p(h)) [1]_. So every code that p(h) makes
-    likely can be decoded, and there is a density to score samples by.
+    The model draws a code h from p(h) = N(0, 1), then a sample from p(x|h). The encoder
+    maps a sample to a normal distribution p_enc(h|x) of the codes that it may come
+    from. Encoder and decoder are trained together by maximizing a lower bound on
+    log p(x), the ELBO: E[log p(x|h)] - KL(p_enc(h|x) || p(h)) [1]_. So every code that
+    is likely under p(h) can be decoded, and samples can be scored by their density.
 
     Parameters
     ----------
     n_components : int, default=16
         Number of components of a code.
     beta : float, default=1.0
-        Weight of the divergence KL. One maximizes the ELBO; more favours codes whose
-        components are independent [2]_, less favours the reconstruction.
+        Weight of the divergence KL. 1 maximizes the ELBO; larger values favour codes
+        whose components are independent [2]_, smaller ones the reconstruction.
     beta_warm_up : int, default=0
-        Epochs over which the weight rises linearly from zero to ``beta``, so that
-        components of the code that take long to become useful are not given up.
+        Number of epochs over which the weight rises linearly from zero to ``beta``, so
+        that components of the code that become useful late are not suppressed before.
     architecture : {"dense", "conv"}, default="dense"
-        "conv" for convolutions, which need images.
+        "conv" uses convolutions, which need images; "dense" takes samples of any kind.
     hidden_layer_sizes : array-like of int, default=None
-        Widths of the encoder's hidden layers, with "conv" the channels of its stages,
-        each of which halves height and width; the decoder's are the same in reverse.
-        None for (256, 64), with "conv" (32, 64). Empty, with "dense", for an affine
-        encoder and decoder, whose optimum is probabilistic PCA.
+        Widths of the encoder's hidden layers; with "conv" the channels of its stages,
+        each of which halves height and width. The decoder's are the same in reverse
+        order. None means (256, 64), with "conv" (32, 64). An empty tuple, with "dense",
+        makes encoder and decoder affine.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Codes and outputs have none.
+        Activation of the hidden layers. Other layers have none.
     likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
         p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" and
-        "laplace" learn their variance in training; "bernoulli" is for X in [0, 1].
+        "laplace" learn their variance in training; "bernoulli" needs X in [0, 1].
     module : callable, default=None
-        A torch module of your own in the place of ``architecture``: a class or a
+        Makes a torch module of your own in the place of ``architecture``: a class or a
         function that is called as ``module(n_features=..., n_components=...)`` and
-        gives a :class:`skae.modules.VariationalModule`, or another module with
-        its methods ``encode_distribution``, ``encode`` and ``decode``. It gets X as it
-        is, images as flat rows.
+        returns a :class:`skae.modules.VariationalModule`, or another module with its
+        methods ``encode_distribution``, ``encode`` and ``decode``. The module gets X as
+        it is, images as flat rows.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, n_channels): reads the rows of a table as
-        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1], in a table
-        without ``image_shape`` uint8 are numbers like any other.
+        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1]; without
+        ``image_shape``, uint8 values in a table are numbers like any other. ``fit``
+        fixes the unit of images: after a fit on uint8, floats that hold the numbers of
+        bytes are refused; after a fit on such floats, uint8 images are taken as the
+        same numbers.
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     n_importance_samples : int, default=50
-        Codes a sample that :meth:`score_samples` draws; more make its bound tighter.
+        Number of codes per sample that :meth:`score_samples` draws. More make its bound
+        tighter.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with the samples of a batch, images as
         (n_samples, height, width) or (n_samples, height, width, n_channels), and a
         :class:`torch.Generator` to draw from. What it returns is both input and target.
-        :class:`skae.corruption.Binarize` trains on gray images as random bits.
-    optimizer : {"adam", "adamw", "sgd"} or type, default="adam"
-        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
-        momentum 0.9.
+        :class:`skae.corruption.Binarize` draws gray images as random bits.
+    optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adam"
+        Optimizer: a name, a class of :mod:`torch.optim`, or a
+        :class:`functools.partial` of such a class, which sets its other options. Its
+        learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
+        of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float, default=1e-3
-        Learning rate, or its peak.
+        Learning rate; with a schedule its largest value.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
-        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
-        to zero; "one_cycle" first rises to it over 30 % of the steps.
+        Schedule of the learning rate, updated at each step of a fit. "cosine" falls
+        from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
+        then falls to zero.
     batch_size : int, default=128
-        Samples a step.
+        Number of samples per step.
     max_epochs : int, default=50
-        Passes over the samples.
+        Number of passes over the training samples.
     max_steps : int, default=None
-        Steps of the optimizer after which a fit ends, with the epoch that they fall
-        into. None for as many as ``max_epochs`` make.
+        Number of optimizer steps after which a fit ends. The epoch that they fall into
+        is completed. None sets no limit besides ``max_epochs``.
     early_stopping : bool, default=False
-        Hold out some samples and stop when their negative ELBO no longer falls. The
-        weights are then those of the best epoch.
+        Whether to hold out some samples and stop when their loss no longer falls. The
+        weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out, between 0 and 1.
+        Share of the samples that is held out for early stopping, between 0 and 1.
     n_iter_no_change : int, default=10
-        Epochs without improvement after which ``early_stopping`` stops.
+        Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement, in nats a
-        feature.
+        By how much the validation loss must fall to count as an improvement, in nats
+        per feature.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit. Its module, likelihood,
-        units and device stay; what is set anew for them waits until this is False
+        Whether ``fit`` continues from the weights of the last fit. The module, its
+        scaling, its likelihood if it has one, the device and the seed then stay as they
+        are; parameters that would change them take effect only when this is False
         again.
     callbacks : list, default=None
-        Callbacks of skorch. A fit works on copies of them, found in
+        Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
     device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
         Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to gain. Weights,
-        loss and everything after the fit are not affected.
+        hardware is faster with it and the layers are large enough to profit. Weights,
+        loss and everything after the fit stay in their own types.
     compile : bool, default=False
-        Run the training step through :func:`torch.compile`, which needs a C++ compiler
-        and takes some seconds before it pays.
+        Whether to run the training step through :func:`torch.compile`. It needs a C++
+        compiler, and some seconds to compile at the start of a fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights, the codes, the order of the samples and all else that is
-        drawn in a fit.
+        Seed of the weights, the order of the samples and everything else that is drawn
+        in a fit. Pass an int for the same result in each fit.
     verbose : bool or int, default=0
-        Show a progress bar over the epochs.
+        Whether to show a progress bar over the epochs.
 
     Attributes
     ----------
     module_ : skae.modules.VariationalModule
-        The trained module. It works in units of its own: it encodes
-        ``(x - offset_) / scale_`` and its outputs are in the same units.
+        The trained module. It works in its own scale: it encodes ``(x - mean_) /
+        scale_``, and what it decodes is in the same scale.
     kl_divergence_ : ndarray of shape (n_components,)
         Divergence of each component of the code in nats, the mean over at most 4096
-        training samples: what the component tells of a sample.
+        training samples: the information about a sample in this component.
     n_active_components_ : int
-        Components whose mean varies over these samples, by a variance above 0.01; the
-        others tell nothing.
-    offset_ : ndarray of shape (n_features,)
-        Mean of the samples; zero for a module of your own and for likelihoods that
-        need X in [0, 1].
+        Number of components whose mean varies over these samples with a variance above
+        0.01. The others hold no information about a sample.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the samples; zero where X is not scaled: with ``module``, and with
+        likelihoods whose ``scale_exponent`` is 0, such as "bernoulli".
     scale_ : float
-        Standard deviation over all features together; one where ``offset_`` is zero.
+        Standard deviation over all features together; one where X is not scaled or
+        where the samples do not differ.
     net_ : TrainingNet
-        The skorch net of the last fit, with its history. Not in a pickle.
+        The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
-        What each epoch minimized, in nats a sample: the negative ELBO, the divergence
-        weighted as it was then.
+        Training loss of each epoch, the mean in nats per sample: the negative ELBO with
+        the weight of the divergence in that epoch.
     reconstruction_loss_curve_ : list of float
-        Its first term, -E[log p(x|h)], in nats a sample.
+        First term of the loss, -E[log p(x|h)], in nats per sample.
     kl_curve_ : list of float
-        Its second term, the divergence without the weight, in nats a sample.
+        Second term of the loss, the divergence, without its weight, in nats per sample.
     validation_loss_curve_ : list of float
-        Negative ELBO of the held-out samples after each epoch, weighted by ``beta``;
-        empty without early stopping.
+        Negative ELBO of the held-out samples after each epoch in nats per sample, with
+        the weight ``beta``; empty without early stopping.
     n_epochs_ : int
-        Epochs trained.
+        Number of epochs trained.
+    density_ : NormalDensity
+        The density p(h) that :meth:`sample` draws codes from: normal with mean 0 and
+        variance 1.
     noise_variance_ : float or ndarray of shape (n_features,)
-        Variance of a feature given the code, learned from at most 4096 samples; not
-        there for "bernoulli".
+        Variance of p(x|h) in the squared unit of X, learned after the fit from at most
+        4096 samples: one number for all features, or one per feature where the
+        likelihood has such. It does not exist for likelihoods without a variance, such
+        as "bernoulli".
     device_ : torch.device
-        Where the module is.
+        Device of the module.
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of an image, if the samples are images.
+        Shape of an image where the samples are images, otherwise None.
     n_features_in_ : int
-        Number of features; of an image, its height times width times channels.
+        Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 
     See Also
     --------
-    AutoEncoderTransformer : The same with a function as encoder.
+    AutoEncoderTransformer : The same with a deterministic encoder.
     sklearn.decomposition.PCA : The best model with an affine decoder.
     sklearn.mixture.GaussianMixture : A density without codes.
+
+    Notes
+    -----
+    With ``hidden_layer_sizes=()`` and the Gaussian likelihood the optimum is
+    probabilistic PCA.
 
     References
     ----------
@@ -196,7 +200,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
 
     Examples
     --------
-    Digits that nobody wrote, and what random numbers score as digits:
+    Draw new digits, and find that noise scores below every digit:
 
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
@@ -210,7 +214,10 @@ class VariationalAutoEncoder(BaseAutoEncoder):
     True
     """
 
-    _networks: dict = {"dense": _dense_network, "conv": _conv_network}
+    _networks: dict = {
+        "dense": dense_variational_module,
+        "conv": conv_variational_module,
+    }
     _parameter_constraints: dict = {
         **BaseAutoEncoder._parameter_constraints,
         "beta": [Interval(Real, 0, None, closed="left")],
@@ -335,12 +342,12 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images
-            Samples. Where ``fit`` saw images, their flat rows are taken too.
+            Samples. Where ``fit`` saw images, their flat rows are accepted too.
 
         Returns
         -------
         mean : ndarray of shape (n_samples, n_components)
-            Means of p_enc(h|x), as :meth:`transform` gives them.
+            Means of p_enc(h|x), as returned by :meth:`transform`.
         std : ndarray of shape (n_samples, n_components)
             Its standard deviations.
         """
@@ -352,9 +359,9 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         """Log-likelihood of samples, as a lower bound.
 
         It is the logarithm of the mean of ``n_importance_samples`` weights
-        p(x|h) p(h) / p_enc(h|x) at codes h drawn from p_enc(h|x) [1]_. They come of one
-        fixed draw of noise for all samples, so that the score of a sample depends on
-        nothing but the sample.
+        p(x|h) p(h) / p_enc(h|x) at codes h drawn from p_enc(h|x) [1]_. All samples use
+        the same fixed draws of noise, so that the score of a sample depends only on the
+        sample.
 
         Parameters
         ----------
@@ -365,7 +372,8 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         -------
         ndarray of shape (n_samples,)
             Bound on log p(x) in nats, higher is better. Its expectation is below
-            log p(x) and nears it with more draws. Images of uint8 count in [0, 1].
+            log p(x) and approaches it with more draws. Images of uint8 are scored as
+            numbers in [0, 1].
 
         References
         ----------
@@ -389,7 +397,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             total = torch.full_like(mean[:, 0], -math.inf)
             for noise in draws.to(mean.device, mean.dtype):
                 h = mean + std * noise
-                # log p(h) - log p_enc(h|x) of a component; their constants cancel.
+                # log p(h) - log p_enc(h|x) per component; their constants cancel.
                 ratio = 0.5 * (noise.square() - h.square()) + std.log()
                 log_weight = log_prob(x, module.decode(h)) + ratio.sum(dim=1)
                 total = torch.logaddexp(total, log_weight)
@@ -420,11 +428,11 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             return self._most_likely(module, x, missing, start)
 
     def _most_likely(self, module, x, missing, start):
-        """Climb to the code with the largest p(h) p(x|h) of the values that are there.
+        """Maximize p(h) p(x|h) of the values that are present over the code.
 
         A missing value is set to its mean at each step. There the derivative of its
-        log-likelihood is zero, so that it has no say: for every likelihood here, where
-        all levels of a variable are missing together.
+        log-likelihood is zero, so that it does not influence the code. This holds for
+        every likelihood here if all levels of a variable are missing together.
         """
         likelihood, log_prob = self._likelihood, self._log_prob()
         code = start.detach().requires_grad_()

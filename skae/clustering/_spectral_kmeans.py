@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skae._common.runtime import draw_seed
 from skae.clustering import _graph, _partition, _spectral
 
-# Up to this number of numbers of eigenvectors are tried if the user gives none.
+# Limit of how many numbers of eigenvectors are tried if the user gives none.
 MAX_TRIED = 11
-# Up to this number of surplus clusters are found, too, and merged again.
+# Limit of the surplus clusters that are found and merged again.
 MAX_SURPLUS = 8
 
 

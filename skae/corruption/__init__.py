@@ -1,7 +1,7 @@
-"""Corruption processes C(x̃|x): how samples lose what an autoencoder is to restore.
+"""Corruption processes C(x̃|x): random losses that an autoencoder learns to undo.
 
 Each is a small object that is called as ``corruption(x, generator)`` with a batch of
-samples and returns corrupted ones. What is random comes from the generator alone. The
+samples and returns corrupted ones. All random numbers come from the generator. The
 same objects make random views of samples, as the ``augmentation`` of an estimator.
 """
 

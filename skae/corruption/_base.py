@@ -28,7 +28,7 @@ SHARE = Interval(Real, 0, 1, closed="both")
 
 
 def scale_draws(draws, bounds):
-    """Turn uniform draws from [0, 1) into draws from [low, high).
+    """Scale uniform draws from [0, 1) to [low, high).
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def scale_draws(draws, bounds):
     Returns
     -------
     torch.Tensor
-        As many draws.
+        The scaled draws.
     """
     low, high = bounds
     return low + (high - low) * draws
@@ -54,17 +54,17 @@ def replace(x, replaced, value):
     x : torch.Tensor
         Samples.
     replaced : torch.Tensor
-        Zeros and ones, of x's type, that broadcast to its shape.
+        Zeros and ones of x's type that broadcast to its shape.
     value : float
-        What is put there.
+        The value.
 
     Returns
     -------
     torch.Tensor of the shape of x
         A new tensor.
     """
-    # Sums and products of zeros and ones are exact, and on a CPU several times faster
-    # than to choose by a mask.
+    # Sums and products with zeros and ones are exact, and on a CPU several times faster
+    # than torch.where.
     out = torch.addcmul(x, x, replaced, value=-1)
     return out.add_(replaced, alpha=float(value))
 
@@ -78,9 +78,9 @@ class Corruption(BaseEstimator):
     Attributes
     ----------
     uses_generator_only : bool
-        Whether all that is random is drawn from the generator it gets. It counts only
-        where a class declares it in its own body: a subclass may draw in another way,
-        and without a declaration of its own is taken to use the global generators.
+        Whether all random numbers are drawn from the generator that is passed. A
+        subclass must declare it again: it may draw in another way, and without a
+        declaration in its own body it is assumed to use the global generators.
     """
 
     _parameter_constraints: dict = {}
@@ -95,13 +95,13 @@ class Corruption(BaseEstimator):
             Samples, finite numbers of float32 or float64; images as (n_samples,
             height, width) or (n_samples, height, width, n_channels).
         generator : torch.Generator
-            Draws all that is random, on its own device.
+            Source of all random numbers, on any device.
 
         Returns
         -------
         torch.Tensor of the shape of x
-            A new tensor of x's type, on x's device. Equal states of the generator give
-            equal draws, for float32 and float64 the same.
+            A new tensor of x's type, on x's device. Equal states of the generator
+            return equal draws, which are the same for float32 and float64.
 
         Raises
         ------
@@ -149,12 +149,12 @@ class Corruption(BaseEstimator):
 
 
 class ImageCorruption(Corruption):
-    """Base of the corruptions that need to know which numbers are neighbours."""
+    """Base of the corruptions that need to know which pixels are neighbours."""
 
     def _check_shape(self, shape):
         if len(shape) not in (3, 4):
             raise ValueError(
                 f"{type(self).__name__} needs images of shape (n_samples, height, "
                 f"width) or (n_samples, height, width, n_channels), got x of shape "
-                f"{shape}; give image_shape or images."
+                f"{shape}; set image_shape or pass images."
             )

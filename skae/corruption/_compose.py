@@ -1,4 +1,4 @@
-"""Corruptions that are made of others."""
+"""Corruptions that consist of others."""
 
 from sklearn.utils.metaestimators import _BaseComposition
 
@@ -40,7 +40,7 @@ class Chain(Corruption, _BaseComposition):
         Parameters
         ----------
         deep : bool, default=True
-            Whether to return the steps and their parameters, too.
+            Whether to return the steps and their parameters as well.
 
         Returns
         -------
@@ -99,14 +99,14 @@ class Chain(Corruption, _BaseComposition):
 class ImagesOrRows(Corruption):
     """Corrupt images in one way, and the rows of a table in another.
 
-    For what is to be ready for both before it has seen the samples.
+    For estimators whose defaults must suit both, before X is known.
 
     Parameters
     ----------
     images : callable
-        What is done to images: an object of this module, or a callable of its form.
+        Corruption of images: an object of this module, or a callable of the same form.
     rows : callable
-        What is done to rows.
+        Corruption of rows, of the same form.
 
     Examples
     --------
@@ -137,7 +137,7 @@ class ImagesOrRows(Corruption):
             if isinstance(corruption, type):
                 raise ValueError(
                     f"The {name!r} parameter of ImagesOrRows is the class "
-                    f"{corruption.__name__}; give an object of it."
+                    f"{corruption.__name__}; pass an object of it."
                 )
 
     def _corrupt(self, x, generator):

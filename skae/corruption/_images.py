@@ -18,7 +18,7 @@ from skae.corruption._base import (
     scale_draws,
 )
 
-# Height by width of an erased rectangle, from the paper on random erasing.
+# Range of height divided by width of an erased rectangle, as in Zhong et al. (2020).
 ASPECT_RATIO = (0.3, 1 / 0.3)
 
 
@@ -43,10 +43,10 @@ def _background(images):
 class RandomErasing(ImageCorruption):
     """Erase a rectangle of every image, in all its channels.
 
-    The rectangle's height by its width is drawn log-uniformly from [0.3, 1 / 0.3], as
-    far as the image has room for it, and its place uniformly from those where it lies
-    in the image as a whole. Its sides are whole pixels, rounded at random so that the
-    mean of its area is exactly what was requested.
+    The ratio of the rectangle's height to its width is drawn log-uniformly from
+    [0.3, 1 / 0.3], as far as it fits into the image. Its place is drawn uniformly from
+    those inside the image. Its sides are whole pixels, rounded at random so that the
+    expected area is exactly the requested one.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class RandomErasing(ImageCorruption):
         Area of the rectangle as a share of the image, between 0 and 1; a pair is the
         range from which it is drawn uniformly for each image.
     fill_value : float, default=0.0
-        Value inside the rectangle, in the units of x.
+        Value inside the rectangle, in the scale of x.
 
     References
     ----------
@@ -119,8 +119,8 @@ class Grayscale(ImageCorruption):
     Parameters
     ----------
     gray : {"mean", "luma"}, default="mean"
-        What a pixel's gray is: the mean of its channels, or the brightness that the
-        eye sees, 0.299 red + 0.587 green + 0.114 blue, for three channels only.
+        The gray of a pixel: the mean of its channels, or the brightness as perceived,
+        0.299 red + 0.587 green + 0.114 blue, for three channels only.
 
     References
     ----------
@@ -147,8 +147,8 @@ class Grayscale(ImageCorruption):
             channels = len(LUMA) if self.gray == "luma" else "n_channels"
             raise ValueError(
                 f"Grayscale(gray={self.gray!r}) needs images of shape (n_samples, "
-                f"height, width, {channels}), got x of shape {shape}; give image_shape "
-                "or images."
+                f"height, width, {channels}), got x of shape {shape}; set image_shape "
+                "or pass images."
             )
 
     def _corrupt(self, x, generator):
@@ -161,12 +161,12 @@ class Grayscale(ImageCorruption):
 
 
 class RandomAffine(ImageCorruption):
-    """Rotate, shift, scale and shear images, each as drawn for it.
+    """Rotate, shift, scale and shear images, each with its own random numbers.
 
-    A pixel that stands (u, v) from the image's centre, u to the right and v upward in
+    A pixel at (u, v) from the centre of the image, u to the right and v upward in
     pixels, goes to R(S(u + v tan(shear), v)) + shift: it is sheared, scaled, rotated,
-    and shifted. All channels of an image move together. Values between the pixels are
-    bilinear.
+    and shifted. All channels of an image move together. Values between pixels are
+    interpolated bilinearly.
 
     Parameters
     ----------
@@ -174,9 +174,8 @@ class RandomAffine(ImageCorruption):
         Angle in degrees, counter-clockwise as seen, drawn uniformly: from [-r, r] for
         a number r, or from the range of a pair, between -180 and 180.
     shift : float, default=0.1
-        By how much at most an image moves along each axis, up or down as a share of
-        its height and left or right as a share of its width, between 0 and 1. Each is
-        drawn uniformly.
+        Largest shift along each axis, as a share of height or width, between 0 and 1.
+        Each is drawn uniformly in both directions.
     scale : tuple (low, high), default=(0.9, 1.1)
         Range of the factor of height and width, above zero, drawn uniformly.
     shear : float or tuple (low, high), default=0.0
@@ -184,8 +183,8 @@ class RandomAffine(ImageCorruption):
         from [-s, s] for a number s, or from the range of a pair, between -90 and 90,
         which are excluded.
     outside : {"zero", "background"}, default="zero"
-        What comes from outside the image: zero, or the image's background, by which is
-        meant the median of its outermost pixels, for each channel.
+        Value of pixels that come from outside the image: zero, or the background of the
+        image, which is the median of its outermost pixels per channel.
 
     References
     ----------
@@ -245,14 +244,14 @@ class RandomAffine(ImageCorruption):
         factor = scale_draws(draws[3], self.scale)
         lean = scale_draws(draws[4], _around_zero(self.shear)).deg2rad().tan()
 
-        # Where the value of each pixel comes from: the map, run backward. Here v is
+        # Where the value of each pixel comes from: the inverse of the map. Here v is
         # downward, as pixels are counted.
         def places(n):
             return torch.arange(n, device=x.device, dtype=x.dtype) - (n - 1) / 2
 
         u, v = places(width) - right, places(height)[:, None] - down
         cos, sin = angle.cos() / factor, angle.sin() / factor
-        # In grid_sample's units the image goes from -1 to 1.
+        # In the coordinates of grid_sample the image goes from -1 to 1.
         to_u, to_v = 2 / width, 2 / height
         source_u = to_u * (cos + lean * sin) * u + to_u * (lean * cos - sin) * v
         source_v = to_v * sin * u + to_v * cos * v
@@ -277,8 +276,8 @@ class RandomAffine(ImageCorruption):
 class RandomFlip(ImageCorruption):
     """Mirror images left to right, each with some probability.
 
-    A random view rather than a loss: for ``augmentation``, where a mirror image is as
-    good as the image, as of photographs.
+    For ``augmentation`` of images whose mirror images are as likely, such as
+    photographs. It loses no information.
 
     Parameters
     ----------

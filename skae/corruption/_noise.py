@@ -16,12 +16,12 @@ class GaussianNoise(Corruption):
     Parameters
     ----------
     mean : float, default=0.0
-        Mean of the noise, in the units of x.
+        Mean of the noise, in the scale of x.
     std : float, default=0.5
-        Standard deviation of the noise, in the units of x, not negative.
+        Standard deviation of the noise, in the scale of x, not negative.
     clip : tuple (low, high), default=None
-        Range into which x̃ is clipped, (0, 1) for images that must stay images. Mean
-        and standard deviation are those before.
+        Range into which x̃ is clipped, such as (0, 1) for images. Mean and standard
+        deviation are those before clipping. None does not clip.
 
     References
     ----------
@@ -60,7 +60,7 @@ class GaussianNoise(Corruption):
 class SaltAndPepper(Corruption):
     """Set features to the highest value, salt, or to the lowest, pepper.
 
-    Which features is drawn for each by itself, in images for each channel of a pixel.
+    Each feature is drawn independently, in images each channel of a pixel.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ class SaltAndPepper(Corruption):
     salt_vs_pepper : float, default=0.5
         Probability that it is then salt, between 0 and 1.
     low : float, default=0.0
-        Value of pepper, in the units of x.
+        Value of pepper, in the scale of x.
     high : float, default=1.0
-        Value of salt, in the units of x.
+        Value of salt, in the scale of x.
 
     References
     ----------
@@ -117,15 +117,15 @@ class SaltAndPepper(Corruption):
 class Masking(Corruption):
     """Drop features at random.
 
-    Which features is drawn for each by itself, in images for each channel of a pixel.
-    The features that are kept stay as they are; they are not scaled up as by dropout.
+    Each feature is drawn independently, in images each channel of a pixel. Features
+    that are kept stay as they are; they are not scaled up as by dropout.
 
     Parameters
     ----------
     amount : float, default=0.25
         Probability that a feature is dropped, between 0 and 1.
     fill_value : float, default=0.0
-        Value of a dropped feature, in the units of x.
+        Value of a dropped feature, in the scale of x.
 
     References
     ----------
@@ -155,11 +155,11 @@ class Masking(Corruption):
 
 
 class SwapNoise(Corruption):
-    """Replace features by the values that they have in another sample of the batch.
+    """Replace features by their values in another sample of the batch.
 
-    Which features is drawn for each by itself, and so is the other sample, which may be
-    the same one. What comes out has the marginal distribution of each feature, whatever
-    its unit, also where a feature is one of a few numbers.
+    Each feature is replaced independently, from another sample that is drawn for it and
+    may be the same one. The marginal distribution of each feature stays as it is, in
+    any scale and for discrete features too.
 
     Parameters
     ----------
@@ -200,8 +200,8 @@ class SwapNoise(Corruption):
 class Binarize(Corruption):
     """Draw one or zero for each value, with the value as the probability of a one.
 
-    As ``augmentation`` it trains a model of bits on gray images, which are drawn again
-    in each epoch, so that it cannot learn one draw by heart [1]_.
+    As ``augmentation`` it trains a model of bits on gray images. The bits are drawn
+    again in each epoch, so that the model cannot overfit one draw [1]_.
 
     References
     ----------

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 PHOTOGRAPHS = ("china", "flower")
-# The share of a photograph's columns, from the left, that training patches lie in.
+# Share of a photograph's columns, from the left, for the training patches.
 TRAINING_SHARE = 0.75
 
 
@@ -31,12 +31,12 @@ def load_color_patches(
     photographs=PHOTOGRAPHS,
     random_state=0,
 ):
-    """Cut patches from the colour photographs that come with scikit-learn.
+    """Extract patches from the colour photographs that come with scikit-learn.
 
-    Places are drawn at random, equally many a photograph, so that patches of one
-    subset overlap. Those of ``"train"`` and ``"test"`` never do: they come from the
+    Positions are drawn at random, the same number per photograph, so patches of one
+    subset may overlap. Those of ``"train"`` and ``"test"`` never do: they come from the
     left three quarters and the right quarter of each photograph. For a harder test,
-    learn from one photograph and test on the other.
+    train on one photograph and test on the other.
 
     Parameters
     ----------
@@ -48,23 +48,25 @@ def load_color_patches(
         Where in the photographs the patches lie: in the left three quarters, in the
         right quarter, or anywhere.
     photographs : sequence of {"china", "flower"}, default=("china", "flower")
-        Which photographs they come from, each 427 pixels high and 640 wide.
+        The photographs, each 427 pixels high and 640 wide.
     random_state : int, RandomState instance or None, default=0
-        Draws the places and the patches' order. By default they are always the same.
+        Determines the positions and the order of the patches. By default they are
+        always the same.
 
     Returns
     -------
     patches : ndarray of shape (n_patches, height, width, 3), dtype uint8
-        The patches, red, green and blue last.
+        The patches, with the channels red, green and blue last.
 
     Raises
     ------
     ValueError
-        If a parameter is not allowed, or the photographs have not as many places.
+        If a parameter is not valid, or if the photographs have fewer positions than
+        patches.
 
     See Also
     --------
-    fetch_cifar10 : Small colour photographs of ten kinds, to be downloaded.
+    fetch_cifar10 : Small colour photographs of ten classes; downloads them.
     sklearn.datasets.load_sample_images : The photographs.
 
     Examples
@@ -98,15 +100,15 @@ def load_color_patches(
         border = round(TRAINING_SHARE * photograph.shape[1])
         columns = {"train": slice(border), "test": slice(border, None)}
         part = photograph[:, columns.get(subset, slice(None))]
-        n_places = [
+        n_positions = [
             max(0, length - s + 1)
             for length, s in zip(part.shape[:2], size, strict=True)
         ]
-        if len(share) > np.prod(n_places):
+        if len(share) > np.prod(n_positions):
             raise ValueError(
                 f"n_patches={n_patches!r} of patch_size={patch_size!r} are more than "
-                f"subset={subset!r} of the photographs has places for: "
-                f"{np.prod(n_places)} in each."
+                f"subset={subset!r} of the photographs has positions: "
+                f"{np.prod(n_positions)} in each."
             )
         if len(share):
             patches.append(

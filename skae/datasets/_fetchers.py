@@ -1,8 +1,9 @@
-"""Fetchers of public image sets, after those of :mod:`sklearn.datasets`.
+"""Fetchers of public image data sets, like those of :mod:`sklearn.datasets`.
 
-Each set is one ``.npz`` file in the data folder, with the uint8 arrays ``X_train``,
-``y_train``, ``X_test``, ``y_test``. Such a file is used as it is; where it is missing,
-the original is downloaded, its sha256 checked, and the file written from it.
+Each data set is one ``.npz`` file in the data folder, with the uint8 arrays
+``X_train``, ``y_train``, ``X_test``, ``y_test``. An existing file is used unchanged; if
+it is missing, the original is downloaded, its sha256 checked, and the file written from
+it.
 """
 
 import os
@@ -31,7 +32,7 @@ _PARAMETERS = {
 
 
 class _Source(NamedTuple):
-    """Where an image set comes from and what it holds."""
+    """Where an image data set is downloaded from, and what it contains."""
 
     url: str
     sha256: str
@@ -42,15 +43,15 @@ class _Source(NamedTuple):
 
 
 def _read_keras_npz(path):
-    """Read MNIST as Keras packs it."""
+    """Read MNIST from the file that Keras provides."""
     with np.load(path) as file:
         return {name: file[name.lower()] for name in _ARRAYS}
 
 
 class _BatchUnpickler(pickle.Unpickler):
-    """Reads the CIFAR-10 batches, which Python 2 pickled, and nothing but arrays.
+    """Unpickler for the CIFAR-10 batches of Python 2 that allows arrays only.
 
-    ``dtype`` drops the two flags of old pickles that NumPy no longer likes.
+    ``dtype`` drops two flags of old pickles that NumPy no longer accepts.
     """
 
     def find_class(self, module, name):
@@ -65,7 +66,7 @@ class _BatchUnpickler(pickle.Unpickler):
 
 
 def _read_cifar10_archive(path):
-    """Read CIFAR-10's archive of pickles, whose images are three planes each."""
+    """Read CIFAR-10's archive of pickles, whose images have the channels first."""
     batches = {}
     with tarfile.open(path) as archive:
         for member in archive:
@@ -133,15 +134,15 @@ report, University of Toronto, 2009.
 
 
 def _data_folder(data_home):
-    """Folder of the files: the argument's, the environment's or the user's cache."""
+    """Return the data folder: the argument, that of SKAE_DATA or the user's cache."""
     folder = data_home or os.environ.get("SKAE_DATA") or pooch.os_cache("skae")
     return Path(folder).expanduser()
 
 
 def _download(source, path):
-    """Write a set's file from its original; on any error leave nothing behind."""
+    """Write a data set's file from its original; on any error write nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Inside the target's folder, so that the last step is a rename and not a copy.
+    # In the target's folder, so that the last step is a rename and not a copy.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".skae-") as folder:
         original, converted = Path(folder, "original"), Path(folder, path.name)
         try:
@@ -149,11 +150,11 @@ def _download(source, path):
         except OSError as error:
             response = getattr(error, "response", None)
             if response is not None:
-                response.close()  # which pooch has left open
+                response.close()  # pooch leaves it open
             raise OSError(
-                f"{path} is not there, and {source.url} could not be downloaded "
-                f"({error}). Give data_home or the environment variable "
-                f"SKAE_DATA as a folder that holds {path.name}, or try again later."
+                f"{path} does not exist, and {source.url} could not be downloaded "
+                f"({error}). Set data_home or the environment variable SKAE_DATA to a "
+                f"folder that holds {path.name}, or try again later."
             ) from error
         found = pooch.file_hash(original, alg="sha256")
         if found != source.sha256:
@@ -166,7 +167,7 @@ def _download(source, path):
 
 
 def _load(path, source, parts):
-    """Read the images and labels of some parts ("train", "test") of a set's file."""
+    """Read the images and labels of parts ("train", "test") of a data set's file."""
     try:
         with open(path, "rb") as stream, np.load(stream) as file:
             images = [file[f"X_{part}"] for part in parts]
@@ -186,15 +187,14 @@ def _load(path, source, parts):
         if X.dtype != np.uint8 or X.shape != (*y.shape, *source.image_shape):
             raise OSError(
                 f"{path} holds {X.dtype} images of shape {X.shape} with labels of "
-                f"shape {y.shape}, not uint8 images of {source.image_shape} with one "
-                f"label each. "
-                "Delete it to have it downloaded again."
+                f"shape {y.shape}, not uint8 images of shape {source.image_shape} with "
+                "one label each. Delete it to have it downloaded again."
             )
     return images, labels
 
 
 def _fetch(name, subset, data_home, download_if_missing, return_X_y):
-    """Fetch an image set of the table above."""
+    """Fetch one of the data sets in ``_SOURCES``."""
     source = _SOURCES[name]
     path = _data_folder(data_home) / f"{name}.npz"
     if not path.exists():
@@ -239,11 +239,11 @@ def fetch_mnist(
     subset : {"train", "test", "all"}, default="train"
         The 60,000 training images, the 10,000 test images, or both in this order.
     data_home : str or path-like, default=None
-        Folder of the file ``mnist.npz``. None takes the folder that the environment
-        variable ``SKAE_DATA`` names, or else the user's cache folder. A file that is
-        already there is used without network.
+        Folder of the file ``mnist.npz``. None means the folder in the environment
+        variable ``SKAE_DATA``, or else the user's cache folder. An existing file is
+        used without network access.
     download_if_missing : bool, default=True
-        If False, raise an OSError where the file is not there.
+        If False, raise an OSError if the file does not exist.
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
 
@@ -253,7 +253,7 @@ def fetch_mnist(
         Dictionary-like object, with the following attributes.
 
         data : ndarray of shape (n_samples, 784), dtype uint8
-            One row an image.
+            One row per image.
         images : ndarray of shape (n_samples, 28, 28), dtype uint8
             The same memory as ``data``, as images.
         target : ndarray of shape (n_samples,), dtype int64
@@ -263,7 +263,7 @@ def fetch_mnist(
         feature_names : list of str
             Names of the columns of ``data``.
         DESCR : str
-            Description of the set.
+            Description of the data set.
 
     (data, target) : tuple if ``return_X_y`` is True
         The two arrays described above.
@@ -271,8 +271,8 @@ def fetch_mnist(
     Raises
     ------
     OSError
-        If the file is missing and not to be downloaded, cannot be downloaded or read,
-        or if what was downloaded is not the original.
+        If the file is missing and ``download_if_missing`` is False, if it cannot be
+        downloaded or read, or if the downloaded file is not the original.
 
     See Also
     --------
@@ -286,7 +286,7 @@ def fetch_mnist(
 
     Examples
     --------
-    A file that is already in the folder is used. Here it holds two black images:
+    An existing file in the folder is used. Here it holds two black images:
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -323,11 +323,11 @@ def fetch_cifar10(
     subset : {"train", "test", "all"}, default="train"
         The 50,000 training images, the 10,000 test images, or both in this order.
     data_home : str or path-like, default=None
-        Folder of the file ``cifar10.npz``. None takes the folder that the environment
-        variable ``SKAE_DATA`` names, or else the user's cache folder. A file that is
-        already there is used without network.
+        Folder of the file ``cifar10.npz``. None means the folder in the environment
+        variable ``SKAE_DATA``, or else the user's cache folder. An existing file is
+        used without network access.
     download_if_missing : bool, default=True
-        If False, raise an OSError where the file is not there.
+        If False, raise an OSError if the file does not exist.
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
 
@@ -337,9 +337,10 @@ def fetch_cifar10(
         Dictionary-like object, with the following attributes.
 
         data : ndarray of shape (n_samples, 3072), dtype uint8
-            One row an image, pixel by pixel, the three colours of a pixel together.
+            One row per image, pixel by pixel, with the three colours of each pixel
+            together.
         images : ndarray of shape (n_samples, 32, 32, 3), dtype uint8
-            The same memory as ``data``, as images with the colours last.
+            The same memory as ``data``, as images with the channels last.
         target : ndarray of shape (n_samples,), dtype int64
             Numbers of the classes.
         target_names : ndarray of shape (10,)
@@ -347,7 +348,7 @@ def fetch_cifar10(
         feature_names : list of str
             Names of the columns of ``data``.
         DESCR : str
-            Description of the set.
+            Description of the data set.
 
     (data, target) : tuple if ``return_X_y`` is True
         The two arrays described above.
@@ -355,8 +356,8 @@ def fetch_cifar10(
     Raises
     ------
     OSError
-        If the file is missing and not to be downloaded, cannot be downloaded or read,
-        or if what was downloaded is not the original.
+        If the file is missing and ``download_if_missing`` is False, if it cannot be
+        downloaded or read, or if the downloaded file is not the original.
 
     See Also
     --------
@@ -369,7 +370,7 @@ def fetch_cifar10(
 
     Examples
     --------
-    A file that is already in the folder is used. Here it holds one white image:
+    An existing file in the folder is used. Here it holds one white image:
 
     >>> import tempfile
     >>> from pathlib import Path

@@ -1,4 +1,4 @@
-"""Clusters beside the classes, and what lies in them."""
+"""Clusters beside the classes, and their typical images."""
 
 from numbers import Integral
 
@@ -17,7 +17,7 @@ from skae.inspection._drawing import (
     value_range,
 )
 
-# Space between the table and the images, in fields of the table.
+# Space between the table and the images, in widths of a field of the table.
 GAP = 0.2
 
 
@@ -29,11 +29,11 @@ def _find_typical(codes, labels, exemplars, n_images):
     codes : ndarray of shape (n_samples, n_components)
         The codes.
     labels : ndarray of shape (n_samples,)
-        The cluster of each.
+        The cluster of each sample.
     exemplars : ndarray of shape (n_clusters,)
-        Which sample is the exemplar of each cluster.
+        Index of the exemplar of each cluster.
     n_images : int
-        How many members to find, where a cluster has as many.
+        Maximum number of members of each cluster.
 
     Yields
     ------
@@ -47,21 +47,21 @@ def _find_typical(codes, labels, exemplars, n_images):
 
 
 class ClusterDisplay:
-    """Clusters in columns: how much of each class they hold, and their typical images.
+    """Clusters in columns: their share of each class, and their typical images.
 
-    The clusters stand in the order of the classes they are named after, so that what
-    is right lies on the diagonal (or on its steps, where a class has several
-    clusters). Below each cluster are its most typical images.
+    The clusters are in the order of their classes, so that correctly classified samples
+    lie on the diagonal (or on its steps, if a class has several clusters). Below each
+    cluster are its most typical images.
 
     Parameters
     ----------
     cluster_to_class : array-like of shape (n_clusters,)
-        The class that each cluster is named after.
+        The class of each cluster.
     images : ndarray of shape (n_clusters, n_images, height, width) or \
             (n_clusters, n_images, height, width, 3)
         The most typical images of each cluster, the best first. NaN stays blank.
     contingency : ndarray of shape (n_classes, n_clusters), default=None
-        How many samples of each class lie in each cluster. Without it only the images
+        Number of samples of each class in each cluster. Without it only the images
         are drawn.
     classes : array-like of shape (n_classes,), default=None
         The classes of the rows of ``contingency``.
@@ -69,24 +69,23 @@ class ClusterDisplay:
     Attributes
     ----------
     accuracy_ : float or None
-        Share of the samples that lie in a cluster named after their class; None
-        without ``contingency``.
+        Share of the samples that lie in a cluster of their class; None without
+        ``contingency``.
     matrix_ : matplotlib AxesImage or None
         The table of classes and clusters, in shares of the class.
     texts_ : list of matplotlib Text
-        The numbers in its fields, in percent of the class; none for half a percent
-        or less.
+        The numbers in the table, in percent of the class; left out for 0.5 % or less.
     image_ : matplotlib AxesImage
         The typical images as one picture.
     ax_ : matplotlib Axes
-        Where it is drawn.
+        The Axes with the plot.
     figure_ : matplotlib Figure
         The figure of ``ax_``.
 
     See Also
     --------
-    skae.ClusterClassifier : Finds the clusters and names them.
-    sklearn.metrics.ConfusionMatrixDisplay : Classes beside answers, by count.
+    skae.ClusterClassifier : Finds the clusters and their classes.
+    sklearn.metrics.ConfusionMatrixDisplay : True classes against predicted ones.
 
     Examples
     --------
@@ -97,7 +96,7 @@ class ClusterDisplay:
     >>> from skae.inspection import ClusterDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> classifier = ClusterClassifier(PCA(16), random_state=0).fit(X, y)
-    >>> ax = Figure().subplots()  # or None, for a figure of pyplot
+    >>> ax = Figure().subplots()  # or None, for a pyplot figure
     >>> display = ClusterDisplay.from_estimator(
     ...     classifier, X, y, image_shape=(8, 8), ax=ax
     ... )
@@ -117,7 +116,7 @@ class ClusterDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         cmap : str or matplotlib Colormap, default="Blues"
             Colours of the table.
         image_cmap : str or matplotlib Colormap, default="gray"
@@ -131,11 +130,12 @@ class ClusterDisplay:
         Raises
         ------
         ValueError
-            If ``contingency`` has not one row a class and one column a cluster.
+            If ``contingency`` does not have one row per class and one column per
+            cluster.
         """
-        names = np.asarray(self.cluster_to_class)
-        order = np.argsort(names, kind="stable")
-        names = names[order]
+        cluster_classes = np.asarray(self.cluster_to_class)
+        order = np.argsort(cluster_classes, kind="stable")
+        cluster_classes = cluster_classes[order]
         images = np.asarray(self.images)[order].swapaxes(0, 1)
         n_images, n_clusters, height, width = images.shape[:4]
         classes, top = [], -0.5
@@ -156,8 +156,8 @@ class ClusterDisplay:
         ax.set_title("Most typical images of each cluster")
         if classes:
             contingency = np.asarray(self.contingency)[:, order]
-            is_right = np.array(classes)[:, np.newaxis] == names
-            self.accuracy_ = float(contingency[is_right].sum() / contingency.sum())
+            is_correct = np.array(classes)[:, np.newaxis] == cluster_classes
+            self.accuracy_ = float(contingency[is_correct].sum() / contingency.sum())
             n_members = contingency.sum(axis=1, keepdims=True)
             share = contingency / n_members.clip(min=1)
             self.matrix_ = ax.imshow(share, cmap=cmap, vmin=0, vmax=1)
@@ -167,7 +167,7 @@ class ClusterDisplay:
                     column,
                     row,
                     f"{100 * share[row, column]:.0f}",
-                    # Where the contrast with dark and light blue is the same.
+                    # At 0.63 dark and light text have the same contrast.
                     color=light if share[row, column] > 0.63 else dark,
                     ha="center",
                     va="center",
@@ -182,15 +182,15 @@ class ClusterDisplay:
         )
         bottom = self.image_.get_extent()[2]
         ax.set(xlim=(-0.5, n_clusters - 0.5), ylim=(bottom, -0.5))
-        ax.set_xticks(np.arange(n_clusters), names)
-        if max(len(str(name)) for name in names) > 4:
+        ax.set_xticks(np.arange(n_clusters), cluster_classes)
+        if max(len(str(label)) for label in cluster_classes) > 4:
             ax.tick_params(axis="x", labelrotation=90)
         ax.set_yticks(
             [*range(len(classes)), middles.mean()], [*classes, "most\ntypical"]
         )
-        ax.set_xlabel("cluster, by the class it is named after")
+        ax.set_xlabel("cluster, by its class")
         if classes:
-            # Beside the middle of the table, not of table and images.
+            # Beside the center of the table, not of table and images.
             ax.set_ylabel("class", y=1 - len(classes) / 2 / (bottom + 0.5))
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
@@ -217,25 +217,25 @@ class ClusterDisplay:
         ----------
         estimator : object
             Fitted :class:`~skae.ClusterClassifier`, or a pipeline that ends in one.
-            Name its clusters before you give ``y``.
+            If it was fitted without y, call ``map_labels`` before you pass ``y`` here.
         X : array-like of shape (n_samples, n_features) or images
             The samples that it was fitted on.
         y : array-like of shape (n_samples,), default=None
             Their classes; samples without one (the classifier's ``unlabeled``, or
-            None and NaN where it has none) do not count. Without ``y`` only the images
-            are drawn, to name the clusters by.
+            None and NaN if that is None) are not counted. Without ``y`` only the images
+            are drawn, from which the clusters can be labelled.
         n_images : int, default=4
             Number of typical images of a cluster: its exemplar, and the members whose
             codes are nearest to the exemplar's.
         image_shape : tuple of int, default=None
-            (height, width) or (height, width, n_channels); None takes X's, or the
+            (height, width) or (height, width, n_channels); None means X's, or the
             ``image_shape_`` of the estimator's encoder.
         cmap : str or matplotlib Colormap, default="Blues"
             Colours of the table.
         image_cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
 
         Returns
         -------
@@ -245,7 +245,7 @@ class ClusterDisplay:
         Raises
         ------
         ValueError
-            If X or y has another number of samples than the fit had, if ``y`` holds no
+            If X or y has another number of samples than in ``fit``, if ``y`` holds no
             class, or if the shape of the images is not known or does not fit.
         """
         check_is_fitted(estimator)
@@ -260,10 +260,10 @@ class ClusterDisplay:
         labels = classifier.labels_
         if len(X) != len(labels):
             raise ValueError(
-                f"X has {len(X)} samples, but the clusters are of {len(labels)}: give "
-                "the samples that the estimator was fitted on."
+                f"X has {len(X)} samples, but the estimator was fitted on "
+                f"{len(labels)}: pass the samples that it was fitted on."
             )
-        # What X comes to first knows how its images are meant.
+        # The step that takes X knows the shape of its images.
         first = transformers[0] if transformers else classifier
         image_shape = find_image_shape(image_shape, X, first)
         samples = as_images(X, image_shape)

@@ -14,19 +14,19 @@ from skae.inspection._image_rows import ImageRowsDisplay
 class ColorizationDisplay(ImageRowsDisplay):
     """Colour images, their gray copies, and the colours predicted from those, in rows.
 
-    Beside each row stands its mean squared error against the truth, over all samples
-    and not only over those that are drawn. That of the gray row is what answering the
-    gray image itself would score: a colorizer has to be below it.
+    Beside each row is its mean squared error against the truth, over all samples and
+    not only over those that are drawn. The error of the gray row is that of predicting
+    the gray image itself: the error of a colorizer must be below it.
 
     Parameters
     ----------
     rows : dict of str to ndarray
         The rows from the top, by name: images, or flat rows of ``image_shape``. The
-        first row is what the others are compared with; gray images, of shape
-        (n_samples, height, width), count as colour images without colour. Images of
+        others are compared with the first row; gray images, of shape
+        (n_samples, height, width), become colour images with equal channels. Images of
         uint8 mean 0 to 255 and are scaled to [0, 1].
     image_shape : tuple of int, default=None
-        (height, width, n_channels); None takes the shapes that the rows have.
+        (height, width, n_channels); None means the shapes of the rows.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class ColorizationDisplay(ImageRowsDisplay):
     image_ : matplotlib AxesImage
         All rows as one picture.
     ax_ : matplotlib Axes
-        Where it is drawn.
+        The Axes with the plot.
     figure_ : matplotlib Figure
         The figure of ``ax_``.
 
@@ -79,18 +79,18 @@ class ColorizationDisplay(ImageRowsDisplay):
         Parameters
         ----------
         estimator : object
-            Fitted estimator with ``predict`` from gray to colour images.
+            Fitted estimator whose ``predict`` returns colour images of gray ones.
         X_gray : array-like of shape (n_samples, height * width) or images
             The gray images, as the estimator takes them.
         X_color : array-like of shape (n_samples, height * width * 3) or images
-            The true colours, in the units of the predicted ones.
+            The true colours, on the scale of the predicted ones.
         image_shape : tuple of int, default=None
-            (height, width) of an image; None takes X_color's or X_gray's, or the
+            (height, width) of an image; None means X_color's or X_gray's, or the
             estimator's ``image_shape_``.
         n_images : int, default=10
             Number of columns.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class ColorizationDisplay(ImageRowsDisplay):
         some_images = X_color if np.ndim(X_color) > 2 else X_gray
         height, width = find_image_shape(image_shape, some_images, estimator)[:2]
         gray, color = (height, width), (height, width, 3)
-        # What the gray images are to the estimator, the colours were to it in `fit`.
+        # The estimator took gray and colour images in the same form in `fit`.
         are_images = takes_images(estimator, X_gray)
         rows = {
             "truth": as_images(as_floats(X_color, are_images=are_images), color),

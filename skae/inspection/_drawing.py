@@ -3,23 +3,18 @@
 from numbers import Integral
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_array
 
-# Ten colours that stay apart under every kind of colour blindness, and in lightness:
+# Ten colours that differ under every kind of colour blindness, and in lightness:
 # M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270.
 COLORS = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 
-# The labels of the classes stand in fields of a grid with so many fields a side.
-N_FIELDS = 24
-
 
 def new_axes(width, height):
-    """Make a figure of pyplot with one Axes.
+    """Make a pyplot figure with one Axes.
 
     Parameters
     ----------
@@ -37,9 +32,9 @@ def new_axes(width, height):
 
 
 def _known_image_shape(estimator):
-    """Give the ``image_shape_`` of an estimator, or of the first that it holds.
+    """Return the ``image_shape_`` of an estimator, or of the first one inside it.
 
-    It may hold some one after the other, a Pipeline, or side by side, a FeatureUnion.
+    A Pipeline and a FeatureUnion have estimators inside.
     """
     parts = getattr(estimator, "steps", getattr(estimator, "transformer_list", ()))
     for _, part in parts:
@@ -49,7 +44,7 @@ def _known_image_shape(estimator):
 
 
 def _check_image_shape(shape):
-    """Give a shape as a tuple, and refuse what is no shape of an image."""
+    """Return a shape as a tuple, and refuse what is not the shape of an image."""
     if (
         not isinstance(shape, (tuple, list))
         or len(shape) not in (2, 3)
@@ -64,16 +59,16 @@ def _check_image_shape(shape):
 
 
 def find_image_shape(image_shape, X, estimator):
-    """Find out what the images of samples look like.
+    """Find the shape of the images.
 
     Parameters
     ----------
     image_shape : tuple of int or None
-        What the user says.
+        The user's parameter; None means the shape of X or the estimator's.
     X : array-like
-        The samples; images in more than two dimensions say it themselves.
+        The samples; the shape of X is used if it has more than two dimensions.
     estimator : object
-        Fitted estimator; it may know by its ``image_shape_``, or its first part's.
+        Fitted estimator; its ``image_shape_`` is used, or that of its first part.
 
     Returns
     -------
@@ -83,7 +78,7 @@ def find_image_shape(image_shape, X, estimator):
     Raises
     ------
     ValueError
-        If nobody knows, or if it is no shape of an image.
+        If the shape is not known, or if it is not the shape of an image.
     """
     if image_shape is None:
         image_shape = (
@@ -91,22 +86,22 @@ def find_image_shape(image_shape, X, estimator):
         )
     if image_shape is None:
         raise ValueError(
-            f"image_shape=None, and {type(estimator).__name__} knows its samples as "
-            "rows of a table, which make no picture. Give image_shape=(height, width) "
-            "or (height, width, 3) where the rows are images."
+            f"image_shape=None, and {type(estimator).__name__} takes rows of a table, "
+            "not images. Pass image_shape=(height, width) or (height, width, 3) if the "
+            "rows are images."
         )
     return _check_image_shape(image_shape)
 
 
 def as_images(rows, image_shape=None):
-    """Give samples the shape of images.
+    """Return samples in the shape of images.
 
     Parameters
     ----------
     rows : array-like of shape (n_samples, n_features) or images
         The samples.
     image_shape : tuple of int, default=None
-        Shape of one image; None takes the one that ``rows`` has.
+        Shape of one image; None means that of ``rows``.
 
     Returns
     -------
@@ -116,7 +111,7 @@ def as_images(rows, image_shape=None):
     Raises
     ------
     ValueError
-        If the samples are no images of that shape.
+        If the samples are not images of that shape.
     """
     rows = np.asarray(rows)
     shape = _check_image_shape(rows.shape[1:] if image_shape is None else image_shape)
@@ -128,7 +123,7 @@ def as_images(rows, image_shape=None):
 
 
 def takes_images(estimator, X):
-    """Tell whether an estimator reads samples as images or as rows of a table.
+    """Return whether an estimator takes samples as images or as rows of a table.
 
     Parameters
     ----------
@@ -146,20 +141,20 @@ def takes_images(estimator, X):
 
 
 def as_floats(X, *, are_images=True):
-    """Give samples as numbers to calculate with, in the units that autoencoders use.
+    """Return samples as floating-point numbers, in the range that autoencoders use.
 
     Parameters
     ----------
     X : array-like
         Samples.
     are_images : bool, default=True
-        Whether bytes (uint8) mean 0 to 255, which become [0, 1]. In a table they are
-        numbers like any other.
+        Whether values of uint8 mean 0 to 255 and are scaled to [0, 1]. In a table they
+        are numbers like any other.
 
     Returns
     -------
     ndarray
-        Floating-point numbers, X itself where it holds such.
+        Floating-point numbers, X itself if it has a floating-point dtype.
     """
     X = np.asarray(X)
     if X.dtype == np.uint8 and are_images:
@@ -168,7 +163,7 @@ def as_floats(X, *, are_images=True):
 
 
 def value_range(images):
-    """Find the values that are shown as black and white, or as no and full colour.
+    """Return the values that are shown as darkest and brightest.
 
     Parameters
     ----------
@@ -184,20 +179,56 @@ def value_range(images):
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
+def choose_limits(limits, images):
+    """Return the limits that the user gave, or the value range of the images.
+
+    Parameters
+    ----------
+    limits : tuple of float or None
+        The values shown as darkest and brightest.
+    images : ndarray
+        Images.
+
+    Returns
+    -------
+    low, high : float
+        The limits.
+    """
+    return value_range(images) if limits is None else limits
+
+
+def find_limits(estimator, X):
+    """Return the value range of samples as images.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted estimator.
+    X : array-like
+        Samples as the estimator takes them.
+
+    Returns
+    -------
+    low, high : float
+        The values to show as darkest and brightest.
+    """
+    return value_range(as_floats(X, are_images=takes_images(estimator, X)))
+
+
 def shade(images, limits):
-    """Give the values of images as shares of the way from black to white.
+    """Scale images such that the darkest value is 0 and the brightest is 1.
 
     Parameters
     ----------
     images : ndarray
         Images.
     limits : tuple of float
-        The values shown as darkest and brightest; what lies beyond is clipped.
+        The values shown as darkest and brightest; values beyond are clipped.
 
     Returns
     -------
     ndarray
-        Numbers in [0, 1], NaN where the images have it.
+        Numbers in [0, 1], NaN where the images have NaN.
     """
     low, high = limits
     return ((images - low) / (high - low or 1.0)).clip(0, 1)
@@ -212,7 +243,7 @@ def mosaic(images, limits, cmap):
             (n_rows, n_columns, height, width, 3)
         Gray or colour images, in rows from the top. NaN stays blank.
     limits : tuple of float
-        The values shown as darkest and brightest; what lies beyond is clipped.
+        The values shown as darkest and brightest; values beyond are clipped.
     cmap : str or Colormap
         Colours of gray images.
 
@@ -236,7 +267,7 @@ def mosaic(images, limits, cmap):
 
 
 def draw_tiles(ax, images, limits, cmap, top=-0.5):
-    """Draw images in rows and columns; column j is one wide and has its middle at j.
+    """Draw images in rows and columns; column j has width 1 and its center at j.
 
     Parameters
     ----------
@@ -257,7 +288,7 @@ def draw_tiles(ax, images, limits, cmap, top=-0.5):
     image : matplotlib AxesImage
         All images as one picture.
     middles : ndarray of shape (n_rows,)
-        Middles of the rows.
+        Centers of the rows.
     """
     n_rows, n_columns, height, width = images.shape[:4]
     pixel = 1 / (width + 1)
@@ -270,83 +301,36 @@ def draw_tiles(ax, images, limits, cmap, top=-0.5):
     return image, top + (np.arange(n_rows) + 0.5) * row_height
 
 
-def find_classes(y, samples):
-    """Find out which classes there are, and which one each sample has.
+def check_plane(codes, name="codes"):
+    """Check that codes have two components.
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
-        The classes, numbers or names.
-    samples : array-like
-        What they are the classes of.
+    codes : array-like of shape (n_samples, 2)
+        The codes.
+    name : str, default="codes"
+        What an error calls them.
 
     Returns
     -------
-    classes : ndarray of shape (n_classes,)
-        The classes, sorted.
-    members : ndarray of shape (n_samples,)
-        The class of each sample, as its position in ``classes``.
+    ndarray of shape (n_samples, 2)
+        The codes.
 
     Raises
     ------
     ValueError
-        If ``y`` does not hold one class a sample.
+        If the codes do not have two components or are not finite.
     """
-    y = column_or_1d(y)
-    check_consistent_length(samples, y)
-    check_classification_targets(y)
-    return np.unique(y, return_inverse=True)
-
-
-def place_labels(points, members, labels):
-    """Find for each class the place where it is densest and purest.
-
-    Places keep some distance from each other, so that the labels stay legible; there
-    may be none left for one.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_samples, 2)
-        The points.
-    members : ndarray of shape (n_samples,)
-        The class of each, as its position in ``labels``.
-    labels : list of str
-        The labels of the classes.
-
-    Returns
-    -------
-    ndarray of shape (n_classes, 2)
-        Where the labels have their middles; NaN for one without a place.
-    """
-    low, high = points.min(axis=0), points.max(axis=0)
-    # The fields are squares, as both axes have one scale.
-    side = (high - low).max() / N_FIELDS or 1e-9
-    corner = (low + high - N_FIELDS * side) / 2
-    fields = ((points - corner) / side).astype(int).clip(0, N_FIELDS - 1)
-    counts = np.zeros((len(labels), N_FIELDS, N_FIELDS))
-    np.add.at(counts, (members, *fields.T), 1)
-    density = gaussian_filter(counts, sigma=(0, 1, 1))
-    worth = density**2 / density.sum(axis=0).clip(min=1e-9)
-
-    x, y = np.indices((N_FIELDS, N_FIELDS))
-    placed = []
-    for own, label in zip(worth, labels, strict=True):
-        width = 0.7 + 0.6 * len(label)  # in fields, for Axes of some 4 inches
-        is_inside = abs(x + 0.5 - N_FIELDS / 2) <= (N_FIELDS - width) / 2
-        free = own * is_inside
-        for other_x, other_y, other_width in placed:
-            is_near = abs(x - other_x) < (width + other_width) / 2
-            free[is_near & (abs(y - other_y) < 2)] = 0
-        if free.any():
-            best = np.argmax(free)
-            placed.append((x.flat[best], y.flat[best], width))
-        else:
-            placed.append((np.nan, np.nan, 0.0))
-    return corner + (np.array(placed)[:, :2] + 0.5) * side
+    codes = check_array(codes, input_name="codes")
+    if codes.shape[1] != 2:
+        raise ValueError(
+            f"{name} have {codes.shape[1]} components; a plane of images needs 2."
+        )
+    return codes
 
 
 def encode_plane(estimator, X):
-    """Give the codes of samples, which have to be points of a plane.
+    """Return the codes of samples, which must have two components.
 
     Parameters
     ----------
@@ -363,15 +347,10 @@ def encode_plane(estimator, X):
     Raises
     ------
     ValueError
-        If the codes have not two components.
+        If the codes do not have two components.
     """
-    codes = check_array(estimator.transform(X), input_name="codes")
-    if codes.shape[1] != 2:
-        raise ValueError(
-            f"The codes of {type(estimator).__name__} have {codes.shape[1]} "
-            "components; a plane of images needs 2."
-        )
-    return codes
+    name = f"The codes of {type(estimator).__name__}"
+    return check_plane(estimator.transform(X), name)
 
 
 def decode_plane(estimator, values, image_shape):

@@ -1,4 +1,4 @@
-"""Base of the Displays that show rows of images below each other."""
+"""Base class of the Displays that show rows of images."""
 
 from numbers import Integral
 
@@ -13,12 +13,12 @@ from skae.inspection._drawing import (
     value_range,
 )
 
-# Between two images, so that neither black nor white ones run into each other.
+# Colour between two images, which separates black and white ones.
 GAP_COLOR = "#6f93b8"
 
 
 class ImageRowsDisplay:
-    """Rows of images, the first of them the truth, with the error of the others."""
+    """Rows of images; the first row is the truth, the others have an error."""
 
     def __init__(self, rows, *, image_shape=None):
         self.rows = rows
@@ -27,17 +27,17 @@ class ImageRowsDisplay:
     def plot(self, ax=None, *, n_images=10, cmap="gray"):
         """Draw the first images of each row.
 
-        All rows are drawn on one scale: that of the first row's values, or [0, 1]
-        where they lie in it. What lies beyond is clipped.
+        All rows have one scale: the range of the first row's values, or [0, 1] if they
+        lie in it. Values beyond are clipped.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         n_images : int, default=10
             Number of columns.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of gray images. Not used where a row has colour of its own.
+            Colours of gray images. Not used if any row has colour images.
 
         Returns
         -------
@@ -47,7 +47,7 @@ class ImageRowsDisplay:
         Raises
         ------
         ValueError
-            If the rows are no images, or not equally many of one shape.
+            If the rows are not images, or differ in number or shape.
         """
         check_scalar(n_images, "n_images", Integral, min_val=1)
         rows = {
@@ -55,15 +55,15 @@ class ImageRowsDisplay:
             for name, row in self.rows.items()
         }
         if any(row.ndim == 4 for row in rows.values()):
-            # Gray images among colour images are colour images without colour.
+            # Gray images beside colour images become colour images.
             for name, row in rows.items():
                 if row.ndim == 3:
                     rows[name] = np.broadcast_to(row[..., np.newaxis], (*row.shape, 3))
         shapes = {name: row.shape for name, row in rows.items()}
         if len(set(shapes.values())) != 1:
             raise ValueError(
-                "rows must hold one or more arrays of equally many images of one "
-                f"shape; got {shapes}."
+                "rows must hold one or more arrays with the same number of images of "
+                f"one shape; got {shapes}."
             )
         truth_name, truth = next(iter(rows.items()))
         self.mse_ = {

@@ -1,4 +1,4 @@
-"""Images on the way from one sample to another through the code space."""
+"""Images decoded between the codes of two samples."""
 
 from numbers import Integral
 
@@ -6,13 +6,12 @@ import numpy as np
 from sklearn.utils import check_consistent_length, check_scalar
 
 from skae.inspection._drawing import (
-    as_floats,
     as_images,
+    choose_limits,
     draw_tiles,
     find_image_shape,
+    find_limits,
     new_axes,
-    takes_images,
-    value_range,
 )
 
 
@@ -23,9 +22,9 @@ class InterpolationDisplay:
     ----------
     images : ndarray of shape (n_walks, n_steps, height, width) or \
             (n_walks, n_steps, height, width, 3)
-        The decoded images, a walk a row.
+        The decoded images, one walk per row.
     limits : tuple of float, default=None
-        The values shown as darkest and brightest; None takes [0, 1] for images that
+        The values shown as darkest and brightest; None means [0, 1] for images that
         lie in it, else their smallest and largest value.
 
     Attributes
@@ -33,7 +32,7 @@ class InterpolationDisplay:
     image_ : matplotlib AxesImage
         All images as one picture.
     ax_ : matplotlib Axes
-        Where it is drawn.
+        The Axes with the plot.
     figure_ : matplotlib Figure
         The figure of ``ax_``.
 
@@ -49,7 +48,7 @@ class InterpolationDisplay:
     >>> from skae.inspection import InterpolationDisplay
     >>> X = load_digits().images
     >>> autoencoder = AutoEncoderTransformer(8, random_state=0).fit(X)
-    >>> ax = Figure().subplots()  # or None, for a figure of pyplot
+    >>> ax = Figure().subplots()  # or None, for a pyplot figure
     >>> display = InterpolationDisplay.from_estimator(
     ...     autoencoder, X[:3], X[3:6], n_steps=7, ax=ax
     ... )
@@ -67,7 +66,7 @@ class InterpolationDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images.
 
@@ -80,7 +79,7 @@ class InterpolationDisplay:
         n_walks, n_steps, height, width = images.shape[:4]
         if ax is None:
             ax = new_axes(7, 0.8 + 6.8 * n_walks / n_steps * height / width)
-        limits = value_range(images) if self.limits is None else self.limits
+        limits = choose_limits(self.limits, images)
         self.image_, _ = draw_tiles(ax, images, limits, cmap)
         ax.set_xticks([0, n_steps - 1], ["first", "second"])
         ax.set_yticks([])
@@ -94,25 +93,25 @@ class InterpolationDisplay:
     def from_estimator(
         cls, estimator, X1, X2, *, n_steps=10, image_shape=None, cmap="gray", ax=None
     ):
-        """Walk from each sample to its partner and draw the way.
+        """Walk from each sample to its partner and draw the images between them.
 
         Parameters
         ----------
         estimator : object
             Fitted estimator with ``interpolate``.
         X1 : array-like of shape (n_walks, n_features) or images
-            Where each walk begins.
+            Samples where the walks begin.
         X2 : array-like of the shape of X1
-            Where it ends.
+            Samples where they end.
         n_steps : int, default=10
             Number of images of a walk, at least 2.
         image_shape : tuple of int, default=None
-            (height, width) or (height, width, n_channels); None takes X1's, or the
+            (height, width) or (height, width, n_channels); None means X1's, or the
             estimator's ``image_shape_``.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
 
         Returns
         -------
@@ -122,18 +121,18 @@ class InterpolationDisplay:
         Raises
         ------
         ValueError
-            If X1 and X2 hold not equally many samples, or if the shape of the images is
-            not known or does not fit.
+            If X1 and X2 differ in their number of samples, or if the shape of the
+            images is not known or does not fit.
         """
         check_scalar(n_steps, "n_steps", Integral, min_val=2)
         check_consistent_length(X1, X2)
         image_shape = find_image_shape(image_shape, X1, estimator)
-        # One row each of an array or a frame, which so keeps its names.
+        # Slices of one row, so that a data frame keeps its column names.
         ends = [[X[i : i + 1] for i in range(len(X))] for X in (X1, X2)]
         walks = [
             estimator.interpolate(*pair, n_steps) for pair in zip(*ends, strict=True)
         ]
         images = as_images(np.concatenate(walks), image_shape)
         images = images.reshape(-1, n_steps, *images.shape[1:])
-        limits = value_range(as_floats(X1, are_images=takes_images(estimator, X1)))
+        limits = find_limits(estimator, X1)
         return cls(images=images, limits=limits).plot(ax, cmap=cmap)

@@ -5,15 +5,16 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array
 
-from skae.inspection._drawing import COLORS, find_classes, new_axes, place_labels
+from skae.inspection._drawing import COLORS, new_axes
+from skae.inspection._point_labels import find_classes, place_labels
 
 
 class LatentSpaceDisplay:
     """Codes of samples as points of a plane, coloured and labelled by class.
 
-    Each class has a colour, and its label stands where the class is densest and
-    purest. The colours of up to ten classes are safe for colour-blind readers [1]_;
-    with more classes they repeat, and the labels tell which is which.
+    Each class has a colour, and its label is placed where the class is densest and
+    purest. Up to ten classes have colours that colour-blind readers can distinguish
+    [1]_; with more classes the colours repeat, and the labels identify the classes.
 
     Parameters
     ----------
@@ -22,24 +23,24 @@ class LatentSpaceDisplay:
     y : array-like of shape (n_samples,), default=None
         The classes, numbers or names. Without them all points have one colour.
     components : tuple of int, default=None
-        The two components of the code that are drawn; None where it has just two.
+        The two components of the code that are drawn; None if it has just two.
 
     Attributes
     ----------
     scatter_ : matplotlib PathCollection
         The points, rasterized also in vector graphics.
     texts_ : list of matplotlib Text
-        The labels of the classes that have room for one; empty without ``y``.
+        The labels of the classes, if there is room for them; empty without ``y``.
     legend_ : matplotlib Legend or None
         The classes by colour; None without ``y``.
     ax_ : matplotlib Axes
-        Where it is drawn.
+        The Axes with the plot.
     figure_ : matplotlib Figure
         The figure of ``ax_``.
 
     See Also
     --------
-    ManifoldDisplay : The images that lie behind the plane.
+    ManifoldDisplay : The images decoded from the plane.
 
     References
     ----------
@@ -54,7 +55,7 @@ class LatentSpaceDisplay:
     >>> from skae.inspection import LatentSpaceDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> pca = PCA(n_components=2).fit(X)
-    >>> ax = Figure().subplots()  # or None, for a figure of pyplot
+    >>> ax = Figure().subplots()  # or None, for a pyplot figure
     >>> display = LatentSpaceDisplay.from_estimator(pca, X, y, ax=ax)
     >>> [text.get_text() for text in display.texts_]
     ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
@@ -71,10 +72,10 @@ class LatentSpaceDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         scatter_kwargs : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.scatter`, such as ``s`` and
-            ``alpha``; lists and arrays hold one value a sample.
+            ``alpha``; lists and arrays hold one value per sample.
 
         Returns
         -------
@@ -84,8 +85,8 @@ class LatentSpaceDisplay:
         Raises
         ------
         ValueError
-            If it is not clear which two components to draw, or if ``y`` does not hold
-            one class a sample.
+            If ``components`` is not valid or is None for codes of more than two
+            components, or if ``y`` does not hold one class per sample.
         """
         codes = check_array(self.codes, input_name="codes")
         components = self._check_components(codes.shape[1])
@@ -113,7 +114,7 @@ class LatentSpaceDisplay:
         # In random order, so that no class covers the others.
         order = np.random.default_rng(0).permutation(len(points))
         for name, value in style.items():
-            # A tuple is one colour or one style of lines.
+            # A tuple is one colour or one line style.
             is_one = isinstance(value, str | tuple) or not np.iterable(value)
             if not is_one and len(value) == len(order):
                 style[name] = np.asarray(value)[order]
@@ -159,18 +160,16 @@ class LatentSpaceDisplay:
         return self
 
     def _check_components(self, n_components):
-        """Decide which two of the components to draw."""
+        """Return the two components to draw, checked."""
         components = self.components
         if n_components < 2:
-            raise ValueError(
-                "codes have 1 component, but a plane needs 2 or more of them."
-            )
+            raise ValueError("codes have 1 component, but a plane needs 2 or more.")
         if components is None:
             if n_components == 2:
                 return 0, 1
             raise ValueError(
-                f"components=None, and the codes have {n_components} of them. A plane "
-                "shows two: give components=(0, 1), for example."
+                f"components=None, and the codes have {n_components} components. A "
+                "plane shows two: pass components=(0, 1), for example."
             )
         if (
             not isinstance(components, (tuple, list))
@@ -201,12 +200,12 @@ class LatentSpaceDisplay:
         y : array-like of shape (n_samples,), default=None
             Their classes. Without them all points have one colour.
         components : tuple of int, default=None
-            The two components of the code that are drawn; None where it has just two.
+            The two components of the code that are drawn; None if it has just two.
         scatter_kwargs : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.scatter`, such as ``s`` and
-            ``alpha``; lists and arrays hold one value a sample.
+            ``alpha``; lists and arrays hold one value per sample.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
 
         Returns
         -------
@@ -216,8 +215,8 @@ class LatentSpaceDisplay:
         Raises
         ------
         ValueError
-            If it is not clear which two components to draw, or if ``y`` does not hold
-            one class a sample.
+            If ``components`` is not valid or is None for codes of more than two
+            components, or if ``y`` does not hold one class per sample.
         """
         display = cls(codes=estimator.transform(X), y=y, components=components)
         return display.plot(ax, scatter_kwargs=scatter_kwargs)

@@ -1,4 +1,4 @@
-"""Loss by epoch."""
+"""Loss per epoch."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -7,19 +7,19 @@ from skae.inspection._drawing import COLORS, new_axes
 
 
 class LossCurveDisplay:
-    """Training and validation loss by epoch, of one estimator or of several.
+    """Training and validation loss per epoch, of one estimator or of several.
 
-    Hand the ``ax_`` of one Display to the next to compare estimators.
+    Pass the ``ax_`` of one Display to the next to compare estimators.
 
     Parameters
     ----------
     loss_curve : array-like of shape (n_epochs,)
         Training loss of each epoch.
     validation_loss_curve : array-like of shape (n_epochs,), default=None
-        Loss of held-out samples after each epoch; None or empty where none were held
-        out.
+        Loss of held-out samples after each epoch; None or empty if no samples were
+        held out.
     name : str, default=None
-        What the legend calls the estimator.
+        Name of the estimator in the legend.
 
     Attributes
     ----------
@@ -28,13 +28,13 @@ class LossCurveDisplay:
     validation_line_ : matplotlib Line2D or None
         The validation loss, dashed, in the same colour.
     ax_ : matplotlib Axes
-        Where it is drawn.
+        The Axes with the plot.
     figure_ : matplotlib Figure
         The figure of ``ax_``.
 
     See Also
     --------
-    sklearn.model_selection.LearningCurveDisplay : Score by number of samples.
+    sklearn.model_selection.LearningCurveDisplay : Score per number of samples.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class LossCurveDisplay:
     >>> from skae import AutoEncoderTransformer
     >>> from skae.inspection import LossCurveDisplay
     >>> X, _ = load_digits(return_X_y=True)
-    >>> ax = Figure().subplots()  # or None, for a figure of pyplot
+    >>> ax = Figure().subplots()  # or None, for a pyplot figure
     >>> for n_components in (2, 16):
     ...     autoencoder = AutoEncoderTransformer(n_components, max_epochs=5).fit(X)
     ...     display = LossCurveDisplay.from_estimator(
@@ -64,7 +64,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         line_kwargs : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.plot`, for both curves.
 
@@ -84,7 +84,7 @@ class LossCurveDisplay:
         epochs = np.arange(1, len(self.loss_curve) + 1)
         style = {
             "label": f"{of_name}training",
-            "marker": "o" if len(epochs) == 1 else "",  # a single point makes no line
+            "marker": "o" if len(epochs) == 1 else "",  # a line needs two points
         }
         style |= normalize_kwargs(line_kwargs, Line2D)
         (self.line_,) = ax.plot(epochs, self.loss_curve, **style)
@@ -110,20 +110,20 @@ class LossCurveDisplay:
     def from_estimator(cls, estimator, *, name=None, line_kwargs=None, ax=None):
         """Draw the loss of a fitted estimator.
 
-        Losses of different likelihoods are different quantities, and do not belong in
-        one picture.
+        Losses of different likelihoods are different quantities, and cannot be compared
+        in one plot.
 
         Parameters
         ----------
         estimator : object
-            Fitted estimator with ``loss_curve_``, and ``validation_loss_curve_`` where
+            Fitted estimator with ``loss_curve_``, and ``validation_loss_curve_`` if
             samples were held out.
         name : str, default=None
-            What the legend calls the estimator; None takes the name of its class.
+            Name of the estimator in the legend; None means the name of its class.
         line_kwargs : dict, default=None
             Keywords for :meth:`matplotlib.axes.Axes.plot`, for both curves.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
 
         Returns
         -------

@@ -6,41 +6,40 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from skae.inspection._drawing import (
-    as_floats,
+    choose_limits,
     decode_plane,
     draw_tiles,
     encode_plane,
     find_image_shape,
+    find_limits,
     new_axes,
-    takes_images,
-    value_range,
 )
 
 
 def _write_values(values):
-    """Write numbers with as many decimals as their range asks for: three digits."""
+    """Write numbers such that their range has three digits."""
     span = np.ptp(values)
     decimals = max(0, 2 - int(np.floor(np.log10(span)))) if span else 2
     return [f"{value:.{decimals}f}" for value in values]
 
 
 class ManifoldDisplay:
-    """Images decoded over a grid of the 2-dim code: the manifold that was learned.
+    """Images decoded over a grid of 2-dimensional codes: the learned manifold.
 
-    The grid follows the codes of the samples. Along each axis it goes in equal steps
-    of their quantiles, so that its lines are close where there are many codes. A field
-    of the grid in which no code lies stays blank: the decoder was never asked there.
+    The grid follows the codes of the samples. Along each axis its lines are equally
+    spaced quantiles, so that they are close where there are many codes. A field of the
+    grid without a code stays blank: the decoder was not trained there.
 
     Parameters
     ----------
     images : ndarray of shape (n_steps, n_steps, height, width) or \
             (n_steps, n_steps, height, width, 3)
         The decoded images; ``images[i, j]`` belongs to the code
-        ``(values[0, i], values[1, j])``. NaN where it stays blank.
+        ``(values[0, i], values[1, j])``. NaN stays blank.
     values : ndarray of shape (2, n_steps)
         The values of the two components along the axes.
     limits : tuple of float, default=None
-        The values shown as darkest and brightest; None takes [0, 1] for images that
+        The values shown as darkest and brightest; None means [0, 1] for images that
         lie in it, else their smallest and largest value.
 
     Attributes
@@ -48,13 +47,13 @@ class ManifoldDisplay:
     image_ : matplotlib AxesImage
         All images as one picture.
     ax_ : matplotlib Axes
-        Where it is drawn.
+        The Axes with the plot.
     figure_ : matplotlib Figure
         The figure of ``ax_``.
 
     See Also
     --------
-    LatentSpaceDisplay : Where the samples lie in the plane.
+    LatentSpaceDisplay : The codes of the samples in the plane.
 
     Examples
     --------
@@ -64,7 +63,7 @@ class ManifoldDisplay:
     >>> from skae.inspection import ManifoldDisplay
     >>> X, _ = load_digits(return_X_y=True)
     >>> pca = PCA(n_components=2).fit(X)
-    >>> ax = Figure().subplots()  # or None, for a figure of pyplot
+    >>> ax = Figure().subplots()  # or None, for a pyplot figure
     >>> display = ManifoldDisplay.from_estimator(
     ...     pca, X, n_steps=5, image_shape=(8, 8), ax=ax
     ... )
@@ -85,7 +84,7 @@ class ManifoldDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images.
 
@@ -102,7 +101,7 @@ class ManifoldDisplay:
             ax = new_axes(7, 0.8 + 6.4 * height / width)
         # Component 1 grows upwards, as in a plot.
         from_top = images.swapaxes(0, 1)[::-1]
-        limits = value_range(images) if self.limits is None else self.limits
+        limits = choose_limits(self.limits, images)
         self.image_, middles = draw_tiles(ax, from_top, limits, cmap)
         labelled = np.arange(0, n_steps, -(-n_steps // 8))
         labels = [
@@ -132,16 +131,16 @@ class ManifoldDisplay:
             Fitted estimator with ``transform`` to two components, and
             ``inverse_transform``.
         X : array-like of shape (n_samples, n_features) or images
-            Samples whose codes lay out the grid, such as the training samples.
+            Samples whose codes determine the grid, such as the training samples.
         n_steps : int, default=15
             Number of images along each axis.
         image_shape : tuple of int, default=None
-            (height, width) or (height, width, n_channels); None takes X's, or the
+            (height, width) or (height, width, n_channels); None means X's, or the
             estimator's ``image_shape_``.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
 
         Returns
         -------
@@ -151,8 +150,8 @@ class ManifoldDisplay:
         Raises
         ------
         ValueError
-            If the codes have not two components, or if the shape of the images is not
-            known or does not fit.
+            If the codes do not have two components, or if the shape of the images is
+            not known or does not fit.
         """
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
         image_shape = find_image_shape(image_shape, X, estimator)
@@ -162,5 +161,5 @@ class ManifoldDisplay:
         n_codes, _, _ = np.histogram2d(*codes.T, bins=edges)
         images = decode_plane(estimator, values, image_shape).copy()
         images[n_codes == 0] = np.nan
-        limits = value_range(as_floats(X, are_images=takes_images(estimator, X)))
+        limits = find_limits(estimator, X)
         return cls(images=images, values=values, limits=limits).plot(ax, cmap=cmap)

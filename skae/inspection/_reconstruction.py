@@ -1,24 +1,24 @@
-"""Samples beside what an autoencoder makes of them."""
+"""Samples beside their reconstructions."""
 
 from skae.inspection._drawing import as_floats, find_image_shape, takes_images
 from skae.inspection._image_rows import ImageRowsDisplay
 
 
 class ReconstructionDisplay(ImageRowsDisplay):
-    """Images, their corrupted copies, and what an autoencoder makes of them, in rows.
+    """Images, their corrupted copies, and an autoencoder's reconstructions, in rows.
 
-    Beside each row stands its mean squared error against the first one, over all
-    samples and not only over those that are drawn.
+    Beside each row is its mean squared error against the first one, over all samples
+    and not only over those that are drawn.
 
     Parameters
     ----------
     rows : dict of str to ndarray
         The rows from the top, by name: images, or flat rows of ``image_shape``. The
-        first row is what the others are compared with. Images of uint8 mean 0 to 255
-        and are scaled to [0, 1].
+        others are compared with the first row. Images of uint8 mean 0 to 255 and are
+        scaled to [0, 1].
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels); None takes the shape that the
-        rows have.
+        (height, width) or (height, width, n_channels); None means the shape of the
+        rows.
 
     Attributes
     ----------
@@ -27,18 +27,18 @@ class ReconstructionDisplay(ImageRowsDisplay):
     image_ : matplotlib AxesImage
         All rows as one picture.
     ax_ : matplotlib Axes
-        Where it is drawn.
+        The Axes with the plot.
     figure_ : matplotlib Figure
         The figure of ``ax_``.
 
     See Also
     --------
     ColorizationDisplay : Gray images and their predicted colours.
-    ManifoldDisplay : What the decoder makes of codes.
+    ManifoldDisplay : Images decoded over a plane of codes.
 
     Examples
     --------
-    Any estimator that reconstructs will do, or that has ``transform`` and
+    Any estimator can be used that has ``reconstruct``, or ``transform`` and
     ``inverse_transform``:
 
     >>> from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ class ReconstructionDisplay(ImageRowsDisplay):
     >>> from skae.inspection import ReconstructionDisplay
     >>> X, _ = load_digits(return_X_y=True)
     >>> pca = PCA(n_components=8).fit(X)
-    >>> ax = Figure().subplots()  # or None, for a figure of pyplot
+    >>> ax = Figure().subplots()  # or None, for a pyplot figure
     >>> display = ReconstructionDisplay.from_estimator(
     ...     pca, X, image_shape=(8, 8), ax=ax
     ... )
@@ -76,7 +76,7 @@ class ReconstructionDisplay(ImageRowsDisplay):
         cmap="gray",
         ax=None,
     ):
-        """Draw images and what an estimator makes of them.
+        """Draw images and their reconstructions.
 
         Parameters
         ----------
@@ -86,19 +86,19 @@ class ReconstructionDisplay(ImageRowsDisplay):
         X : array-like of shape (n_samples, n_features) or images
             The true images.
         X_corrupted : array-like of X's shape, default=None
-            What the estimator gets to see. None takes ``estimator.corrupt(X)`` where
-            the estimator has it, else X itself.
+            Input of the estimator. None means ``estimator.corrupt(X)`` if the
+            estimator has ``corrupt``, else X itself.
         random_state : int, RandomState instance or None, default=None
-            Handed to ``estimator.corrupt``.
+            Passed to ``estimator.corrupt``.
         image_shape : tuple of int, default=None
-            (height, width) or (height, width, n_channels); None takes X's, or the
+            (height, width) or (height, width, n_channels); None means X's, or the
             estimator's ``image_shape_``.
         n_images : int, default=10
             Number of columns.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
 
         Returns
         -------

@@ -1,12 +1,12 @@
-"""Likelihoods p(x|h): what the decoder's outputs say about a sample.
+"""Likelihoods p(x|h): the distribution of a sample given the decoder's outputs.
 
-The decoder gives one output per feature; a likelihood turns it into a distribution of
+The decoder returns one output per feature. A likelihood turns it into a distribution of
 the feature. Features are independent given the code, so that log p(x|h) is a sum over
 them, and a likelihood returns one value per element. Training minimizes -log p(x|h) up
-to what does not depend on the outputs: the squared error for :class:`Gaussian`, the
+to terms that do not depend on the outputs: the squared error for :class:`Gaussian`, the
 absolute error for :class:`Laplace`, the cross-entropy for :class:`Bernoulli` and, of
-one-hot columns, for :class:`Categorical`. :class:`Mixed` gives each column of a table a
-likelihood of its kind.
+one-hot columns, for :class:`Categorical`. :class:`Mixed` has one likelihood per
+column of a table.
 """
 
 from skae.likelihood._base import Likelihood

@@ -11,24 +11,24 @@ ROUNDING_STEPS = 8
 class Likelihood(BaseEstimator):
     """Base of the likelihoods; a new one overrides what differs.
 
-    It needs ``loss`` and ``distribution``, and ``mean`` where that is not the output
-    itself; with ``has_variance`` also ``error`` and ``variance``.
+    A new likelihood needs ``loss`` and ``distribution``, and ``mean`` where that is not
+    the output itself. With ``has_variance`` it also needs ``error`` and ``variance``.
 
     Attributes
     ----------
     scale_exponent : int
-        The training loss has the unit of X to this power. Zero says that X lies on an
-        absolute scale; otherwise training may centre and scale X, and the loss is
-        converted back to the unit of X.
+        The training loss is proportional to the scale of X to this power. Zero means
+        that the scale of X is fixed, as for probabilities. Otherwise training may
+        centre and scale X, and the loss is converted back to the scale of X.
     has_variance : bool
         Whether p(x|h) has a variance that is learned.
     loss_needs_variance : bool
-        Whether training must learn the variance along the way, because features whose
-        variances differ are weighted by them. Training then minimizes -log p(x|h) per
+        Whether the training loss needs the variance, because features with different
+        variances have different weights. Training then minimizes -log p(x|h) per
         feature instead of ``loss``.
     binds_features : bool
-        Whether ``bind`` must see the columns of X before the likelihood is used. It is
-        called only then.
+        Whether ``bind`` must be called before the likelihood is used, to learn the
+        columns of X. Otherwise it is not called.
     """
 
     _parameter_constraints: dict = {}
@@ -38,7 +38,7 @@ class Likelihood(BaseEstimator):
     binds_features = False
 
     def loss(self, output, x):
-        """Return what training minimizes, of each value.
+        """Return the training loss per value.
 
         Parameters
         ----------
@@ -50,12 +50,12 @@ class Likelihood(BaseEstimator):
         Returns
         -------
         torch.Tensor of shape (n_samples, n_features)
-            Differentiable with respect to the outputs.
+            Losses, differentiable with respect to the outputs.
         """
         raise self._lacks("loss")
 
     def error(self, output, x):
-        """Return what the variance of p(x|h) is learned from.
+        """Return the errors from which the variance of p(x|h) is learned.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Likelihood(BaseEstimator):
         Returns
         -------
         torch.Tensor of shape (n_samples, n_features)
-            How far each value is from the mean, such as its squared error.
+            Distance of each value from the mean, such as its squared error.
         """
         raise self._lacks("error")
 
@@ -100,12 +100,12 @@ class Likelihood(BaseEstimator):
         Returns
         -------
         torch.distributions.Distribution
-            Of batch shape (n_samples, n_features).
+            A distribution of batch shape (n_samples, n_features).
         """
         raise self._lacks("distribution")
 
     def sample(self, output, variance=None):
-        """Draw samples from p(x|h), by torch's global generator.
+        """Draw samples from p(x|h) with torch's global generator.
 
         Parameters
         ----------
@@ -117,19 +117,19 @@ class Likelihood(BaseEstimator):
         Returns
         -------
         torch.Tensor of shape (n_samples, n_features)
-            One draw for each row.
+            One sample per row.
         """
         return self.distribution(output, variance).sample()
 
     def bind(self, n_features, names=None):
-        """Learn which features there are.
+        """Adapt to the features of X.
 
         Parameters
         ----------
         n_features : int
-            Their number.
+            Number of features.
         names : sequence of str, default=None
-            Their names, where they have some.
+            Names of the features, where they have names.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class Likelihood(BaseEstimator):
         Returns
         -------
         torch.Tensor of shape (n_samples, n_features)
-            In nats; the sum over the features is log p(x|h) of a sample.
+            Log-likelihoods in nats; their sum over the features is log p(x|h).
         """
         return self.distribution(output, variance).log_prob(x)
 
@@ -179,7 +179,7 @@ class Likelihood(BaseEstimator):
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            The samples, in the units of the decoder's mean.
+            The samples, in the scale of the decoder's mean.
 
         Raises
         ------
@@ -199,7 +199,7 @@ def check_range(X, name):
     X : ndarray of shape (n_samples, n_features)
         The samples.
     name : str
-        What the likelihood is called in the message.
+        Name of the likelihood in the message.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def check_range(X, name):
     low, high = X.min(), X.max()
     tolerance = rounding_tolerance(X)
     if low < -tolerance or high > 1 + tolerance:
-        # By str(), which has all digits that are needed to tell a value from one.
+        # By str(), which has all digits that distinguish a value from one.
         low, high = (str(value).removesuffix(".0") for value in (low, high))
         raise ValueError(
             f"likelihood={name} needs X in [0, 1]; got values from {low} to {high}. "
@@ -218,7 +218,7 @@ def check_range(X, name):
 
 
 def rounding_tolerance(X):
-    """Return by how much rounding may move a value near one.
+    """Return by how much rounding may change a value near one.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def rounding_tolerance(X):
     Returns
     -------
     float
-        Zero for integers and booleans, which are exact.
+        The tolerance. Zero for integers and booleans, which are exact.
     """
     if not np.issubdtype(X.dtype, np.floating):
         return 0.0

@@ -26,21 +26,20 @@ class Gaussian(_LocationFamily):
     """Normal distribution: with one variance, training minimizes the squared error.
 
     The variance is learned as the mean squared error over the training samples, which
-    is where the likelihood is largest.
+    maximizes the likelihood.
 
     Parameters
     ----------
     link : {"identity", "logit"}, default="identity"
-        What the decoder's outputs are: the mean itself, or its log-odds, which bind it
-        to [0, 1]. The latter is for X in [0, 1] with many values at the ends, such as
-        images of ink on paper: black and white then cost the code nothing.
+        What the decoder's outputs are: the mean itself, or its log-odds, which restrict
+        it to [0, 1]. The latter suits X in [0, 1] with many values at the ends, such as
+        images of ink on paper, because they need no exact outputs.
     covariance_type : {"spherical", "diag"}, default="spherical"
-        "spherical" for one variance of all features, as in probabilistic PCA; "diag"
-        for one per feature, as in factor analysis, for tables whose columns differ in
-        their variance. The latter are learned in training, which then minimizes
-        -log p; a code that may hold a column exactly makes that column's variance
-        vanish, so they are for :class:`~skae.VariationalAutoEncoder`, whose code pays
-        for it.
+        "spherical" is one variance for all features, as in probabilistic PCA. "diag" is
+        one per feature, as in factor analysis, for tables whose columns differ in their
+        variance. These are learned in training, which then minimizes -log p(x|h). Use
+        "diag" with :class:`~skae.VariationalAutoEncoder`: in a deterministic
+        autoencoder a code may copy a column, whose variance then vanishes.
 
     References
     ----------
@@ -69,7 +68,7 @@ class Gaussian(_LocationFamily):
 
     @property
     def scale_exponent(self):
-        """Two, or zero where the mean is bound to [0, 1]."""
+        """Two, or zero where the mean is restricted to [0, 1]."""
         return 2 if self.link == "identity" else 0
 
     @property
@@ -94,14 +93,14 @@ class Gaussian(_LocationFamily):
 class Laplace(_LocationFamily):
     """Double-exponential distribution: training minimizes the absolute error.
 
-    Heavier tails than the Gaussian's, so that outliers pull less. The scale b is
-    learned as the mean absolute error; the variance is 2 b².
+    Its tails are heavier than the Gaussian's, so that outliers have less influence. The
+    scale b is learned as the mean absolute error; the variance is 2 b².
 
     Parameters
     ----------
     link : {"identity", "logit"}, default="identity"
-        What the decoder's outputs are: the median itself, or its log-odds, which bind
-        it to [0, 1].
+        What the decoder's outputs are: the median itself, or its log-odds, which
+        restrict it to [0, 1].
 
     References
     ----------
@@ -121,7 +120,7 @@ class Laplace(_LocationFamily):
 
     @property
     def scale_exponent(self):
-        """One, or zero where the median is bound to [0, 1]."""
+        """One, or zero where the median is restricted to [0, 1]."""
         return 1 if self.link == "identity" else 0
 
     def loss(self, output, x):

@@ -17,9 +17,9 @@ SUM_TOLERANCE = 1e-3
 class Bernoulli(Likelihood):
     """Probability of a one: training minimizes the cross-entropy.
 
-    The decoder's outputs are log-odds. X must lie in [0, 1]; values between are taken
-    as probabilities of a one, the usual reading of gray pixels, and the log-likelihood
-    is then the negative cross-entropy.
+    The decoder's outputs are log-odds. X must lie in [0, 1]. Values between 0 and 1 are
+    taken as probabilities of a one, as is usual for gray pixels; the log-likelihood is
+    then the negative cross-entropy.
 
     References
     ----------
@@ -59,9 +59,9 @@ class Categorical(Likelihood):
     Parameters
     ----------
     n_levels : sequence of int, default=None
-        Number of levels of each variable, whose columns follow each other; such as
-        ``[len(levels) for levels in encoder.categories_]``. None for one variable that
-        has all columns.
+        Number of levels of each variable in the order of the columns, such as
+        ``[len(levels) for levels in encoder.categories_]``. None for one variable with
+        all columns.
 
     References
     ----------

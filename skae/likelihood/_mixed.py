@@ -25,7 +25,7 @@ class Mixed(Likelihood, _BaseComposition):
         Name, likelihood, and the columns that it is for, as in
         :class:`~sklearn.compose.ColumnTransformer`: an index or a list of them, a
         slice, a mask, or names where X has such. Each column must have one likelihood.
-        The names serve to set parameters, ``likelihood__counts__link``.
+        Parameters are set by name, such as ``likelihood__counts__link``.
 
     Notes
     -----
@@ -40,7 +40,7 @@ class Mixed(Likelihood, _BaseComposition):
 
     Examples
     --------
-    A length and a width, and three columns of a one-hot colour:
+    A length, a width, and a colour in three one-hot columns:
 
     >>> import torch
     >>> from skae.likelihood import Categorical, Gaussian, Mixed
@@ -67,7 +67,7 @@ class Mixed(Likelihood, _BaseComposition):
         try:
             return [(name, likelihood) for name, likelihood, _ in self.likelihoods]
         except (TypeError, ValueError):
-            return self.likelihoods  # refused where they are used
+            return self.likelihoods  # they are refused in bind
 
     @_pairs.setter
     def _pairs(self, pairs):
@@ -84,7 +84,7 @@ class Mixed(Likelihood, _BaseComposition):
         Parameters
         ----------
         deep : bool, default=True
-            Whether to return those of the likelihoods, too.
+            Whether to return those of the likelihoods as well.
 
         Returns
         -------

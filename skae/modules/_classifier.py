@@ -1,4 +1,4 @@
-"""Classifiers of rows and of images: an encoder to features, then a score a class."""
+"""Classifiers of rows and of images: an encoder to features, then a score per class."""
 
 from torch import nn
 
@@ -15,7 +15,7 @@ from skae.modules._dense import ACTIVATIONS, Autoencoder, Dense
 
 
 class DenseClassifier(Autoencoder):
-    """Dense layers that make features of a row, and an affine map to scores.
+    """Dense layers from a row to features, and an affine map to one score per class.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ class DenseClassifier(Autoencoder):
     n_classes : int
         Number of classes.
     hidden_layer_sizes : sequence of int, default=(256, 64)
-        Widths of the hidden layers. The last is that of the features; without any the
-        features are the row itself.
+        Widths of the hidden layers. The last is the number of features; without hidden
+        layers the features are the row itself.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation after each hidden layer. Scores have none.
 
@@ -51,7 +51,7 @@ class DenseClassifier(Autoencoder):
 
 
 class _ConvFeatures(nn.Module):
-    """Stages of convolutions, the last feature maps as one row."""
+    """Stages of convolutions, with the last feature maps as one row."""
 
     def __init__(self, image_shape, channels, activation):
         super().__init__()
@@ -75,12 +75,11 @@ class _ConvFeatures(nn.Module):
 
 
 class ConvClassifier(Autoencoder):
-    """Convolutions that make features of an image, and an affine map to scores.
+    """Convolutions from an image to features, and an affine map to one score per class.
 
-    The first stage is a convolution that sees the image as fine as it is. Each of the
-    others is a convolution that halves height and width, rounded up, and one that keeps
-    them. All normalize their channels over the batch [1]_, which makes the training
-    several times shorter.
+    The first stage is a convolution at full resolution. Each of the others has a
+    convolution that halves height and width, rounded up, and one that keeps them. All
+    use batch normalization [1]_, with which training needs fewer epochs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A convolutional colorizer: the gray image goes round the bottleneck."""
+"""A convolutional colorizer: the gray image bypasses the bottleneck."""
 
 import numpy as np
 import torch
@@ -8,17 +8,17 @@ from skae.modules._conv import ConvDecoder, ConvEncoder
 
 
 def chroma_basis(gray_weights):
-    """Return two colours without gray, orthonormal, that span all of these.
+    """Return an orthonormal basis of the colours whose gray is zero.
 
     Parameters
     ----------
     gray_weights : sequence of float
-        Shares of red, green and blue in the gray of a colour.
+        Weights of red, green and blue in the gray of a colour.
 
     Returns
     -------
     torch.Tensor of shape (2, 3)
-        The colours.
+        Two colours.
     """
     # The last two right singular vectors are orthogonal to the weights.
     _, _, directions = np.linalg.svd(np.array([gray_weights], np.float64))
@@ -28,10 +28,10 @@ def chroma_basis(gray_weights):
 class ConvColorizer(nn.Module):
     """Convolutional encoder and decoder from gray images to colour images.
 
-    A colour is its gray and two numbers of chroma, in a plane of colours without gray.
-    The gray is known and goes straight to the output; code and decoder are there for
-    the chroma, which is all that is missing. So the gray of the output is the input,
-    whatever the weights are.
+    A colour consists of its gray and its chroma: two coordinates in the plane of the
+    colours whose gray is zero. The gray is known and goes straight to the output. Code
+    and decoder predict only the chroma. So the gray of the output is the input, for
+    all weights.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ class ConvColorizer(nn.Module):
         Activation of the hidden layers. Codes and outputs have none.
     skip_connections : bool, default=True
         Join the encoder's feature maps to the decoder's of the same size [1]_, so that
-        only what a colour depends on from afar must go through the code.
+        only global information must go through the code.
     gray_weights : sequence of float, default=(1/3, 1/3, 1/3)
-        Shares of red, green and blue in the gray of a colour; they sum to one.
+        Weights of red, green and blue in the gray of a colour; they sum to one.
 
     Attributes
     ----------
     basis : torch.Tensor of shape (2, 3)
-        The colours that the two numbers of chroma stand for.
+        The colours of which chroma holds the coordinates.
 
     See Also
     --------
@@ -105,7 +105,7 @@ class ConvColorizer(nn.Module):
             skip_channels=self.encoder.map_channels if skip_connections else None,
         )
         self.register_buffer("basis", chroma_basis(gray_weights))
-        # Most of an image is nearly gray: begin there.
+        # Most pixels are nearly gray, so begin with little chroma.
         with torch.no_grad():
             self.decoder.image.weight *= 0.1
 
@@ -140,8 +140,8 @@ class ConvColorizer(nn.Module):
         maps = self.encoder.feature_maps(x)
         code = self.encoder.code_of(maps[-1])
         chroma = self.decoder(code, maps if self.skip_connections else None)
-        # In the type of the gray, which must not suffer from that of the products; no
-        # matrix product itself, because autocast would take it for one.
+        # In the type of the gray, which must not lose digits to that of the products.
+        # Not a matrix product, because autocast would compute it in that type.
         chroma = chroma.view(len(x), -1, 2, 1).to(x.dtype)
         without_gray = (chroma * self.basis.to(x.dtype)).sum(dim=2)
         return (x.unsqueeze(2) + without_gray).flatten(1)

@@ -1,6 +1,6 @@
 """Convolutional encoder and decoder, mirror images of each other.
 
-Images come and go as flat rows in (height, width, channels) order. Seen as
+Inputs and outputs are flat rows in (height, width, channels) order. Seen as
 (n_samples, n_channels, height, width) such rows are what torch calls channels last,
 which its convolutions compute in without copying anything.
 """
@@ -46,16 +46,16 @@ def as_rows(maps):
 
 
 def initialize(layer, n_inputs, activation):
-    """Start a layer so that its outputs vary as much as its inputs.
+    """Initialize a layer so that its outputs vary as much as its inputs.
 
     Parameters
     ----------
     layer : torch.nn.Module
-        With weight and bias.
+        A layer with ``weight`` and ``bias``.
     n_inputs : int
-        How many numbers an output is the weighted sum of.
+        Number of inputs of which an output is the weighted sum.
     activation : str
-        What its inputs have been through; a rectifier halves their square.
+        Activation before the layer. A rectifier halves the mean square of its inputs.
     """
     gain = nn.init.calculate_gain("relu") if activation == "relu" else 1.0
     nn.init.normal_(layer.weight, std=gain / math.sqrt(n_inputs))
@@ -63,7 +63,7 @@ def initialize(layer, n_inputs, activation):
 
 
 class _BatchNorm(nn.BatchNorm2d):
-    """Batch normalization that takes a batch of one pixel, too, as in inference."""
+    """Batch normalization that also accepts a batch of one pixel, as in inference."""
 
     def forward(self, maps):
         if self.training and maps.numel() == maps.shape[1]:
@@ -120,8 +120,7 @@ class ConvEncoder(nn.Module):
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation after each stage. Codes have none.
     batch_norm : bool, default=False
-        Normalize each channel over the batch before the activation [1]_: what is
-        trained on classes then learns several times faster.
+        Whether to normalize each channel over the batch before the activation [1]_.
 
     Attributes
     ----------
@@ -163,7 +162,7 @@ class ConvEncoder(nn.Module):
         initialize(self.to_code, n_features, activation)
 
     def feature_maps(self, x):
-        """Return the image and what each stage makes of it.
+        """Return the image and the feature maps after each stage.
 
         Parameters
         ----------
@@ -173,7 +172,7 @@ class ConvEncoder(nn.Module):
         Returns
         -------
         list of torch.Tensor of shape (n_samples, n_channels, height, width)
-            From the finest, the image, to the coarsest.
+            From the image, which is the finest, to the coarsest.
         """
         maps = [as_maps(x, self.height, self.width)]
         for stage in self.stages:
@@ -214,15 +213,15 @@ class ConvEncoder(nn.Module):
 class ConvDecoder(nn.Module):
     """The mirror image of :class:`ConvEncoder`.
 
-    An affine map makes the coarsest feature maps of the code. Each stage is a
+    An affine map turns the code into the coarsest feature maps. Each stage is a
     transposed convolution of kernel size 3 and stride 2, which doubles height and
-    width back to the encoder's, and an activation. A convolution of stride 1 makes the
-    image.
+    width back to the encoder's, and an activation. A convolution of stride 1 returns
+    the image.
 
     Parameters
     ----------
     image_shape : tuple of int
-        (height, width) or (height, width, n_channels) of what is decoded.
+        (height, width) or (height, width, n_channels) of the output.
     n_components : int
         Number of components of a code.
     channels : sequence of int, default=(32, 64)
@@ -240,7 +239,7 @@ class ConvDecoder(nn.Module):
 
     Examples
     --------
-    Two channels of an image are made of a gray one, which is seen at every size:
+    Two channels are predicted from a gray image, of which each stage sees feature maps:
 
     >>> import torch
     >>> from skae.modules import ConvDecoder, ConvEncoder
@@ -284,7 +283,7 @@ class ConvDecoder(nn.Module):
                 KERNEL,
                 STRIDE,
                 PADDING,
-                # Two sizes have the same half: the odd one and the even one above it.
+                # An odd size and the even one above it have the same half, rounded up.
                 output_padding=tuple((side + 1) % 2 for side in shape),
             )
             # A pixel is reached by every fourth weight.
@@ -302,7 +301,7 @@ class ConvDecoder(nn.Module):
         h : torch.Tensor of shape (n_samples, n_components)
             Codes.
         feature_maps : list of torch.Tensor, default=None
-            The encoder's, if there are ``skip_channels``.
+            Feature maps of the encoder, needed with ``skip_channels``.
 
         Returns
         -------
@@ -322,8 +321,8 @@ class ConvAutoencoder(Autoencoder):
 
     With stages of a and b channels, images of c channels and m pixels left after the
     stages, the encoder has ``9 * (c * a + a * b) + m * b * n_components`` weights and
-    the decoder ``n_components * m * b + 9 * (b * a + a * a + a * c)``. To these come
-    the biases, one a channel of a convolution, one a number that an affine map gives:
+    the decoder ``n_components * m * b + 9 * (b * a + a * a + a * c)``. To these the
+    biases are added, one per channel of a convolution and per output of an affine map:
 
     ============ ============== ============ ==========
     image_shape  channels       n_components parameters
@@ -353,7 +352,7 @@ class ConvAutoencoder(Autoencoder):
     References
     ----------
     .. [1] K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", ICCV
-       2015, for the size of the first weights.
+       2015, for the variance of the initial weights.
 
     Examples
     --------

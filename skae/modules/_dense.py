@@ -1,4 +1,4 @@
-"""What every autoencoder module is, and the dense one."""
+"""The base of the autoencoder modules, and the dense one."""
 
 from itertools import pairwise
 
@@ -65,7 +65,7 @@ class Autoencoder(nn.Module):
         Returns
         -------
         torch.Tensor of shape (n_samples, n_features)
-            Outputs g(h), from which a likelihood makes p(x|h).
+            Outputs g(h), the parameters of p(x|h).
         """
         return self.decoder(h)
 
@@ -126,8 +126,8 @@ class DenseAutoencoder(Autoencoder):
 
     With hidden layers of widths a, b the encoder is n_features - a - b - n_components
     and the decoder n_components - b - a - n_features, which makes
-    ``2 * (n_features * a + a * b + b * n_components)`` weights and as many biases as
-    there are units.
+    ``2 * (n_features * a + a * b + b * n_components)`` weights, and one bias per
+    output of each layer.
 
     Parameters
     ----------
@@ -136,11 +136,11 @@ class DenseAutoencoder(Autoencoder):
     n_components : int
         Number of components of a code.
     hidden_layer_sizes : sequence of int, default=()
-        Widths of the encoder's hidden layers; none makes both maps affine.
+        Widths of the encoder's hidden layers. Without any, both maps are affine.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation of the hidden layers. Codes and outputs have none.
     n_outputs : int, default=None
-        Width of what is decoded; None for that of a row.
+        Width of the output; None for ``n_features``.
 
     References
     ----------

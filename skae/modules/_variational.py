@@ -1,13 +1,14 @@
 """An autoencoder whose encoder is stochastic."""
 
-from skae.modules._dense import Autoencoder
+from skae.modules._conv import ConvDecoder, ConvEncoder
+from skae.modules._dense import Autoencoder, Dense
 
-# Largest logarithm of a variance, up or down, with which float32 still computes.
+# Bound of the absolute logarithm of a variance: beyond it float32 would overflow.
 MAX_LOG_VARIANCE = 60.0
 
 
 class VariationalModule(Autoencoder):
-    """Encoder to normal distributions of the code, and a decoder.
+    """Encoder to a normal distribution of the code, and a decoder.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ class VariationalModule(Autoencoder):
             Its standard deviations.
         """
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
-        # Far from the samples that it learned from it may say anything, and neither
+        # Far from the training samples the encoder may return any number, and neither
         # zero nor infinity is a standard deviation.
         return mean, (
             0.5 * log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
@@ -57,3 +58,60 @@ class VariationalModule(Autoencoder):
 
     def encode(self, x):
         return self.encode_distribution(x)[0]
+
+
+def dense_variational_module(n_features, n_components, sizes, activation):
+    """Make a variational module of dense networks.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of a row.
+    n_components : int
+        Number of components of a code.
+    sizes : sequence of int
+        Widths of the encoder's hidden layers; the decoder's are the same in reverse.
+    activation : {"relu", "tanh", "logistic", "identity"}
+        Activation of the hidden layers.
+
+    Returns
+    -------
+    VariationalModule
+        The module.
+    """
+    return VariationalModule(
+        Dense([n_features, *sizes, 2 * n_components], activation),
+        Dense([n_components, *sizes[::-1], n_features], activation),
+    )
+
+
+def conv_variational_module(image_shape, n_components, channels, activation):
+    """Make a variational module of convolutional networks.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (height, width) or (height, width, n_channels).
+    n_components : int
+        Number of components of a code.
+    channels : sequence of int
+        Channels of the encoder's stages; the decoder's are the same in reverse.
+    activation : {"relu", "tanh", "logistic", "identity"}
+        Activation of the hidden layers.
+
+    Returns
+    -------
+    VariationalModule
+        The module.
+    """
+    return VariationalModule(
+        ConvEncoder(image_shape, 2 * n_components, channels, activation),
+        ConvDecoder(image_shape, n_components, channels, activation),
+    )
+
+
+# What makes the module of each architecture.
+VARIATIONAL_MODULES = {
+    "dense": dense_variational_module,
+    "conv": conv_variational_module,
+}

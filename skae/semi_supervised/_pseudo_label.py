@@ -20,138 +20,149 @@ from skae._training.supervised_objective import ClassificationObjective
 from skae.modules import ConvClassifier, DenseClassifier
 
 # Widths of the hidden layers for a table, and channels of the stages for images, where
-# the user gives none.
+# the user passes none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
 
 
 class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
-    """Classifier for labels of which some are wrong or missing, such as clusters.
+    """Classifier for labels some of which are wrong or missing, such as clusters.
 
-    Clusters are drawn along what is easy to measure, and a network that learns to tell
-    them apart sees more than that: it agrees with the clusters where they are
-    consistent, and contradicts them where they are not. This one listens to its own
-    contradictions. After each tenth of the epochs, beginning with the second,
+    A network learns what most labels of a class agree on before it learns the labels
+    that are wrong. So its predictions can correct its labels in training. After each
+    tenth of the epochs, beginning with the second,
 
-    - a sample whose class it predicts with more than ``confidence`` gets that label
-      [1]_;
-    - a sample for which it thinks another class more likely than not is left out until
-      the next time [2]_.
+    - a sample whose class is predicted with a probability above ``confidence`` gets
+      that label [1]_;
+    - a sample for which a class other than its label has a probability above one half
+      is left out until the next correction [2]_.
 
     Samples without a label are left out until they get one in this way.
 
-    What it predicts by is the average of its weights over the last steps, which is
-    right earlier and errs less than the weights themselves [3]_. A network of
-    convolutions is made for images, a dense one for a table.
+    Predictions use the average of the weights over the last steps, which is more
+    accurate than the weights of the last step [3]_. Images are classified by a
+    convolutional network, tables by a dense one.
 
     Parameters
     ----------
     confidence : float, default=0.9
-        Probability above which a prediction takes the place of a label, from 0.5 to 1.
-        None keeps all labels as they are.
+        Probability above which a prediction replaces the label, from 0.5 to 1. None
+        keeps all labels as they are.
     unlabeled : object, default=None
-        The value of y that marks a sample without a label, such as -1, ``"?"`` or
-        ``np.nan`` (which stands for None and ``pandas.NA`` in y too). None means that
+        Value of y that marks a sample without a label, such as -1, ``"?"`` or
+        ``np.nan``, which stands for None and ``pandas.NA`` in y too. None means that
         all samples are labelled.
     label_smoothing : float, default=0.05
-        Share of each label that is spread evenly over all classes in training, from 0
-        to below 1.
+        Share of each label that is spread evenly over all classes in training, at least
+        0 and below 1.
     dropout : float, default=0.3
-        Share of the last hidden layer that is set to zero in training, from 0 to below
-        1.
+        Share of the last hidden layer that is set to zero in training, at least 0 and
+        below 1.
     hidden_layer_sizes : array-like of int, default=None
-        Channels of the stages; None for (32, 48, 96). The first is one convolution,
-        each of the others two, of which one halves height and width. For a table widths
-        of the hidden layers, None for (256, 64).
+        Channels of the stages. None means (32, 48, 96). The first stage is one
+        convolution. Each of the others has two, the first of which halves height and
+        width. For a table they are the widths of the hidden layers, and None means
+        (256, 64).
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers.
+        Activation of the hidden layers. Other layers have none.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, n_channels): reads the rows of a table as
-        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1], in a table
-        without ``image_shape`` uint8 are numbers like any other.
+        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1]; without
+        ``image_shape``, uint8 values in a table are numbers like any other. ``fit``
+        fixes the unit of images: after a fit on uint8, floats that hold the numbers of
+        bytes are refused; after a fit on such floats, uint8 images are taken as the
+        same numbers.
     weight_decay : float, default=0.01
         Weight decay of the optimizer.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with the samples of a batch, images as
         (n_samples, height, width) or (n_samples, height, width, n_channels), and a
-        :class:`torch.Generator` to draw from. It gives random views of them that are of
-        the same class, for example an object of :mod:`skae.corruption`. It is what lets
-        the network contradict wrong labels; without it they are learned by heart.
-    optimizer : {"adam", "adamw", "sgd"} or type, default="adamw"
-        Optimizer, by name or as a class of :mod:`torch.optim`. "sgd" has Nesterov
-        momentum 0.9.
+        :class:`torch.Generator` to draw from. It returns random views of the samples
+        that belong to the same class; it can be an object of :mod:`skae.corruption`.
+        Without it the network may learn wrong labels by heart instead of contradicting
+        them.
+    optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adamw"
+        Optimizer: a name, a class of :mod:`torch.optim`, or a
+        :class:`functools.partial` of such a class, which sets its other options. Its
+        learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
+        of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float, default=3e-3
-        Learning rate, or its peak.
+        Learning rate; with a schedule its largest value.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
-        Course of the learning rate over a fit, by the step. "cosine" falls from ``lr``
-        to zero; "one_cycle" first rises to it over 30 % of the steps.
+        Schedule of the learning rate, updated at each step of a fit. "cosine" falls
+        from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
+        then falls to zero.
     batch_size : int, default=128
-        Samples a step.
+        Number of samples per step.
     max_epochs : int, default=20
-        Passes over the samples.
+        Number of passes over the training samples.
     max_steps : int, default=None
-        Steps of the optimizer after which a fit ends, with the epoch that they fall
-        into. None for as many as ``max_epochs`` make.
+        Number of optimizer steps after which a fit ends. The epoch that they fall into
+        is completed. None sets no limit besides ``max_epochs``.
     early_stopping : bool, default=False
-        Hold out some samples and stop when their loss no longer falls. The weights
-        are then those of the best epoch.
+        Whether to hold out some samples and stop when their loss no longer falls. The
+        weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out, between 0 and 1.
+        Share of the samples that is held out for early stopping, between 0 and 1.
     n_iter_no_change : int, default=10
-        Epochs without improvement after which ``early_stopping`` stops.
+        Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
         By how much the validation loss must fall to count as an improvement, in nats.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights of the last fit. Its module, units and
-        device stay; what is set anew for them waits until this is False again.
+        Whether ``fit`` continues from the weights of the last fit. The module, its
+        scaling, its likelihood if it has one, the device and the seed then stay as they
+        are; parameters that would change them take effect only when this is False
+        again.
     callbacks : list, default=None
-        Callbacks of skorch. A fit works on copies of them, found in
+        Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
     device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps"; "auto" takes the fastest that is there.
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
         Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to gain. Weights,
-        loss and everything after the fit are not affected.
+        hardware is faster with it and the layers are large enough to profit. Weights,
+        loss and everything after the fit stay in their own types.
     compile : bool, default=False
-        Run the training step through :func:`torch.compile`, which needs a C++ compiler
-        and takes some seconds before it pays.
+        Whether to run the training step through :func:`torch.compile`. It needs a C++
+        compiler, and some seconds to compile at the start of a fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights, the order of the samples and all else that is drawn.
+        Seed of the weights, the order of the samples and everything else that is drawn
+        in a fit. Pass an int for the same result in each fit.
     verbose : bool or int, default=0
-        Show a progress bar over the epochs.
+        Whether to show a progress bar over the epochs.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     labels_ : ndarray of shape (n_samples,)
-        The labels of the training samples as corrected for the last time; of those that
-        never got one, the most probable classes.
+        Labels of the training samples after the last correction. Samples that never got
+        one have the most probable class.
     module_ : torch.nn.Module
-        The trained module, which turns ``(x - offset_) / scale_`` into a score for each
-        class.
-    offset_ : ndarray of shape (n_features,)
+        The trained module. It maps ``(x - mean_) / scale_`` to one score per class.
+    mean_ : ndarray of shape (n_features,)
         Mean of the samples; zero for images.
     scale_ : float
-        Standard deviation over all features together.
+        Standard deviation over all features together; one where the samples do not
+        differ.
     net_ : TrainingNet
-        The skorch net of the last fit, with its history. Not in a pickle.
+        The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
         Training loss of each epoch: the mean cross-entropy with the smoothed labels in
-        nats, where a sample that is left out counts as zero.
+        nats. A sample that is left out counts as zero.
     validation_loss_curve_ : list of float
-        Loss of the held-out samples and their labels as they came after each epoch;
-        empty without early stopping.
+        Loss of the held-out samples after each epoch, by the labels that were passed to
+        ``fit``; empty without early stopping.
     n_epochs_ : int
-        Epochs trained.
+        Number of epochs trained.
     device_ : torch.device
-        Where the module is.
+        Device of the module.
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of an image, if the samples are images.
+        Shape of an image where the samples are images, otherwise None.
     n_features_in_ : int
-        Number of features; of an image, its height times width times channels.
+        Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has them.
 
@@ -174,7 +185,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
 
     Examples
     --------
-    A fifth of the labels are wrong, and most of them are found out:
+    A fifth of the labels are drawn at random, and most wrong ones are corrected:
 
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
@@ -188,6 +199,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     """
 
     _averages_weights = True
+    _target_dtype = torch.int64  # numbers of samples
     _parameter_constraints: dict = {
         **BaseTorchEstimator._parameter_constraints,
         "confidence": [Interval(Real, 0.5, 1, closed="both"), None],
@@ -300,7 +312,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
             rows = self._make_rows(inputs._replace(rows=inputs.rows[is_open]))
             labels[is_open] = self._probabilities(rows).argmax(axis=1)
         self.labels_ = self.classes_[labels]
-        # They hold on to the samples.
+        # They would keep the samples in memory.
         self._label_correction.predict = None
         del self._training_set, self._label_correction
 
@@ -339,7 +351,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
-        """Learn to tell the classes apart, and which labels to believe.
+        """Learn to predict the classes, and correct labels that look wrong.
 
         Parameters
         ----------
@@ -360,7 +372,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         ------
         ValueError
             If X, y or a parameter is not as it must be. Whatever stops a fit, the
-            classifier is then what it was before.
+            classifier then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
@@ -382,12 +394,12 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         return self._map_chunks(probabilities, (len(self.classes_),), rows)
 
     def predict_proba(self, X):
-        """Tell how probable each class is.
+        """Predict the probabilities of the classes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images
-            Samples. Where ``fit`` saw images, their flat rows are taken too.
+            Samples. Where ``fit`` saw images, their flat rows are accepted too.
 
         Returns
         -------

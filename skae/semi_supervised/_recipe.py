@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils._param_validation import Interval, validate_params
 
-from skae.autoencoders import AutoEncoderTransformer
+from skae.autoencoders._transformer import AutoEncoderTransformer
 from skae.clustering import SpectralKMeans
 from skae.corruption import ImagesOrRows, RandomAffine, SwapNoise
 from skae.semi_supervised._cluster_classifier import ClusterClassifier

@@ -11,8 +11,10 @@ from joblib._memmapping_reducer import TemporaryResourcesManager
 from sklearn.model_selection import train_test_split
 
 from skae._common.runtime import make_generator
-from skae._training import Batches, Rows, batches, spread_rows
-from skae._training.batches import _is_memory_mapped
+from skae._common.validation import Samples
+from skae._training import batches
+from skae._training.batches import Batches, Rows, _is_memory_mapped
+from skae._training.scaling import Scaling
 
 CPU = torch.device("cpu")
 
@@ -22,6 +24,12 @@ def numbered(n_samples, n_features=3, dtype=np.float32):
     table = np.zeros((n_samples, n_features), dtype)
     table[:, 0] = np.arange(n_samples)
     return table
+
+
+def as_rows(array, scaling=None, dtype=torch.float32, byte_scale=1.0):
+    """Make rows of an array, by default as they are."""
+    scaling = scaling or Scaling.identity(array.shape[1])
+    return Rows(Samples(array, byte_scale), scaling, CPU, dtype)
 
 
 def on_disk(array, path):
@@ -54,7 +62,7 @@ def make_batches(request, tmp_path, monkeypatch):
 
     def make(seed=0, **kwargs):
         generator = None if seed is None else make_generator(seed)
-        found = Batches(Rows(rows, CPU), batch_size=8, generator=generator, **kwargs)
+        found = Batches(as_rows(rows), batch_size=8, generator=generator, **kwargs)
         assert found.in_window is (request.param != "in memory")
         return found
 
@@ -90,7 +98,7 @@ def test_length_is_the_number_of_batches(make_batches):
 @pytest.mark.parametrize("block_size", [16, 48, 10**6])
 def test_no_batch_has_one_row_alone(n_samples, block_size, monkeypatch):
     monkeypatch.setattr(batches, "BLOCK_SIZE", block_size)
-    rows = Rows(numbered(n_samples), CPU)
+    rows = as_rows(numbered(n_samples))
     some = Batches(rows, batch_size=16, generator=make_generator(0))
     epoch = numbers(some)
     assert len(some) == len(epoch)
@@ -106,7 +114,7 @@ def test_no_batch_of_a_window_has_one_row_alone(
     n_samples, window_bytes, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(batches, "WINDOW_BYTES", window_bytes)
-    rows = Rows(on_disk(numbered(n_samples), tmp_path), CPU)
+    rows = as_rows(on_disk(numbered(n_samples), tmp_path))
     some = Batches(rows, batch_size=16, generator=make_generator(0))
     assert some.in_window
     for _ in range(5):
@@ -114,17 +122,16 @@ def test_no_batch_of_a_window_has_one_row_alone(
         assert len(some) == len(epoch)
         assert min(map(len, epoch)) > 1
         assert sorted(flat(epoch)) == list(range(n_samples))
-    np.testing.assert_array_equal(some.sample_numbers(), np.arange(n_samples))
     parts = some.split(partial(train_test_split, test_size=0.4, random_state=0))
     for part in parts:
         assert len(part) == len(numbers(part))
-    together = np.concatenate([part.sample_numbers() for part in parts])
+    together = [number for part in parts for number in flat(numbers(part))]
     assert sorted(together) == list(range(n_samples))
 
 
 def test_one_piece_of_a_memory_map_cannot_be_split(tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "WINDOW_BYTES", 100)
-    rows = Rows(on_disk(numbered(50), tmp_path), CPU)
+    rows = as_rows(on_disk(numbered(50), tmp_path))
     with pytest.raises(ValueError, match=r"batch_size=64 takes all 50 .*lower batch_s"):
         Batches(rows, batch_size=64).split(partial(train_test_split, test_size=0.1))
 
@@ -156,9 +163,7 @@ def test_window_mixes_rows_from_far_apart(tmp_path, monkeypatch):
     rows = numbered(4096)
     monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes // 16)
     rows = on_disk(rows, tmp_path)
-    epoch = numbers(
-        Batches(Rows(rows, CPU), batch_size=16, generator=make_generator(0))
-    )
+    epoch = numbers(Batches(as_rows(rows), batch_size=16, generator=make_generator(0)))
     # A batch of a shuffled window of 16 runs holds rows from most of them.
     runs = np.array([len({number // 16 for number in batch}) for batch in epoch])
     assert runs.mean() > 8
@@ -171,7 +176,7 @@ def test_window_mixes_rows_from_far_apart(tmp_path, monkeypatch):
 def test_window_bounds_the_memory(tmp_path, monkeypatch):
     rows = on_disk(numbered(20_000, 50), tmp_path)
     monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes // 20)
-    shuffled = Batches(Rows(rows, CPU), batch_size=32, generator=make_generator(0))
+    shuffled = Batches(as_rows(rows), batch_size=32, generator=make_generator(0))
     tracemalloc.start()
     try:
         for _ in shuffled:
@@ -185,13 +190,13 @@ def test_window_bounds_the_memory(tmp_path, monkeypatch):
 def test_only_large_memory_maps_are_read_through_a_window(tmp_path, monkeypatch):
     rows = numbered(10)
     mapped = on_disk(rows, tmp_path)
-    assert not Rows(mapped, CPU).in_window
+    assert not as_rows(mapped).in_window
     monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes - 1)
-    assert not Rows(rows, CPU).in_window
-    assert Rows(mapped, CPU).in_window
+    assert not as_rows(rows).in_window
+    assert as_rows(mapped).in_window
     # Validation takes the class of a memory map away, and views of it are others.
-    assert Rows(np.asarray(mapped), CPU).in_window
-    assert Rows(mapped.reshape(5, 6), CPU).in_window
+    assert as_rows(np.asarray(mapped)).in_window
+    assert as_rows(mapped.reshape(5, 6)).in_window
 
 
 def test_arrays_in_joblibs_files_count_as_memory(tmp_path):
@@ -212,7 +217,7 @@ def test_inputs_and_targets_stay_together(mapped, tmp_path, monkeypatch):
         monkeypatch.setattr(batches, "WINDOW_BYTES", 200)
         inputs = on_disk(inputs, tmp_path)
     pairs = Batches(
-        Rows(inputs, CPU), Rows(targets, CPU), batch_size=4, generator=make_generator(0)
+        as_rows(inputs), as_rows(targets), batch_size=4, generator=make_generator(0)
     )
     assert pairs.in_window is mapped
     seen = []
@@ -223,9 +228,12 @@ def test_inputs_and_targets_stay_together(mapped, tmp_path, monkeypatch):
     assert sorted(seen) == list(range(50))
 
 
-def test_prepare_makes_input_and_target_of_every_batch(make_batches):
-    prepared = make_batches(prepare=lambda x: (x + 0.25, x))
-    for part in (prepared, *prepared.split(partial(train_test_split, random_state=0))):
+def test_transform_makes_input_and_target_of_every_batch(make_batches):
+    transformd = make_batches(transform=lambda x: (x + 0.25, x))
+    for part in (
+        transformd,
+        *transformd.split(partial(train_test_split, random_state=0)),
+    ):
         for x, target in part:
             assert torch.equal(x, target + 0.25)
 
@@ -234,38 +242,22 @@ def test_prepare_makes_input_and_target_of_every_batch(make_batches):
 def test_data_is_shared_and_not_copied(writeable):
     rows = numbered(10)
     rows.flags.writeable = writeable
-    shared = Rows(rows, CPU)  # and torch does not warn
+    shared = as_rows(rows)  # and torch does not warn
     assert shared.tensor.data_ptr() == rows.ctypes.data
-    assert shared.slice(2, 5).data_ptr() == rows[2:].ctypes.data
-    assert torch.equal(shared.take(torch.tensor([7, 0])), torch.tensor(rows[[7, 0]]))
+    assert shared[2:5].data_ptr() == rows[2:].ctypes.data
+    assert torch.equal(shared[torch.tensor([7, 0])], torch.tensor(rows[[7, 0]]))
     assert rows.flags.writeable is writeable
 
 
-def test_bytes_become_floats_by_exact_formulas():
-    bytes_ = np.arange(256, dtype=np.uint8).reshape(64, 4)
-    tensor = torch.from_numpy(bytes_)
-    index = torch.tensor([5, 63, 0])
-    plain = Rows(bytes_, CPU)
-    assert torch.equal(plain.take(index), tensor[index].float())
-    for dtype in (torch.float32, torch.float64):
-        images = Rows(bytes_, CPU, dtype, unit=1 / 255)
-        assert torch.equal(images.take(index), tensor[index].to(dtype) * (1 / 255))
-        assert images.slice(0, 64).max() == 1
-    offset, scale = bytes_.mean(axis=0) / 255, 0.29
-    standard = Rows(bytes_, CPU, unit=1 / 255, offset=offset, scale=scale)
-    expected = (bytes_ / 255 - offset) / scale
-    assert standard.take(index).dtype == torch.float32
-    np.testing.assert_allclose(standard.slice(0, 64), expected, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.int64, np.int32])
-def test_wide_types_are_centred_before_they_are_narrowed(dtype):
-    rng = np.random.RandomState(0)
-    offset = np.array([1e9, -1e9, 12345.0])
-    rows = (offset + rng.randint(-100, 100, (50, 3))).astype(dtype)
-    found = Rows(rows, CPU, offset=offset, scale=60.0).slice(0, 50)
-    assert found.dtype == torch.float32
-    np.testing.assert_allclose(found, (rows - offset) / 60.0, rtol=0, atol=1e-6)
+def test_rows_are_scaled_where_they_are_read():
+    rows = numbered(10, dtype=np.uint8)
+    mean, index = np.array([1.0, 2.0, 3.0]), torch.tensor([5, 9, 0])
+    found = as_rows(rows, Scaling(mean, 4.0), byte_scale=0.5)
+    expected = (rows * 0.5 - mean) / 4.0
+    np.testing.assert_allclose(found[:], expected, rtol=1e-6)
+    np.testing.assert_allclose(found[index], expected[index], rtol=1e-6)
+    window = found.window(rows[3:].copy())
+    assert torch.equal(window[:], found[3:])
 
 
 @pytest.mark.parametrize(
@@ -274,20 +266,10 @@ def test_wide_types_are_centred_before_they_are_narrowed(dtype):
 def test_every_type_becomes_the_type_that_is_wanted(dtype):
     rows = np.array([[0, 1], [1, 0], [1, 1]], dtype)
     for wanted in (torch.float32, torch.float64):
-        for offset in (None, np.array([0.5, 0.25])):
-            found = Rows(rows, CPU, wanted, offset=offset, scale=2.0).slice(0, 3)
-            expected = (rows.astype(float) - (0 if offset is None else offset)) / 2
+        for scaling in (None, Scaling(np.zeros(2), 2.0), Scaling(np.ones(2) / 4, 2.0)):
+            found = as_rows(rows, scaling, wanted)[0:3]
+            expected = rows.astype(float)
+            if scaling is not None:
+                expected = (expected - scaling.mean) / 2
             assert found.dtype == wanted
             np.testing.assert_array_equal(found, expected)
-
-
-@pytest.mark.parametrize("n_samples", [1, 99, 100, 101, 1000])
-def test_spread_rows_are_spread_and_not_copied(n_samples):
-    rows = numbered(n_samples)
-    some = spread_rows(rows, n_rows=100)
-    assert len(some) <= 100
-    assert len(some) >= min(50, n_samples)
-    assert np.shares_memory(some, rows)
-    assert some[0, 0] == 0
-    assert some[-1, 0] >= n_samples - n_samples / 50 - 1
-    assert len(set(np.diff(some[:, 0]))) <= 1

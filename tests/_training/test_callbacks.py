@@ -1,62 +1,11 @@
-"""Tests of the engine's own callbacks."""
-
-from types import SimpleNamespace
+"""Tests of early stopping and of the progress bar."""
 
 import numpy as np
 import pytest
-import torch
 from sklearn.model_selection import train_test_split
-from skorch.history import History
-from torch import nn
 
 from skae import AutoEncoderTransformer
 from skae._common.runtime import draw_seed
-from skae._training import KeepBestWeights
-
-
-class Net(SimpleNamespace):
-    """What a callback sees of a net, with a validation loss as it is told."""
-
-    def __init__(self):
-        super().__init__(history=History(), module_=nn.Linear(2, 2))
-        self.stop_training_ = False
-
-    def epoch(self, callback, loss):
-        with torch.no_grad():
-            self.module_.weight.fill_(loss)
-        self.history.new_epoch()
-        self.history.record("valid_loss", loss)
-        callback.on_epoch_end(self)
-
-
-@pytest.mark.parametrize(
-    ("patience", "tol", "losses", "n_epochs"),
-    [
-        (2, 0.0, [3, 2, 2.5, 1, 1.5, 1.2, 0.1], 6),
-        (1, 0.0, [3, 2, 2, 1], 3),
-        (2, 0.5, [3, 2.8, 2.2, 2.0, 1.9, 0], 5),
-        (9, 0.0, [3, 1, 2], 3),
-        (2, 0.0, [1e-3, 2, 3], 3),
-    ],
-)
-def test_stops_when_stale_and_goes_back_to_the_best(patience, tol, losses, n_epochs):
-    net, callback = Net(), KeepBestWeights(patience, tol)
-    callback.on_train_begin(net)
-    seen = []
-    for loss in losses:
-        assert not net.stop_training_
-        seen.append(loss)
-        net.epoch(callback, loss)
-        if net.stop_training_:
-            break
-    assert len(seen) == n_epochs
-    callback.on_train_end(net)
-    assert (net.module_.weight == min(seen)).all()
-    # A second training starts afresh: what was best before no longer counts.
-    callback.on_train_begin(net)
-    net.epoch(callback, 100.0)
-    callback.on_train_end(net)
-    assert (net.module_.weight == 100).all()
 
 
 @pytest.fixture(scope="module")

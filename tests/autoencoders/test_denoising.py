@@ -325,7 +325,7 @@ def test_seeds_of_own_corruptions_beside_own_modules():
 
 def test_own_corruption_must_give_what_looks_like_samples():
     with pytest.raises(
-        ValueError, match=r"corruption=.* must return .* got \(\(5, "
+        ValueError, match=r"corruption=.* must return .* got \(\(5, 64\)"
     ):
         make(corruption=lambda x, generator: x[:5]).fit(X)
 

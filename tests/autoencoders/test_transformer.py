@@ -222,7 +222,7 @@ def test_library_callbacks_are_not_the_users(monkeypatch):
         seeds.append(seed)
         return isolated_generators(seed, device)
 
-    monkeypatch.setattr("skae._estimator.base.isolated_generators", isolated)
+    monkeypatch.setattr("skae._estimator.inference.isolated_generators", isolated)
     autoencoder = make(early_stopping=True).fit(X)
     assert seeds[1:] == [None] * (len(seeds) - 1)  # the first makes the module
     autoencoder.set_params(early_stopping=False)
@@ -977,7 +977,7 @@ def test_bad_modules_and_devices():
         return Autoencoder(nn.Linear(n_features, 1), nn.Linear(1, n_features))
 
     with pytest.raises(
-        ValueError, match=r"returns \(2, 1\) .* must .* into \(2, 4\)"
+        ValueError, match=r"returns \(2, 1\) of.* must .* into \(2, 4\)"
     ):
         make(module=narrow).fit(X)
     with pytest.raises(ValueError, match="without the method 'encode'"):

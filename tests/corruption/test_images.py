@@ -41,7 +41,7 @@ def test_images_are_requested(corruption, shape):
     message = (
         rf"{name}.* needs images of shape .*got x of shape {re.escape(str(shape))}"
     )
-    with pytest.raises(ValueError, match=message + "; give image_shape or images"):
+    with pytest.raises(ValueError, match=message + "; set image_shape or pass images"):
         corruption(torch.zeros(shape), seeded())
 
 
@@ -292,9 +292,7 @@ def test_augmentation_of_images_needs_images():
     rows = rand(300, 192).numpy()
     options = {"hidden_layer_sizes": (16,), "max_epochs": 1, "random_state": 0}
     model = AutoEncoderTransformer(4, augmentation=RandomErasing(), **options)
-    with pytest.raises(
-        ValueError, match=r"RandomErasing .*\(128, 192\); give image_sh"
-    ):
+    with pytest.raises(ValueError, match=r"RandomErasing .*\(128, 192\); set image_sh"):
         model.fit(rows)
     fitted = model.set_params(image_shape=(8, 8, 3)).fit(rows)
     assert fitted.transform(rows).shape == (300, 4)

@@ -183,7 +183,7 @@ def test_tampered_download_is_refused(name, server, tmp_path):
 def test_failed_download_leaves_nothing(name, server, tmp_path):
     (server.folder / name).unlink()
     home = tmp_path / "home"
-    message = rf"{name}\.npz is not there, and .* not be downloaded \(404.*SKAE_DATA"
+    message = rf"{name}\.npz does not exist, and .* not be downloaded \(404.*SKAE_DATA"
     with pytest.raises(OSError, match=message):
         FETCH[name](data_home=home)
     assert os.listdir(home) == []

@@ -268,7 +268,7 @@ def test_wrong_input_is_named(classifier, digits, ax):
         kwargs = {"image_shape": (8, 8), "ax": ax} | kwargs
         return ClusterDisplay.from_estimator(classifier, X, y, **kwargs)
 
-    with pytest.raises(ValueError, match=r"X has 9 samples, but .* of 1797"):
+    with pytest.raises(ValueError, match=r"X has 9 samples, but .* fitted on 1797"):
         draw(X[:9])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         draw(X, y[:9])
@@ -276,7 +276,7 @@ def test_wrong_input_is_named(classifier, digits, ax):
         draw(X, [None] * len(X))
     with pytest.raises(ValueError, match="n_images"):
         draw(X, n_images=0)
-    with pytest.raises(ValueError, match="image_shape=None, and PCA knows"):
+    with pytest.raises(ValueError, match="image_shape=None, and PCA takes rows"):
         draw(X, image_shape=None)
     with pytest.raises(ValueError, match=r"image_shape=\(8, 9\) does not fit"):
         draw(X, image_shape=(8, 9))

@@ -52,7 +52,9 @@ def test_flat_colours_need_the_shape_of_an_image(colors, ax):
         ridge, gray, flat, image_shape=(4, 5), ax=ax
     )
     assert by_rows.mse_ == by_images.mse_
-    with pytest.raises(ValueError, match=r"image_shape=None, and Ridge knows"):
+    with pytest.raises(
+        ValueError, match=r"image_shape=None, and Ridge takes rows of a table"
+    ):
         ColorizationDisplay.from_estimator(ridge, gray, flat, ax=ax)
     with pytest.raises(ValueError, match=r"image_shape=\(5, 5, 3\) does not fit"):
         ColorizationDisplay.from_estimator(ridge, gray, flat, image_shape=(5, 5), ax=ax)

@@ -20,10 +20,10 @@ from skae.inspection._drawing import (
     find_image_shape,
     mosaic,
     new_axes,
-    place_labels,
     takes_images,
     value_range,
 )
+from skae.inspection._point_labels import place_labels
 
 
 def test_imports_no_autoencoder_and_pyplot_for_new_figures_only():
@@ -137,11 +137,17 @@ def test_image_shape_is_what_the_estimator_or_its_first_step_knows(
     assert find_image_shape(None, X, row_autoencoder) == (8, 8)
     pipeline = make_pipeline("passthrough", row_autoencoder, PCA())
     assert find_image_shape(None, X, pipeline) == (8, 8)
-    with pytest.raises(ValueError, match=r"image_shape=None, and Pipeline knows"):
+    with pytest.raises(
+        ValueError, match=r"image_shape=None, and Pipeline takes rows of a table"
+    ):
         find_image_shape(None, X, make_pipeline(PCA(), row_autoencoder))
-    with pytest.raises(ValueError, match=r"image_shape=None, and PCA knows"):
+    with pytest.raises(
+        ValueError, match=r"image_shape=None, and PCA takes rows of a table"
+    ):
         find_image_shape(None, X, PCA())
-    with pytest.raises(ValueError, match=r"image_shape=None, and Pipeline knows"):
+    with pytest.raises(
+        ValueError, match=r"image_shape=None, and Pipeline takes rows of a table"
+    ):
         find_image_shape(None, X, make_pipeline("passthrough"))
 
 

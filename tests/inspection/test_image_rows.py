@@ -113,7 +113,7 @@ def test_colour_map_is_for_gray_images(images, ax):
     ],
 )
 def test_rows_that_do_not_fit_are_named(rows, ax):
-    with pytest.raises(ValueError, match="rows must hold one or more arrays of equall"):
+    with pytest.raises(ValueError, match="arrays with the same number of im"):
         ImageRowsDisplay(rows).plot(ax)
 
 

@@ -188,7 +188,9 @@ def test_wrong_n_steps_is_named(n_steps, error, digits, pca, ax):
 
 def test_missing_shape_and_missing_methods_are_named(digits, pca, ax):
     X, _ = digits
-    with pytest.raises(ValueError, match=r"image_shape=None, and PCA knows"):
+    with pytest.raises(
+        ValueError, match=r"image_shape=None, and PCA takes rows of a table"
+    ):
         ManifoldDisplay.from_estimator(pca, X, ax=ax)
     with pytest.raises(ValueError, match=r"image_shape=\(8, 9\) does not fit"):
         ManifoldDisplay.from_estimator(pca, X, image_shape=(8, 9), ax=ax)

@@ -146,7 +146,9 @@ def test_data_frame_and_pandas_output(digits, ax):
 
 def test_missing_shape_and_missing_methods_are_named(digits, pca, ax):
     X, _ = digits
-    with pytest.raises(ValueError, match=r"image_shape=None, and PCA knows"):
+    with pytest.raises(
+        ValueError, match=r"image_shape=None, and PCA takes rows of a table"
+    ):
         ReconstructionDisplay.from_estimator(pca, X, ax=ax)
     kmeans = KMeans(2, n_init=1).fit(X)
     with pytest.raises(AttributeError, match="inverse_transform"):

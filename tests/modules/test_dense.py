@@ -57,36 +57,3 @@ def test_weights_start_as_glorot_and_he_have_it(activation, gain):
             bound = (1.0 if last else gain) * np.sqrt(6 / sum(linear.weight.shape))
             assert 0.98 * bound < linear.weight.abs().max() <= bound
             assert not linear.bias.any()
-
-
-@pytest.mark.parametrize("hidden", [(), (16,)])
-@pytest.mark.parametrize(
-    ("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float64, 1e-12)]
-)
-@pytest.mark.parametrize(("size", "scale"), [(1.0, 0.3), (1e3, 30.0), (1e4, 1e4)])
-def test_rescaled_is_explicit_standardization(hidden, dtype, tolerance, size, scale):
-    generator = torch.Generator().manual_seed(0)
-    offset = size * torch.randn(10, generator=generator, dtype=torch.float64)
-    x = offset + scale * torch.randn(50, 10, generator=generator, dtype=torch.float64)
-    module = DenseAutoencoder(10, 3, hidden)
-    before = {name: t.clone() for name, t in module.state_dict().items()}
-    units = (offset.numpy(), scale)
-    rescaled = module.rescaled(units, units, dtype)
-
-    exact = DenseAutoencoder(10, 3, hidden).double()
-    exact.load_state_dict(module.state_dict())
-    with torch.no_grad():
-        code = exact.encode((x - offset) / scale)
-        output = exact.decode(code) * scale + offset
-        code_found = rescaled.encode(x.to(dtype))
-        output_found = rescaled.decode(code_found)
-    assert code_found.dtype == output_found.dtype == dtype
-    # What a number of that size can be known to, in units of what it means.
-    known = tolerance * max(1.0, size / scale)
-    torch.testing.assert_close(code_found.double(), code, rtol=0, atol=known)
-    torch.testing.assert_close(
-        output_found.double(), output, rtol=0, atol=scale * known
-    )
-    after = module.state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in before)
-    assert all(t.dtype == torch.float32 for t in after.values())

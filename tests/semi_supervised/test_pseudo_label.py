@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from skae import PseudoLabelClassifier
-from skae._training import Batches, RefineLabels, Rows
-from skae._training.objective import ClassificationObjective
+from skae._training.label_correction import LabelCorrection
+from skae._training.supervised_objective import ClassificationObjective
 from skae.corruption import RandomAffine
 
 DIGITS = load_digits()
@@ -106,89 +106,110 @@ def test_the_users_labels_are_not_touched():
 # -- The rule ---------------------------------------------------------------------
 
 
-class Net:
-    module_ = torch.nn.Identity()
+def make_labels(labels, probabilities, confidence=0.9):
+    """Make labels that are corrected by these probabilities."""
+    return LabelCorrection(
+        np.array(labels),
+        confidence,
+        lambda: np.array(probabilities),
+        torch.device("cpu"),
+    )
 
 
-def make_batches(labels, runs=None):
-    cpu = torch.device("cpu")
-    columns = np.zeros((len(labels), 1)), np.array(labels).reshape(-1, 1)
-    return Batches(*(Rows(c, cpu) for c in columns), batch_size=2, runs=runs)
+def trained_on(labels):
+    numbers = torch.arange(len(labels.labels))
+    return labels.of_samples(numbers, corrected=True).tolist()
 
 
-def test_sure_predictions_become_labels_and_doubted_labels_rest():
+def test_confident_predictions_become_labels_and_contradicted_labels_rest():
     #                  agrees      sure of 1    thinks 1    undecided    unsure of 0
     probabilities = [[0.95, 0.05], [0.05, 0.95], [0.3, 0.7], [0.5, 0.5], [0.6, 0.4]]
-    data = make_batches([0, 0, 0, 0, 0])
-    callback = RefineLabels(lambda: np.array(probabilities), 0.9, rounds={1, 2})
-    callback.on_train_begin(Net, X=data)
-    callback.on_epoch_end(Net, dataset_train=data)
-    assert data.rows[1].array.ravel().tolist() == [0, 1, -1, 0, 0]
-    assert callback.labels_.ravel().tolist() == [0, 1, 0, 0, 0]
+    labels = make_labels([0, 0, 0, 0, 0], probabilities)
+    assert trained_on(labels) == [0, 0, 0, 0, 0]
+    labels.predict = lambda: np.array(probabilities)
+    labels.end_epoch(2, 10)
+    assert trained_on(labels) == [0, 1, -1, 0, 0]
+    assert labels.labels.tolist() == [0, 1, 0, 0, 0]
     # What rested comes back once it is believed again.
     probabilities[2] = [0.6, 0.4]
-    callback.on_epoch_end(Net, dataset_train=data)
-    assert data.rows[1].array.ravel().tolist() == [0, 1, 0, 0, 0]
+    labels.end_epoch(3, 10)
+    assert trained_on(labels) == [0, 1, 0, 0, 0]
 
 
 def test_a_label_rests_only_if_another_class_is_more_likely_than_not():
     #                          most likely      more likely than not     sure
     probabilities = [[0.2, 0.45, 0.35], [0.2, 0.55, 0.25], [0.02, 0.95, 0.03]]
-    data = make_batches([0, 0, 0])
-    callback = RefineLabels(lambda: np.array(probabilities), 0.9, rounds={1})
-    callback.on_train_begin(Net, X=data)
-    callback.on_epoch_end(Net, dataset_train=data)
-    assert data.rows[1].array.ravel().tolist() == [0, -1, 1]
+    labels = make_labels([0, 0, 0], probabilities)
+    labels.end_epoch(10, 10)
+    assert trained_on(labels) == [0, -1, 1]
 
 
-def test_labels_are_predicted_in_eval_mode():
-    class Training:
-        module_ = torch.nn.Dropout().train()
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_labels_are_predicted_in_eval_mode(early_stopping, monkeypatch):
+    seen = []
+    predict = PseudoLabelClassifier._probabilities
 
-    def predict():
-        assert not Training.module_.training
-        return np.array([[0.0, 1.0]] * 2)
+    def watched(classifier, *args):
+        seen.append(classifier.module_.training)
+        return predict(classifier, *args)
 
-    data = make_batches([0, 0])
-    callback = RefineLabels(predict, 0.9, rounds={1})
-    callback.on_train_begin(Training, X=data)
-    callback.on_epoch_end(Training, dataset_train=data)
-    assert callback.labels_.ravel().tolist() == [1, 1]
-
-
-def test_held_out_rows_are_not_written_to():
-    data = make_batches([0, 0, 0, 0], runs=np.array([3, 1]))
-    assert data.sample_numbers().tolist() == [1, 3]
-    callback = RefineLabels(lambda: np.array([[0.0, 1.0]] * 4), 0.9, rounds={1})
-    callback.on_train_begin(Net, X=data)
-    callback.on_epoch_end(Net, dataset_train=data)
-    assert data.rows[1].array.ravel().tolist() == [0, 1, 0, 1]
+    monkeypatch.setattr(PseudoLabelClassifier, "_probabilities", watched)
+    make(early_stopping=early_stopping, n_iter_no_change=9).fit(IMAGES, Y)
+    assert seen == [False] * 5
 
 
-def test_labels_are_corrected_after_the_chosen_epochs_only():
-    data = make_batches([0, 0])
-    asked = []
+def test_labels_of_held_out_samples_are_as_they_came():
+    labels = make_labels([0, 0, 0, 0], [[0.0, 1.0]] * 4)
+    labels.end_epoch(10, 10)
+    numbers = torch.tensor([3, 1])
+    assert labels.of_samples(numbers, corrected=True).tolist() == [1, 1]
+    assert labels.of_samples(numbers, corrected=False).tolist() == [0, 0]
+    # The objective takes the corrected ones in training alone.
+    scores = torch.tensor([[0.0, 5.0], [0.0, 5.0]])
+    objective = ClassificationObjective(Scores(), labels)
+    trained = objective.train()(scores, numbers.reshape(-1, 1))
+    validated = objective.eval()(scores, numbers.reshape(-1, 1))
+    assert validated == pytest.approx(trained + 5.0)
 
-    def predict():
-        asked.append(callback.n_epochs_)
-        return np.array([[0.0, 1.0]] * 2)
 
-    callback = RefineLabels(predict, 0.9, rounds={3, 5})
-    callback.on_train_begin(Net, X=data)
-    for expected in (0, 0, 1, 1, 1):
-        callback.on_epoch_end(Net, dataset_train=data)
-        assert data.rows[1].array.ravel().tolist() == [expected] * 2
-    assert asked == [3, 5]
+def test_nothing_is_corrected_without_a_confidence():
+    labels = make_labels([0, 0], [[0.0, 1.0]] * 2, confidence=None)
+    labels.predict = None
+    for epoch in range(1, 11):
+        labels.end_epoch(epoch, 10)
+    assert trained_on(labels) == labels.labels.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
-    ("epochs", "rounds"),
+    ("n_epochs", "rounds"),
     [(1, {1}), (8, {2, 3, 4, 5, 6, 7, 8}), (20, set(range(4, 21, 2)))],
 )
-def test_labels_are_corrected_after_each_tenth_of_the_epochs(epochs, rounds):
-    net = make(max_epochs=epochs).fit(IMAGES[:100], Y[:100]).net_
-    (found,) = (c.rounds for _, c in net.callbacks_ if isinstance(c, RefineLabels))
-    assert found == rounds
+def test_labels_are_corrected_after_each_tenth_of_the_epochs(n_epochs, rounds):
+    labels = make_labels([0, 0], [])
+    predicted = set()
+
+    def predict():
+        predicted.add(epoch)
+        return np.array([[0.0, 1.0]] * 2)
+
+    labels.predict = predict
+    for epoch in range(1, n_epochs + 1):
+        labels.end_epoch(epoch, n_epochs)
+        assert trained_on(labels) == [int(epoch >= min(rounds))] * 2
+    assert predicted == rounds
+
+
+@pytest.mark.parametrize(("n_epochs", "n_rounds"), [(1, 1), (8, 7), (20, 9)])
+def test_a_fit_corrects_its_labels_as_often(n_epochs, n_rounds, monkeypatch):
+    calls = []
+    predict = PseudoLabelClassifier._probabilities
+    monkeypatch.setattr(
+        PseudoLabelClassifier,
+        "_probabilities",
+        lambda *args: calls.append(1) or predict(*args),
+    )
+    make(max_epochs=n_epochs).fit(IMAGES[:100], Y[:100])
+    assert len(calls) == n_rounds
 
 
 # -- The objective ----------------------------------------------------------------
@@ -204,11 +225,11 @@ class Scores(torch.nn.Module):
 
 def test_the_loss_is_the_cross_entropy_of_those_that_are_not_left_out():
     scores = torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 0.0], [3.0, 0.0, 0.0]])
-    target = torch.tensor([[2.0], [-1.0], [1.0]])
-    loss = ClassificationObjective()(Scores(), scores, target)
+    labels, numbers = make_labels([2, 0, -1, 1], []), torch.tensor([[0], [2], [3]])
+    loss = ClassificationObjective(Scores(), labels)(scores, numbers)
     log_p = scores.log_softmax(dim=1)
     torch.testing.assert_close(loss, -(log_p[0, 2] + log_p[2, 1]) / 3)
-    smoothed = ClassificationObjective(label_smoothing=0.3)(Scores(), scores, target)
+    smoothed = ClassificationObjective(Scores(), labels, 0.3)(scores, numbers)
     smooth = -(0.7 * log_p[0, 2] + 0.7 * log_p[2, 1] + 0.1 * log_p[[0, 2]].sum()) / 3
     torch.testing.assert_close(smoothed, smooth)
 
@@ -267,17 +288,17 @@ def test_dropout_keeps_the_mean_and_draws_from_its_generator():
             seen.append(h)
             return h
 
-    module, target = Watched(), torch.zeros(999, 1)
+    labels, numbers = make_labels([0], []), torch.zeros(999, 1, dtype=torch.int64)
     before = torch.get_rng_state()
     for _ in range(2):
         generator = torch.Generator().manual_seed(0)
-        ClassificationObjective(0.0, 0.3, generator)(module, features, target)
+        objective = ClassificationObjective(Watched(), labels, 0.0, 0.3, generator)
+        objective(features, numbers)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(seen[0], seen[1])
     assert (seen[0] == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
     assert seen[0].mean().item() == pytest.approx(1.0, abs=0.02)
-    module.eval()
-    ClassificationObjective(0.0, 0.3, generator)(module, features, target)
+    objective.eval()(features, numbers)
     assert torch.equal(seen[2], features)
 
 

@@ -150,7 +150,7 @@ class DenseStep:
         ):
             parameter.data, parameter.grad = weight.copy_(parameter.data), grad
         self.grads = grads
-        self.moments = self.moment_views = self.n_steps = None
+        self.moments = self.first_moment = self.n_steps = None
         # A tensor, because to make one of a number takes longer than to add it.
         self.one = torch.ones((), device=self.vector.device)
 
@@ -221,6 +221,10 @@ class DenseStep:
                 grad = torch.mm(grad, weight)
         if self.low_grad is not None:
             self.grad.copy_(self.low_grad)
+        if self.parameters[0].grad is not self.grads[0]:
+            # A callback has had them set to None, and the optimizer would skip them.
+            for parameter, grad in zip(self.parameters, self.grads, strict=True):
+                parameter.grad = grad
         return loss
 
     def step(self, closure):
@@ -241,12 +245,11 @@ class DenseStep:
             The loss before the step.
         """
         state = self.optimizer.state.get(self.parameters[0], {})
-        moment = state.get("exp_avg")
-        if moment is None or self.moments is None or moment is not self.first_moment:
-            # The first step makes the state; loading one replaces it.
-            loss = self.optimizer.step(closure)
+        # The first step makes the state; loading one replaces it.
+        if state.get("exp_avg") is not self.first_moment:
             self._adopt_state()
-            return loss
+        if self.moments is None:
+            return self.optimizer.step(closure)
         loss = closure()
         (group,) = self.optimizer.param_groups
         self.n_steps.add_(self.one)
@@ -256,7 +259,7 @@ class DenseStep:
             [self.moments[0]],
             [self.moments[1]],
             [],
-            [self.n_steps],
+            [state["step"]],
             lr=group["lr"],
             beta1=group["betas"][0],
             beta2=group["betas"][1],
@@ -269,11 +272,13 @@ class DenseStep:
 
     def _adopt_state(self):
         """Let the state of Adam lie in vectors, too."""
+        self.moments = self.first_moment = None
         kernel = FUSED_KERNELS.get(type(self.optimizer))
         group, *more = self.optimizer.param_groups
         known = {id(parameter) for parameter in group["params"]}
         if (
             kernel is None
+            or "exp_avg" not in self.optimizer.state[self.parameters[0]]
             or more
             or known != set(map(id, self.parameters))
             or not group.get("fused")
@@ -288,17 +293,15 @@ class DenseStep:
             for state, view in zip(states, views, strict=True):
                 state[name] = view.copy_(state[name])
         self.first_moment = states[0]["exp_avg"]
-        self.n_steps = states[0]["step"]
-        for state in states:  # all parameters have taken equally many
-            state["step"] = self.n_steps
+        # A number of its own for each parameter: one that they share would be counted
+        # up once per parameter by an optimizer that loads this state.
+        self.n_steps = torch.stack([state["step"] for state in states])
+        for state, n_steps in zip(states, self.n_steps.unbind(), strict=True):
+            state["step"] = n_steps
 
     def release(self):
-        """Hand the state back to the optimizer, whose own step goes on with it."""
-        if self.moments is not None:
-            self.moments = None
-            for parameter in self.parameters:
-                state = self.optimizer.state[parameter]
-                state["step"] = state["step"].clone()
+        """Leave the step to the optimizer, whose own goes on with the same state."""
+        self.moments = None
 
 
 _controller = cache(ThreadpoolController)

@@ -1,0 +1,97 @@
+"""Training pairs of gray and colour images, or of a table and its outputs."""
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from skae._common.validation import check_samples, require_target
+from skae._training.scaling import Scaling
+from skae.autoencoders._gray import (
+    check_gray_weights,
+    check_image_range,
+    check_targets,
+)
+
+
+class PairsMixin:
+    """Checks of an estimator that is fitted on gray and colour images, or tables."""
+
+    def _validate_gray(self, X, *, reset, ensure_all_finite=True):
+        """Check X, and that images are gray and in [0, 1]."""
+        inputs = check_samples(
+            self, X, reset=reset, ensure_all_finite=ensure_all_finite
+        )
+        if self.image_shape_ is not None:
+            if self.image_shape_[2:] not in ((), (1,)):
+                raise ValueError(
+                    f"X has images of {self.image_shape_[2]} channels; it must be gray "
+                    "images of shape (n_samples, height, width). rgb_to_gray makes "
+                    "them of colours."
+                )
+            check_image_range(inputs, "X")
+        return inputs
+
+    def _validate_pairs(self, X, y, *, reset):
+        inputs = self._validate_gray(X, reset=reset)
+        require_target(self, y)
+        targets, shape = check_targets(y, len(inputs.rows), self.image_shape_)
+        if not reset and targets.rows.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has {targets.rows.shape[1]} outputs, but {type(self).__name__} was "
+                f"fitted on {self.n_outputs_}."
+            )
+        self._target_shape = shape
+        self._check_saturation()
+        if self.image_shape_ is not None:
+            check_gray_weights(self.gray, inputs, targets)
+            if not reset and self.gray != self._gray:
+                raise ValueError(
+                    f"gray={self.gray!r} must stay {self._gray!r} with "
+                    "warm_start=True, as the network is built for it."
+                )
+        if reset:
+            self._learn_scaling(inputs, targets)
+            self._n_features_out = int(self.n_components)
+            self.n_outputs_, self._gray = targets.rows.shape[1], self.gray
+        return inputs, targets
+
+    def _learn_scaling(self, inputs, targets):
+        self._scaling = Scaling.fit(inputs)
+        if self.image_shape_ is None:
+            self._target_scaling = Scaling.fit(targets, "y")
+            return
+        # One mean, so that gray is the same in the scales of gray and of colour.
+        mean, scale = self._scaling.mean.mean(), self._scaling.scale
+        self._scaling, self._target_scaling = (
+            Scaling(np.full(samples.rows.shape[1], mean), scale)
+            for samples in (inputs, targets)
+        )
+
+    def _check_saturation(self):
+        """Check the one parameter that may be changed after the fit."""
+        constraint = {"saturation": self._parameter_constraints["saturation"]}
+        given = {"saturation": self.saturation}
+        validate_parameter_constraints(constraint, given, type(self).__name__)
+        if self.image_shape_ is None and self.saturation is not None:
+            raise ValueError(
+                f"saturation={self.saturation!r} must be None for a table; only images "
+                "have colours. Pass X of shape (n_samples, height, width), or set "
+                "image_shape."
+            )
+
+    def _measure_saturation(self, inputs, targets):
+        """Root mean square of the outputs' chroma divided by that of the targets."""
+
+        def powers(module, x, target):
+            # Gray and colour have one scale, in which ratios of chroma are the same.
+            gray = x.unsqueeze(2)
+            colors = (c.view(len(x), -1, 3) - gray for c in (target, module(x)))
+            return torch.stack([c.square().mean(dim=(1, 2)) for c in colors], dim=1)
+
+        rows = [
+            self._make_rows(self._subsample(inputs)),
+            self._make_rows(self._subsample(targets), self._target_scaling),
+        ]
+        true, predicted = self._map_chunks(powers, (2,), *rows).mean(axis=0)
+        # Gray targets: nothing is missing.
+        return float(np.sqrt(predicted / true)) if true else 1.0

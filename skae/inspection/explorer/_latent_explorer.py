@@ -1,0 +1,266 @@
+"""A page to explore a plane of codes: the decoded image follows the pointer."""
+
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from skae.inspection._drawing import (
+    COLORS,
+    check_plane,
+    choose_limits,
+    decode_plane,
+    encode_plane,
+    find_image_shape,
+    find_limits,
+)
+from skae.inspection._point_labels import find_classes, place_labels
+from skae.inspection.explorer._axes import find_range, find_ticks
+from skae.inspection.explorer._images import find_blending_error, find_n_steps, pack
+from skae.inspection.explorer._page import fill_page, frame_page
+
+# Positions on the page are whole numbers from 0 to this, which makes the file smaller.
+RESOLUTION = 10_000
+
+
+class LatentExplorer:
+    """A page that shows the decoded image at the position of the pointer.
+
+    The page is one HTML file, which does not use the network. It shows the codes of
+    samples as points in the colour of their class [1]_; beside them it draws the
+    decoded image of the code under the mouse, the finger, or the mark that the arrow
+    keys move. Opened as ``latent.html#at=0.5,-1``, it starts at that code.
+
+    The browser has no decoder. So the images of a grid of codes are decoded beforehand.
+    At a code of the grid the page shows the decoded image itself, rounded to 8 bits;
+    in between it blends the images of the four nearest codes.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_steps, n_steps, height, width) or \
+            (n_steps, n_steps, height, width, 3)
+        The decoded images; ``images[i, j]`` belongs to the code
+        ``(values[0, i], values[1, j])``.
+    values : ndarray of shape (2, n_steps)
+        The values of the two components along the axes, in equal steps.
+    codes : array-like of shape (n_samples, 2)
+        The codes that are drawn as points. Those beyond ``values`` are left out.
+    y : array-like of shape (n_samples,), default=None
+        The classes, numbers or names. Without them all points have one colour.
+    limits : tuple of float, default=None
+        The values shown as darkest and brightest; None means [0, 1] for images that
+        lie in it, else their smallest and largest value.
+    max_points : int, default=5000
+        Maximum number of points. If there are more codes, a random subset is drawn,
+        always the same one.
+    grid_error : float, default=None
+        Error of blended images, shown on the page: the mean absolute difference of a
+        pixel to the decoded image, as a share of the range of ``limits``.
+    name : str, default="an autoencoder"
+        Name of the estimator, shown on the page.
+
+    See Also
+    --------
+    LatentSpaceDisplay : The points as a picture.
+    ManifoldDisplay : The images as a picture.
+
+    References
+    ----------
+    .. [1] M. A. Petroff, "Accessible color sequences for data visualization",
+       arXiv:2107.02270, 2021.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.inspection import LatentExplorer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> pca = PCA(n_components=2).fit(X)
+    >>> explorer = LatentExplorer.from_estimator(pca, X, y, image_shape=(8, 8))
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "latent.html")
+    ...     explorer.save(path)
+    ...     path.stat().st_size < 3e6
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        images,
+        values,
+        codes,
+        y=None,
+        limits=None,
+        max_points=5000,
+        grid_error=None,
+        name="an autoencoder",
+    ):
+        self.images = images
+        self.values = values
+        self.codes = codes
+        self.y = y
+        self.limits = limits
+        self.max_points = max_points
+        self.grid_error = grid_error
+        self.name = name
+
+    def to_html(self):
+        """Return the page.
+
+        Returns
+        -------
+        str
+            The whole page; the same for the same data.
+
+        Raises
+        ------
+        ValueError
+            If the images are not finite or do not lie on a grid in equal steps, if the
+            codes do not have two components or all lie beyond the grid, or if ``y``
+            does not hold one class per sample.
+        """
+        return fill_page(self._collect())
+
+    def save(self, path):
+        """Write the page to a file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file; an existing one is replaced.
+        """
+        Path(path).write_text(self.to_html(), encoding="utf-8", newline="\n")
+
+    def _repr_html_(self):
+        """Return the page in a frame, which a notebook shows."""
+        return frame_page(self.to_html())
+
+    def _check_grid(self):
+        """Return the images and the values of their grid, checked."""
+        images, values = np.asarray(self.images), np.asarray(self.values)
+        is_grid = images.ndim == 4 or (images.ndim == 5 and images.shape[4] == 3)
+        if not is_grid or images.shape[0] != images.shape[1]:
+            raise ValueError(
+                f"images of shape {images.shape} must have the shape (n_steps, "
+                "n_steps, height, width) or (n_steps, n_steps, height, width, 3)."
+            )
+        n_steps = len(images)
+        steps = np.diff(values)
+        if (
+            values.shape != (2, n_steps)
+            or n_steps < 2
+            or not (steps > 0).all()
+            or not np.allclose(steps, steps[:, :1])
+        ):
+            raise ValueError(
+                f"values of shape {values.shape} must hold the {n_steps} values of the "
+                "grid of images along each of two axes, 2 or more in equal steps."
+            )
+        if not np.isfinite(images).all():
+            raise ValueError("images hold NaN or infinity; they must be finite.")
+        return images, values
+
+    def _collect(self):
+        """Return what the page's script needs, from checked data."""
+        check_scalar(self.max_points, "max_points", Integral, min_val=1)
+        images, values = self._check_grid()
+        codes = check_plane(self.codes)
+        low, high = values[:, 0], values[:, -1]
+        points = (codes - low) / (high - low)
+        is_inside = ((points >= 0) & (points <= 1)).all(axis=1)
+        if not is_inside.any():
+            raise ValueError("codes must lie within values, but none of them does.")
+        # In random order, so that no class covers the others.
+        order = np.random.default_rng(0).permutation(np.flatnonzero(is_inside))
+        drawn = order[: self.max_points]
+        classes, members, labels = [], np.zeros(len(codes), dtype=int), []
+        if self.y is not None:
+            classes, members = find_classes(self.y, codes)
+            classes = [str(label) for label in classes]
+            labels = place_labels(points[drawn], members[drawn], classes).tolist()
+        limits = choose_limits(self.limits, images)
+        n_steps, _, height, width = images.shape[:4]
+        return {
+            "name": str(self.name),
+            "n_samples": len(codes),
+            "n_outside": int((~is_inside).sum()),
+            "points": np.rint(points[drawn] * RESOLUTION).astype(int).tolist(),
+            "members": members[drawn].tolist(),
+            "resolution": RESOLUTION,
+            "classes": classes,
+            "colors": np.take(COLORS, range(len(classes) or 1), mode="wrap").tolist(),
+            "labels": labels,
+            "low": low.tolist(),
+            "high": high.tolist(),
+            "ticks": [find_ticks(*ends) for ends in zip(low, high, strict=True)],
+            "n_steps": n_steps,
+            "height": height,
+            "width": width,
+            "n_channels": 3 if images.ndim == 5 else 1,
+            "grid_error": self.grid_error,
+            "tiles": pack(images, limits),
+        }
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y=None, *, n_steps=None, image_shape=None, max_points=5000
+    ):
+        """Encode samples, and decode images over the plane of their codes.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted estimator with ``transform`` to two components, and
+            ``inverse_transform``.
+        X : array-like of shape (n_samples, n_features) or images
+            Samples whose codes are drawn and determine the grid, such as the training
+            samples. A few outliers among the codes are left out, and the page shows
+            their number.
+        y : array-like of shape (n_samples,), default=None
+            Their classes, numbers or names. Without them all points have one colour.
+        n_steps : int, default=None
+            Number of decoded images along each axis. None means the largest number, at
+            most 64, for which any images give a file under 3 MB: 47 for images of
+            28 x 28 pixels, 24 for 32 x 32 in colour.
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, n_channels); None means X's, or the
+            estimator's ``image_shape_``.
+        max_points : int, default=5000
+            Maximum number of points. If there are more samples, a random subset is
+            drawn, always the same one.
+
+        Returns
+        -------
+        explorer : LatentExplorer
+            The page, to be saved or shown in a notebook.
+
+        Raises
+        ------
+        ValueError
+            If the codes do not have two components, if the shape of the images is not
+            known or does not fit, or if the images are too large for a page.
+        """
+        image_shape = find_image_shape(image_shape, X, estimator)
+        if n_steps is None:
+            n_steps = find_n_steps(image_shape)
+        check_scalar(n_steps, "n_steps", Integral, min_val=2)
+        codes = encode_plane(estimator, X)
+        values = np.linspace(*find_range(codes), n_steps, axis=1)
+        images = decode_plane(estimator, values, image_shape)
+        limits = find_limits(estimator, X)
+        middles = (values[:, :-1] + values[:, 1:]) / 2
+        decoded = decode_plane(estimator, middles, image_shape)
+        return cls(
+            images=images,
+            values=values,
+            codes=codes,
+            y=y,
+            limits=limits,
+            max_points=max_points,
+            grid_error=find_blending_error(images, decoded, limits),
+            name=type(estimator).__name__,
+        )

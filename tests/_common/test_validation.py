@@ -1,0 +1,115 @@
+"""Tests of what images mean: bytes, floats in [0, 1], and others."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from skae import (
+    AutoEncoderTransformer,
+    ColorizationAutoEncoder,
+    DenoisingAutoEncoder,
+    PseudoLabelClassifier,
+    VariationalAutoEncoder,
+)
+
+DIGITS = load_digits()
+BYTES = np.round(DIGITS.images[:80] / 16 * 255).astype(np.uint8)
+Y = DIGITS.target[:80]
+COLORS = np.stack([BYTES, 255 - BYTES, BYTES // 2], axis=-1)
+OPTIONS = {"max_epochs": 2, "random_state": 0}
+
+# Each is an estimator, what it is fitted to besides the images, and what it answers.
+CASES = {
+    "plain": (AutoEncoderTransformer(4, **OPTIONS), None, "transform"),
+    "conv": (
+        AutoEncoderTransformer(
+            4, architecture="conv", hidden_layer_sizes=(4,), **OPTIONS
+        ),
+        None,
+        "transform",
+    ),
+    "denoising": (DenoisingAutoEncoder(4, **OPTIONS), None, "transform"),
+    "variational": (VariationalAutoEncoder(4, **OPTIONS), None, "transform"),
+    "colorization": (
+        ColorizationAutoEncoder(4, hidden_layer_sizes=(4, 4), **OPTIONS),
+        COLORS,
+        "predict",
+    ),
+    "pseudo labels": (
+        PseudoLabelClassifier(hidden_layer_sizes=(4,), **OPTIONS),
+        Y,
+        "predict_proba",
+    ),
+}
+
+
+@pytest.fixture(params=CASES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def fit(name):
+    """Return a function from images to the answers of the fitted model."""
+    estimator, target, method = CASES[name]
+
+    def fit(images):
+        return getattr(estimator.fit(images, target), method)
+
+    return fit
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_fitted_on_the_numbers_of_bytes(name, fit, dtype):
+    as_numbers = BYTES.astype(dtype)
+    if name == "colorization":  # it needs to know what is black and what is white
+        with pytest.raises(ValueError, match=r"must lie in \[0, 1\], or be of uint8"):
+            fit(as_numbers)
+        return
+    answer = fit(as_numbers)
+    expected = answer(as_numbers)
+    assert np.ptp(expected, axis=0).max() > 1e-4
+    np.testing.assert_allclose(answer(BYTES), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_fitted_on_bytes(fit, dtype):
+    answer = fit(BYTES)
+    message = (
+        r"X has images of .* up to 255, but those of the fit were of uint8.*by 255"
+    )
+    with pytest.raises(ValueError, match=message):
+        answer(BYTES.astype(dtype))
+    if np.dtype(dtype).kind == "f":
+        as_floats = (BYTES / 255).astype(dtype)
+        np.testing.assert_allclose(
+            answer(as_floats), answer(BYTES), rtol=1e-3, atol=1e-4
+        )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fitted_on_floats_from_zero_to_one(fit, dtype):
+    as_floats = (BYTES / 255).astype(dtype)
+    answer = fit(as_floats)
+    expected = answer(as_floats)
+    assert np.ptp(expected, axis=0).max() > 1e-4
+    np.testing.assert_allclose(answer(BYTES), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_fitted_on_standardized_floats(name, fit):
+    standardized = (BYTES - BYTES.mean()) / BYTES.std()
+    if name == "colorization":
+        with pytest.raises(ValueError, match=r"must lie in \[0, 1\], or be of uint8"):
+            fit(standardized)
+        return
+    answer = fit(standardized)
+    with pytest.raises(ValueError, match="uint8, but the images of the fit were neith"):
+        answer(BYTES)
+
+
+def test_a_table_of_bytes_is_numbers():
+    table = BYTES.reshape(80, -1)
+    ae = AutoEncoderTransformer(4, **OPTIONS).fit(table)
+    codes = ae.transform(table)
+    as_floats = ae.transform(table.astype(np.float32))
+    np.testing.assert_allclose(as_floats, codes, rtol=1e-4, atol=1e-5)

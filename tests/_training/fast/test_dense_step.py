@@ -1,0 +1,484 @@
+"""Tests of the written-out step, of threads, and of the type of the products."""
+
+import copy
+import threading
+from functools import partial
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn, optim
+
+from skae import AutoEncoderTransformer
+from skae._training.fast import dense_step
+from skae._training.fast.dense_step import (
+    MIN_PRODUCTS_FOR_BFLOAT16,
+    MIN_PRODUCTS_FOR_THREADS,
+    DenseStep,
+    has_fast_bfloat16,
+    limit_threads,
+    make_step,
+    resolve_compute_dtype,
+)
+from skae._training.objective import ReconstructionObjective
+from skae._training.optimizers import OPTIMIZERS
+from skae.likelihood import Bernoulli, Gaussian, Laplace, Likelihood
+from skae.modules import ConvAutoencoder, ConvColorizer, DenseAutoencoder
+
+FLOAT32, BFLOAT16 = torch.float32, torch.bfloat16
+CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
+LIKELIHOODS = [
+    Gaussian(),
+    Gaussian(link="sigmoid"),
+    Laplace(),
+    Laplace(link="sigmoid"),
+    Bernoulli(),
+]
+CASES = list(
+    product(
+        [(), (8, 6)],
+        ["identity", "logistic", "relu", "tanh"],
+        LIKELIHOODS,
+        [0.0, 0.1],
+    )
+)
+
+
+@pytest.fixture
+def x():
+    return torch.rand(13, 9, generator=torch.Generator().manual_seed(1))
+
+
+def make_objective(
+    hidden=(8,), activation="relu", likelihood=None, l1_penalty=0.0, sizes=(9, 3)
+):
+    """Make an objective of a module that always has the same weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = DenseAutoencoder(*sizes, hidden, activation)
+        for name, tensor in module.named_parameters():
+            if name.endswith("bias"):
+                torch.nn.init.normal_(tensor)
+    likelihood = likelihood or Gaussian()
+    return ReconstructionObjective(module, likelihood, l1_penalty=l1_penalty)
+
+
+def step_of(objective, dtype=FLOAT32, optimizer=OPTIMIZERS["adam"]):
+    return make_step(objective, optimizer(objective.parameters()), dtype)
+
+
+def autograd(objective, x, target, dtype=FLOAT32):
+    """Return the loss, and fill the gradients, by autograd and autocast."""
+    objective.zero_grad()
+    with torch.autocast("cpu", dtype=BFLOAT16, enabled=dtype == BFLOAT16):
+        loss = objective(x, target)
+    loss.backward()
+    return loss.detach()
+
+
+# -- The gradient -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("hidden", "activation", "likelihood", "l1_penalty"), CASES)
+def test_written_out_gradient_is_that_of_autograd(
+    hidden, activation, likelihood, l1_penalty, x
+):
+    ours, theirs = (
+        make_objective(hidden, activation, likelihood, l1_penalty) for _ in range(2)
+    )
+    step, target = step_of(ours), x.flip(0)
+    assert type(step) is DenseStep
+    expected_loss = autograd(theirs, x, target)
+    for _ in range(2):  # the second call adds nothing to the first
+        torch.testing.assert_close(step.gradient(x, target), expected_loss)
+    for (name, tensor), expected in zip(
+        ours.named_parameters(), theirs.parameters(), strict=True
+    ):
+        torch.testing.assert_close(
+            tensor.grad,
+            expected.grad,
+            rtol=1e-4,
+            atol=1e-6,
+            msg=lambda m, n=name: n + m,
+        )
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_bfloat16_gradient_is_close_to_that_of_autocast(likelihood, activation, x):
+    ours, theirs, exact = (
+        make_objective((8, 6), activation, likelihood, 0.1) for _ in range(3)
+    )
+    low, full = step_of(ours, BFLOAT16), step_of(exact)
+    losses = [
+        low.gradient(x, x).item(),
+        autograd(theirs, x, x, BFLOAT16).item(),
+        full.gradient(x, x).item(),
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
+    assert losses[0] == pytest.approx(losses[2], rel=0.02)
+    reference = torch.cat([p.grad.flatten() for p in theirs.parameters()])
+    grads = [p.grad.flatten() for p in ours.parameters()]
+    assert {grad.dtype for grad in grads} == {low.vector.dtype} == {FLOAT32}
+    if not isinstance(likelihood, Laplace):  # signs of errors may flip there
+        assert (torch.cat(grads) - reference).norm() < 0.03 * reference.norm()
+    # It did compute in bfloat16:
+    assert (low.grad - full.grad).norm() > 0
+
+
+class WithoutGrad(Likelihood):
+    def loss(self, output, x):
+        return F.huber_loss(output, x, reduction="none")
+
+
+class Huber(Gaussian):
+    def loss(self, output, x):
+        return F.huber_loss(output, x, delta=0.1, reduction="none")
+
+
+class Positive(Gaussian):
+    scale_exponent = 0
+
+    def mean(self, output):
+        return F.softplus(output)
+
+
+class UserModule(DenseAutoencoder):
+    def encode(self, x):
+        return super().encode(x) ** 3
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (DenseAutoencoder, {"likelihood": Gaussian(), "contractive_penalty": 0.1}),
+        (DenseAutoencoder, {"likelihood": Gaussian(covariance_type="diag")}),
+        (DenseAutoencoder, {"likelihood": WithoutGrad()}),
+        # Their loss, or their mean, may be another than that of their base.
+        (DenseAutoencoder, {"likelihood": Huber()}),
+        (DenseAutoencoder, {"likelihood": Positive()}),
+        (UserModule, {"likelihood": Gaussian()}),
+    ],
+)
+def test_everything_else_goes_through_autograd(module, options):
+    objective = ReconstructionObjective(module(9, 3, (4,)), **options)
+    assert step_of(objective) is None
+
+
+# -- One vector, and the optimizer's state ----------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [FLOAT32, BFLOAT16])
+def test_parameters_are_views_of_one_vector(dtype, x):
+    objective = make_objective()
+    module, step = objective.module, step_of(objective, dtype)
+    before = step.gradient(x, x)
+    n_parameters = len(list(module.parameters()))
+    n_weights = sum(p.numel() for p in module.parameters())
+    assert step.vector.shape == step.grad.shape
+    assert n_weights <= len(step.vector) < n_weights + 32 * n_parameters
+    storage = step.vector.untyped_storage().data_ptr()
+    grad_storage = step.grad.untyped_storage().data_ptr()
+    for parameter in module.parameters():
+        assert parameter.untyped_storage().data_ptr() == storage
+        assert parameter.grad.untyped_storage().data_ptr() == grad_storage
+        # Whole cache lines: products of unaligned matrices are slower.
+        assert parameter.storage_offset() % 32 == 0
+    with torch.no_grad():
+        step.vector -= 0.1 * step.grad
+    assert step.gradient(x, x) < before
+    # Weights that are loaded, the best ones for instance, arrive in the vector.
+    module.load_state_dict(
+        {k: torch.zeros_like(v) for k, v in module.state_dict().items()}
+    )
+    assert not step.vector.any()
+
+
+def take_steps(objective, step, x, n_steps=7):
+    """Take some steps, with another rate each; return the losses."""
+    losses = []
+    for k in range(n_steps):
+        for group in step.optimizer.param_groups:
+            group["lr"] = 0.01 / (1 + k)
+        losses.append(step.step(lambda: step.gradient(x, x)).item())
+    return losses
+
+
+def weights_of(objective):
+    return torch.cat([p.detach().flatten() for p in objective.parameters()])
+
+
+EVERY_OPTIMIZER = [
+    OPTIMIZERS["adam"],
+    OPTIMIZERS["adamw"],
+    partial(OPTIMIZERS["adam"], weight_decay=0.1),
+    partial(OPTIMIZERS["adamw"], weight_decay=0.1, betas=(0.5, 0.8), eps=1e-3),
+    partial(OPTIMIZERS["adam"], maximize=True),
+    partial(OPTIMIZERS["adam"], amsgrad=True),
+    OPTIMIZERS["sgd"],
+    partial(OPTIMIZERS["sgd"], weight_decay=0.1),
+    optim.Adam,
+    optim.SGD,
+    optim.Adagrad,
+    optim.LBFGS,
+]
+
+
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
+def test_short_way_is_bitwise_the_optimizers_own_step(optimizer):
+    # The kernel rounds the last numbers of a tensor differently if they do not fill a
+    # vector of the processor; here all do.
+    x = torch.rand(13, 64, generator=torch.Generator().manual_seed(1))
+    ours, theirs = (make_objective((32,), sizes=(64, 32)) for _ in range(2))
+    losses = take_steps(ours, step_of(ours, optimizer=optimizer), x)
+    expected_step = step_of(theirs, optimizer=optimizer)
+    expected_step.step = expected_step.optimizer.step
+    assert take_steps(theirs, expected_step, x) == losses
+    assert torch.equal(weights_of(ours), weights_of(theirs))
+    assert len(set(losses)) == len(losses)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_groups_of_parameters_take_the_optimizers_own_step(name, x):
+    def in_groups(parameters):
+        parameters = list(parameters)
+        groups = [
+            {"params": parameters[::2]},
+            {"params": parameters[1::2], "weight_decay": 0.1},
+        ]
+        return OPTIMIZERS[name](groups)
+
+    ours, theirs, plain = (make_objective() for _ in range(3))
+    take_steps(ours, step_of(ours, optimizer=in_groups), x)
+    expected_step = step_of(theirs, optimizer=in_groups)
+    expected_step.step = expected_step.optimizer.step
+    take_steps(theirs, expected_step, x)
+    assert torch.equal(weights_of(ours), weights_of(theirs))
+    take_steps(plain, step_of(plain, optimizer=OPTIMIZERS[name]), x)
+    assert not torch.equal(weights_of(ours), weights_of(plain))
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_named_optimizers_take_the_short_way(name, monkeypatch, x):
+    calls, cls = [], OPTIMIZERS[name].func
+    own = cls.step
+    monkeypatch.setattr(cls, "step", lambda *args: calls.append(args) or own(*args))
+    objective = make_objective()
+    take_steps(objective, step_of(objective, optimizer=OPTIMIZERS[name]), x)
+    assert len(calls) == 1  # the first step, which makes the state
+
+
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER[:-1])
+def test_the_optimizer_sees_the_parameters_of_the_module(optimizer, x):
+    ours, theirs = make_objective(), make_objective()
+    step = step_of(ours, optimizer=optimizer)
+    seen = [p for group in step.optimizer.param_groups for p in group["params"]]
+    assert all(a is b for a, b in zip(seen, ours.module.parameters(), strict=True))
+    take_steps(ours, step, x)
+    own = optimizer(theirs.parameters())
+    for k in range(7):
+        own.param_groups[0]["lr"] = 0.01 / (1 + k)
+        autograd(theirs, x, x)
+        own.step()
+    state, expected = step.optimizer.state_dict(), own.state_dict()
+    assert state["param_groups"] == expected["param_groups"]
+    assert state["state"].keys() == expected["state"].keys()
+    for key, values in expected["state"].items():
+        assert state["state"][key].keys() == values.keys()
+        for name, value in values.items():
+            found = state["state"][key][name]
+            torch.testing.assert_close(found, value, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER[:-1])
+def test_a_state_goes_on_wherever_it_is_loaded(optimizer, x):
+    objective = make_objective()
+    step = step_of(objective, optimizer=optimizer)
+    take_steps(objective, step, x, 3)
+    weights = copy.deepcopy(objective.state_dict())
+    state = copy.deepcopy(step.optimizer.state_dict())
+    take_steps(objective, step, x)
+    # The same step, which had gone further.
+    expected = weights_of(objective)
+    objective.load_state_dict(weights)
+    step.optimizer.load_state_dict(copy.deepcopy(state))
+    take_steps(objective, step, x)
+    assert torch.equal(weights_of(objective), expected)
+    # Another one.
+    other = make_objective()
+    other.load_state_dict(weights)
+    step = step_of(other, optimizer=optimizer)
+    step.optimizer.load_state_dict(copy.deepcopy(state))
+    take_steps(other, step, x)
+    assert torch.equal(weights_of(other), expected)
+    # torch's own optimizer alone.
+    alone = make_objective()
+    alone.load_state_dict(weights)
+    own = optimizer(alone.parameters())
+    own.load_state_dict(copy.deepcopy(state))
+    for k in range(7):
+        own.param_groups[0]["lr"] = 0.01 / (1 + k)
+        autograd(alone, x, x)
+        own.step()
+    torch.testing.assert_close(weights_of(alone), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", [OPTIMIZERS["adam"], OPTIMIZERS["sgd"]])
+def test_released_parameters_go_on_with_the_optimizer(optimizer, x):
+    ours, theirs = make_objective(), make_objective()
+    step, own = step_of(ours, optimizer=optimizer), optimizer(theirs.parameters())
+    take_steps(ours, step, x, 3)
+    assert step.release() is None
+    for k in range(6):
+        if k >= 3:
+            autograd(ours, x, x)
+            step.optimizer.step()
+        else:
+            own.param_groups[0]["lr"] = 0.01 / (1 + k)
+        autograd(theirs, x, x)
+        own.step()
+    torch.testing.assert_close(
+        weights_of(ours), weights_of(theirs), rtol=1e-4, atol=1e-5
+    )
+
+
+# -- Threads ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def limit(n_products):
+    """Limit the threads of a step whose largest product is of this size."""
+    return limit_threads(SimpleNamespace(largest_matrix=n_products), 1)
+
+
+def test_small_products_stay_on_one_thread(two_threads):
+    with limit(MIN_PRODUCTS_FOR_THREADS - 1):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    for unlimited in (limit(MIN_PRODUCTS_FOR_THREADS), limit_threads(None, 1)):
+        with unlimited:
+            assert torch.get_num_threads() == 2
+    with pytest.raises(KeyboardInterrupt), limit(1):
+        raise KeyboardInterrupt
+    assert torch.get_num_threads() == 2
+
+
+def test_largest_product_is_that_of_the_largest_layer():
+    step = step_of(make_objective((20, 30)))
+    assert step.largest_matrix == 600
+
+
+def test_other_threads_are_not_limited():
+    started, over, seen = threading.Event(), threading.Event(), []
+
+    def other():
+        torch.set_num_threads(2)
+        started.set()
+        over.wait(10)
+        seen.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    thread = threading.Thread(target=other)
+    thread.start()
+    started.wait(10)
+    with limit(1):
+        over.set()
+        thread.join()
+    assert seen == [2]
+    torch.set_num_threads(before)
+
+
+def test_users_threads_are_the_same_after_a_fit(two_threads):
+    X = np.random.RandomState(0).randn(30, 4)
+    ae = AutoEncoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+    assert torch.get_num_threads() == 2
+    ae.set_params(lr=1e8, warm_start=True)
+    with pytest.raises(RuntimeError):
+        ae.set_params(max_epochs=5).fit(X)
+    assert torch.get_num_threads() == 2
+
+
+# -- The type of the products -----------------------------------------------------
+
+
+@pytest.fixture(params=[True, False], ids=["fast", "slow"])
+def is_fast(request, monkeypatch):
+    monkeypatch.setattr(dense_step, "has_fast_bfloat16", lambda device: request.param)
+    return request.param
+
+
+def layers(*sizes):
+    return nn.Sequential(*(nn.Linear(*size, device="meta") for size in sizes))
+
+
+LIMIT = MIN_PRODUCTS_FOR_BFLOAT16
+
+
+@pytest.mark.parametrize(
+    ("module", "batch_size", "large"),
+    [
+        (layers((1024, 1024)), LIMIT // 1024**2, True),
+        (layers((1024, 1024)), LIMIT // 1024**2 - 1, False),
+        # The average of the matrices counts, not their sum; biases do not.
+        (layers((1024, 1024), (512, 1024)), LIMIT // 1024**2, False),
+        (layers((1024, 1024), (512, 1024)), LIMIT // (3 * 2**18) + 1, True),
+        (nn.BatchNorm1d(2**20), 2**20, False),
+    ],
+)
+def test_auto_follows_from_shapes_and_hardware(is_fast, module, batch_size, large):
+    found = resolve_compute_dtype("auto", module, batch_size, 1024, CPU)
+    assert found == (torch.bfloat16 if is_fast and large else torch.float32)
+
+
+def test_weights_of_a_convolution_count_once_per_pixel(is_fast):
+    module = ConvAutoencoder((28, 28), 16, (32, 64))
+    # Layer by layer: pixels, kernel, channels in and out; the code's maps are dense.
+    encoder = 14**2 * 9 * 32 + 7**2 * 9 * 32 * 64 + 7**2 * 64 * 16
+    decoder = 16 * 7**2 * 64 + 7**2 * 9 * 64 * 32 + 14**2 * 9 * 32 * 32 + 28**2 * 9 * 32
+    products = dense_step._products_per_layer(module, 784, CPU)
+    assert products == (encoder + decoder) / 7
+    least = -(-7 * LIMIT // (encoder + decoder))
+    for batch_size, large in [(least, True), (least - 1, False)]:
+        found = resolve_compute_dtype("auto", module, batch_size, 784, CPU)
+        assert found == (torch.bfloat16 if is_fast and large else torch.float32)
+    colorizer = ConvColorizer((32, 32), 16)
+    found = resolve_compute_dtype("auto", colorizer, 128, 1024, CPU)
+    assert found == (torch.bfloat16 if is_fast else torch.float32)
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_explicit_choice_is_respected(is_fast, name):
+    for module in (layers((2, 2)), layers((2**13, 2**13))):
+        assert resolve_compute_dtype(name, module, 512, 2, CPU) == getattr(torch, name)
+
+
+@pytest.mark.parametrize(("capability", "fast"), [((7, 5), False), ((8, 0), True)])
+def test_gpus_with_fast_bfloat16(monkeypatch, capability, fast):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert has_fast_bfloat16(CUDA) is fast
+
+
+@pytest.mark.parametrize("avx512", [True, False])
+@pytest.mark.parametrize("amx", [True, False])
+def test_cpus_with_fast_bfloat16(monkeypatch, avx512, amx):
+    answers = {"_is_avx512_bf16_supported": avx512, "_is_amx_tile_supported": amx}
+    for name, answer in answers.items():
+        monkeypatch.setattr(torch.cpu, name, lambda answer=answer: answer, False)
+    assert has_fast_bfloat16(CPU) is (avx512 or amx)
+    for name in answers:  # a version of torch that cannot say
+        monkeypatch.delattr(torch.cpu, name)
+    assert has_fast_bfloat16(CPU) is False
+
+
+def test_apples_gpus_stay_with_float32():
+    assert has_fast_bfloat16(torch.device("mps")) is False

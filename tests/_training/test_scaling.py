@@ -1,0 +1,219 @@
+"""Tests of the one change of scale."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.metrics import r2_score
+
+from skae import AutoEncoderTransformer, DenoisingAutoEncoder
+from skae._common.validation import Samples
+from skae._training.scaling import (
+    FLOAT32_MEAN_LIMIT,
+    FUSED_MEAN_LIMIT,
+    Scaling,
+    subsample,
+)
+from skae.corruption import GaussianNoise
+
+RNG = np.random.RandomState(0)
+
+
+# -- What is learned --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int32])
+def test_mean_per_feature_and_one_scale(dtype):
+    rows = (RNG.randn(200, 3) * [1, 20, 5] + [50, 0, 7]).astype(dtype)
+    scaling = Scaling.fit(Samples(rows))
+    exact = rows.astype(np.float64)
+    np.testing.assert_allclose(scaling.mean, exact.mean(axis=0), rtol=1e-6)
+    assert scaling.mean.dtype == np.float64
+    expected = np.square(exact - exact.mean(axis=0)).mean() ** 0.5
+    assert scaling.scale == pytest.approx(expected, rel=1e-6)
+
+
+def test_bytes_are_measured_as_what_they_mean():
+    rows = RNG.randint(0, 256, (200, 3)).astype(np.uint8)
+    scaling = Scaling.fit(Samples(rows, 1 / 255))
+    expected = Scaling.fit(Samples(rows / 255))
+    np.testing.assert_allclose(scaling.mean, expected.mean)
+    assert scaling.scale == pytest.approx(expected.scale)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e300, -1e-300])
+@pytest.mark.parametrize("n_samples", [1, 7])
+def test_constant_samples_have_the_scale_one(value, n_samples):
+    scaling = Scaling.fit(Samples(np.full((n_samples, 3), value)))
+    assert scaling.scale == 1.0
+    np.testing.assert_array_equal(scaling.mean, value)
+
+
+def test_constant_columns_become_exactly_zero():
+    # The mean of ten tenths is not a tenth.
+    rows = np.c_[np.full(10, 0.1), np.full(10, 1e200), RNG.randn(10)]
+    scaling = Scaling.fit(Samples(rows))
+    assert scaling.mean[0] == 0.1
+    assert scaling.mean[1] == 1e200
+    assert scaling.scale == pytest.approx(rows[:, 2].std() / 3**0.5)
+    z = scaling.to_module_scale(torch.from_numpy(rows))
+    assert (z[:, :2] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("factor", "dtype", "message"),
+    [
+        (1e200, np.float64, r"Y has values up to .*e\+200, whose squares are infinite"),
+        (1e25, np.float32, r"Y has values up to .*e\+25, whose squares are infinite"),
+        (1e-200, np.float64, r"Y has values that differ by .*e-200 .*too little"),
+        (1e-25, np.float32, r"Y has values that differ by .*e-25 .*too little"),
+    ],
+)
+def test_what_cannot_be_squared_is_refused(factor, dtype, message):
+    rows = (factor * RNG.randn(20, 3)).astype(dtype)
+    with pytest.raises(ValueError, match=message):
+        Scaling.fit(Samples(rows), name="Y")
+    if dtype == np.float32:  # as float64 they can
+        scale = Scaling.fit(Samples(rows.astype(np.float64))).scale
+        assert scale == pytest.approx(factor, rel=0.3)
+
+
+def test_of_many_samples_some_are_measured():
+    rows = RNG.randn(20_000, 2)
+    found, expected = Scaling.fit(Samples(rows)), Scaling.fit(Samples(subsample(rows)))
+    assert found.scale == expected.scale
+    np.testing.assert_allclose(found.mean, rows.mean(axis=0), atol=0.1)
+
+
+@pytest.mark.parametrize("n_samples", [1, 99, 100, 101, 1000])
+def test_subsamples_are_spread_and_not_copied(n_samples):
+    rows = np.zeros((n_samples, 3))
+    rows[:, 0] = np.arange(n_samples)
+    some = subsample(rows, n_rows=100)
+    assert len(some) <= 100
+    assert len(some) >= min(50, n_samples)
+    assert np.shares_memory(some, rows)
+    assert some[0, 0] == 0
+    assert some[-1, 0] >= n_samples - n_samples / 50 - 1
+    assert len(set(np.diff(some[:, 0]))) <= 1
+
+
+# -- There and back ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("distance", [0.0, 1.0, 0.9 * FUSED_MEAN_LIMIT])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_near_means_are_taken_away_by_one_operation(distance, dtype):
+    rows = (3 * (distance + RNG.randn(50, 4))).astype(dtype)
+    scaling = Scaling(np.full(4, 3 * distance), 3.0)
+    found = scaling.to_module_scale(torch.from_numpy(rows))
+    assert found.numpy().dtype == dtype
+    np.testing.assert_allclose(found, rows / 3.0 - distance, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, np.int32])
+def test_wide_types_are_centred_before_they_are_narrowed(dtype):
+    mean = np.array([1e9, -1e9, 12345.0])
+    rows = (mean + RNG.randint(-100, 100, (50, 3))).astype(dtype)
+    found = Scaling(mean, 60.0).to_module_scale(torch.from_numpy(rows))
+    assert found.dtype == torch.float64
+    np.testing.assert_allclose(found, (rows - mean) / 60.0, rtol=0, atol=1e-9)
+
+
+def test_far_means_leave_narrow_types_all_of_their_digits():
+    rows = (np.float32(1e6) + RNG.randint(-8, 8, (50, 3))).astype(np.float32)
+    scaling = Scaling(np.full(3, 1e6), 4.0)
+    assert scaling.distance > FUSED_MEAN_LIMIT
+    found = scaling.to_module_scale(torch.from_numpy(rows))
+    assert found.dtype == torch.float32
+    np.testing.assert_array_equal(found, (rows - 1e6) / 4.0)
+
+
+def test_bytes_become_floats_by_exact_formulas():
+    rows = np.arange(256, dtype=np.uint8).reshape(64, 4)
+    tensor = torch.from_numpy(rows)
+    identity = Scaling.identity(4)
+    assert identity.to_module_scale(tensor) is tensor
+    images = identity.to_module_scale(tensor, 1 / 255)
+    assert torch.equal(images, tensor.float() * (1 / 255))
+    assert images.max() == 1
+    near, far = Scaling(rows.mean(axis=0) / 255, 0.29), Scaling(np.full(4, 0.5), 1e-3)
+    for scaling in (near, far):
+        found = scaling.to_module_scale(tensor, 1 / 255)
+        assert found.dtype == torch.float32
+        expected = (rows / 255 - scaling.mean) / scaling.scale
+        np.testing.assert_allclose(
+            found, expected, rtol=1e-6, atol=2e-7 / scaling.scale
+        )
+
+
+@pytest.mark.parametrize("distance", [0.0, 5.0, 1e3, 1e6])
+@pytest.mark.parametrize("scale", [1.0, 1e-8, 1e9])
+def test_round_trip(distance, scale):
+    rows = scale * (distance + RNG.randn(50, 4))
+    scaling = Scaling.fit(Samples(rows))
+    assert scaling.distance == pytest.approx(distance, rel=0.5, abs=0.5)
+    tensor = torch.from_numpy(rows)
+    back = scaling.to_data_scale(scaling.to_module_scale(tensor))
+    assert back.dtype == torch.float64
+    np.testing.assert_allclose(back, rows, rtol=0, atol=1e-9 * scaling.scale)
+    narrow = scaling.to_data_scale(scaling.to_module_scale(tensor).float())
+    assert narrow.dtype == torch.float32
+
+
+def test_the_identity_changes_nothing():
+    scaling, x = Scaling.identity(3), torch.rand(4, 3)
+    assert scaling.is_identity
+    assert scaling.to_module_scale(x) is x
+    assert scaling.to_data_scale(x) is x
+    assert not Scaling(np.zeros(3), 2.0).is_identity
+    assert not Scaling(np.ones(3)).is_identity
+
+
+@pytest.mark.parametrize(
+    ("dtype", "far"),
+    [
+        (torch.float64, torch.float64),
+        (torch.int64, torch.float64),
+        (torch.int32, torch.float64),
+        (torch.float32, torch.float32),
+        (torch.float16, torch.float32),
+        (torch.uint8, torch.float32),
+    ],
+)
+def test_type_of_views(dtype, far):
+    for mean, expected in (
+        (0.9 * FLOAT32_MEAN_LIMIT, torch.float32),
+        (1.1 * FLOAT32_MEAN_LIMIT, far),
+    ):
+        scaling = Scaling(np.array([0.0, -5.0 * mean]), 5.0)
+        assert scaling.view_dtype(dtype) == expected
+
+
+# -- Data far from zero -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        AutoEncoderTransformer,
+        lambda *args, **kwargs: AutoEncoderTransformer(
+            *args, augmentation=GaussianNoise(0.05), **kwargs
+        ),
+        lambda *args, **kwargs: DenoisingAutoEncoder(
+            *args, corruption=GaussianNoise(0.3), **kwargs
+        ),
+    ],
+    ids=["plain", "augmented", "denoising"],
+)
+def test_an_offset_is_not_a_matter_for_what_is_learned(make):
+    X = load_digits().data[:600] / 6.0  # with a spread of about one
+    offset = X + 1e8 * X.std()
+    scores = []
+    for samples in (X, offset):
+        ae = make(8, max_epochs=25, lr=5e-3, random_state=0).fit(samples)
+        found = ae.reconstruct(samples)
+        assert found.dtype == np.float64
+        scores.append(r2_score(samples, found, multioutput="variance_weighted"))
+    assert scores[0] > 0.6
+    assert scores[1] == pytest.approx(scores[0], abs=0.01)

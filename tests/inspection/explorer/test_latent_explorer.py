@@ -1,0 +1,248 @@
+"""Tests of the page that shows the decoded image at the position of the pointer."""
+
+import base64
+import zlib
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skae.inspection import LatentExplorer
+from skae.inspection.explorer._latent_explorer import RESOLUTION
+
+
+def tiles_of(data):
+    """Read the images of a page, ``[i, j]`` as those of a LatentExplorer."""
+    packed = zlib.decompress(base64.b64decode(data["tiles"]))
+    n_steps, size = data["n_steps"], (data["height"], data["width"])
+    shape = (n_steps, n_steps, *size, *([3] if data["n_channels"] == 3 else []))
+    differences = np.frombuffer(packed, dtype=np.uint8).reshape(n_steps**2, -1)
+    return differences.cumsum(axis=0, dtype=np.uint8).reshape(shape)
+
+
+def grid_of(data):
+    """Give the codes of a page's grid, one row for each image."""
+    axes = np.linspace(data["low"], data["high"], data["n_steps"], axis=1)
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def assert_bytes(pixels, images, low=0, high=1):
+    """Check that pixels are images, rounded to bytes."""
+    expected = 255 * ((images - low) / (high - low)).clip(0, 1)
+    assert pixels.dtype == np.uint8
+    assert abs(pixels.reshape(expected.shape) - expected).max() <= 0.5 + 1e-3
+
+
+def test_pixels_are_the_decoded_grid_of_rows(data_of, digits, pca):
+    X, y = digits
+    explorer = LatentExplorer.from_estimator(pca, X, y, image_shape=(8, 8), n_steps=6)
+    data = data_of(explorer.to_html())
+    assert (data["n_steps"], data["height"], data["width"]) == (6, 8, 8)
+    # Black and white are those of the samples, 0 and 16.
+    assert_bytes(tiles_of(data), pca.inverse_transform(grid_of(data)), 0, 16)
+    assert data["name"] == "PCA"
+    assert data["grid_error"] < 5e-3  # PCA is linear, but for what is clipped
+
+
+def test_pixels_are_the_decoded_grid_of_colour_images(data_of, colored):
+    plane, X = colored
+    data = data_of(LatentExplorer.from_estimator(plane, X, n_steps=9).to_html())
+    pixels = tiles_of(data)
+    assert pixels.shape == (9, 9, 5, 7, 3)
+    assert_bytes(pixels, plane.inverse_transform(grid_of(data)))
+
+
+@pytest.mark.parametrize("kind", ["image_autoencoder", "row_autoencoder"])
+def test_pixels_are_the_decoded_grid_of_autoencoders(
+    data_of, kind, byte_images, digits, request
+):
+    autoencoder = request.getfixturevalue(kind)
+    X, high = (byte_images, 1) if kind == "image_autoencoder" else (digits[0], 16)
+    data = data_of(LatentExplorer.from_estimator(autoencoder, X, n_steps=5).to_html())
+    decoded = autoencoder.inverse_transform(grid_of(data))
+    assert_bytes(tiles_of(data), decoded, 0, high)
+
+
+def test_grid_error_is_the_one_halfway_between_codes(colored):
+    plane, X = colored
+    coarse, fine = (LatentExplorer.from_estimator(plane, X, n_steps=n) for n in (9, 17))
+    # Every other code of the fine grid lies halfway between those of the coarse one.
+    np.testing.assert_allclose(fine.values[:, ::2], coarse.values)
+    corners = coarse.images[1:] + coarse.images[:-1]
+    blended = (corners[:, 1:] + corners[:, :-1]) / 4
+    expected = abs(blended - fine.images[1::2, 1::2]).mean()
+    assert coarse.grid_error == pytest.approx(expected)
+    # The error of linear interpolation falls with the square of the steps.
+    assert fine.grid_error == pytest.approx(expected / 4, rel=0.2)
+
+
+def test_points_are_the_codes(data_of, digits, pca):
+    X, y = digits
+    explorer = LatentExplorer.from_estimator(pca, X, y, image_shape=(8, 8), n_steps=2)
+    data = data_of(explorer.to_html())
+    low, high = np.array(data["low"]), np.array(data["high"])
+    places = np.array(data["points"]) / RESOLUTION
+    assert len(places) == len(X) == data["n_samples"]
+    assert data["n_outside"] == 0
+    found = np.column_stack([low + places * (high - low), data["members"]])
+    expected = np.column_stack([pca.transform(X), y])
+    # Sorted by class and first component, which is coarser than the rounding.
+    for own in range(10):
+        a, b = (rows[rows[:, 2] == own, 0] for rows in (found, expected))
+        np.testing.assert_allclose(np.sort(a), np.sort(b), atol=np.ptp(b) / 1e3)
+    assert data["classes"] == list("0123456789")
+    assert len(set(data["colors"])) == 10
+    # The labels stand among their points.
+    for own, label in enumerate(data["labels"]):
+        assert abs(places[found[:, 2] == own] - label).sum(axis=1).min() < 0.1
+
+
+def test_no_class_covers_the_others_and_few_points_stand_for_many(
+    data_of,
+):
+    codes = np.random.default_rng(0).normal(size=(600, 2))
+    explorer = LatentExplorer(
+        images=np.zeros((2, 2, 3, 3)),
+        values=[[-9, 9], [-9, 9]],
+        codes=codes,
+        y=np.repeat(["a", "b", "c"], 200),
+        max_points=100,
+    )
+    data = data_of(explorer.to_html())
+    assert (len(data["points"]), data["n_samples"]) == (100, 600)
+    counts = np.bincount(data["members"])
+    assert (counts > 20).all()
+    assert set(data["members"][-15:]) == {0, 1, 2}
+
+
+def test_points_without_classes_have_one_colour(data_of, colored):
+    data = data_of(LatentExplorer.from_estimator(*colored, n_steps=2).to_html())
+    assert data["classes"] == data["labels"] == []
+    assert len(data["colors"]) == 1
+    assert set(data["members"]) == {0}
+
+
+def test_colours_repeat_from_the_eleventh_class_on(data_of, colored):
+    y = np.arange(300) % 12
+    data = data_of(LatentExplorer.from_estimator(*colored, y, n_steps=2).to_html())
+    assert data["colors"][10:] == data["colors"][:2]
+
+
+def test_what_lies_far_out_is_left_out(data_of, make_plane, waves):
+    codes = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2))
+    codes[0, 0], codes[1, 1] = 80, -90
+    plane = make_plane(codes, waves)
+    data = data_of(LatentExplorer.from_estimator(plane, waves(*codes.T)).to_html())
+    assert data["n_outside"] == 2
+    assert len(data["points"]) == 998
+
+
+def test_a_component_that_is_always_the_same(data_of, make_plane, waves):
+    codes = np.stack([np.linspace(0, 1, 50), np.full(50, 3)], axis=1)
+    plane = make_plane(codes, waves)
+    data = data_of(LatentExplorer.from_estimator(plane, waves(*codes.T)).to_html())
+    assert (data["low"][1], data["high"][1]) == (2.5, 3.5)
+
+
+def test_the_same_input_gives_the_same_bytes(digits, pca):
+    X, y = digits
+    pages = [
+        LatentExplorer.from_estimator(
+            pca, X, y, image_shape=(8, 8), n_steps=4, max_points=50
+        ).to_html()
+        for _ in range(2)
+    ]
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_steps"), [((28, 28), 47), ((32, 32, 3), 24), ((8, 8), 64)]
+)
+def test_a_page_is_under_3_mb_even_with_noise(make_plane, shape, n_steps):
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(6000, 2))
+    plane = make_plane(
+        codes, lambda x, y: rng.random((len(x), *shape), dtype=np.float32)
+    )
+    X, y = rng.random((len(codes), *shape), dtype=np.float32), np.arange(6000) % 10
+    explorer = LatentExplorer.from_estimator(plane, X, y)
+    assert explorer.images.shape == (n_steps, n_steps, *shape)
+    assert len(explorer.to_html()) < 3e6
+    assert len(explorer._repr_html_()) < 3e6
+
+
+def test_pipeline_of_a_data_frame(data_of, digits):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(digits[0]).add_prefix("pixel")
+    y = pd.Series(digits[1], dtype="category")
+    pipeline = make_pipeline(MinMaxScaler(), PCA(2))
+    pipeline.set_output(transform="pandas").fit(X)
+    explorer = LatentExplorer.from_estimator(
+        pipeline, X, y, image_shape=(8, 8), n_steps=3
+    )
+    assert explorer.limits == (0, 16)
+    assert data_of(explorer.to_html())["classes"] == list("0123456789")
+
+
+@pytest.mark.parametrize("n_components", [1, 3])
+def test_codes_of_another_size_are_named(n_components, digits):
+    pca = PCA(n_components).fit(digits[0])
+    match = f"codes of PCA have {n_components} components; .* needs 2"
+    with pytest.raises(ValueError, match=match):
+        LatentExplorer.from_estimator(pca, digits[0], image_shape=(8, 8))
+
+
+def test_what_is_no_image_or_too_large_a_one_is_named(digits, pca):
+    X, _ = digits
+    with pytest.raises(
+        ValueError, match=r"image_shape=None, and PCA takes rows of a table"
+    ):
+        LatentExplorer.from_estimator(pca, X)
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 9\) does not fit"):
+        LatentExplorer.from_estimator(pca, X, image_shape=(8, 9))
+    with pytest.raises(ValueError, match=r"image_shape=\(900, 900\) is too large"):
+        LatentExplorer.from_estimator(pca, X, image_shape=(900, 900))
+    kmeans = KMeans(2, n_init=1).fit(X)
+    with pytest.raises(AttributeError, match="inverse_transform"):
+        LatentExplorer.from_estimator(kmeans, X, image_shape=(8, 8))
+
+
+@pytest.mark.parametrize(("n_steps", "error"), [(1, ValueError), (2.5, TypeError)])
+def test_wrong_n_steps_is_named(n_steps, error, colored):
+    with pytest.raises(error, match="n_steps"):
+        LatentExplorer.from_estimator(*colored, n_steps=n_steps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"max_points": 0}, "max_points == 0"),
+        ({"y": [0, 1]}, "inconsistent numbers of samples"),
+        ({"y": [0.1, 0.2, 0.3]}, "Unknown label type: continuous"),
+        ({"codes": np.zeros((3, 4))}, "codes have 4 components"),
+        ({"codes": np.full((3, 2), 7)}, "codes must lie within values"),
+        ({"codes": [[0, np.nan]]}, "codes contains NaN"),
+        ({"images": np.full((2, 2, 3, 3), np.nan)}, "images hold NaN"),
+        ({"images": np.zeros((2, 3, 3))}, r"images of shape \(2, 3, 3\) must"),
+        ({"images": np.zeros((2, 3, 3, 3))}, r"images of shape \(2, 3, 3, 3\) must"),
+        ({"values": [[0, 1]]}, r"values of shape \(1, 2\) must"),
+        ({"values": [[0, 1, 2]] * 2}, r"values of shape \(2, 3\) must"),
+        ({"values": [[1, 0], [0, 1]]}, r"values .* in equal steps"),
+        (
+            {"images": np.zeros((3, 3, 2, 2)), "values": [[0, 1, 3]] * 2},
+            r"values .* in equal steps",
+        ),
+    ],
+)
+def test_data_that_do_not_fit_are_named(changes, match):
+    data = {
+        "images": np.zeros((2, 2, 3, 3)),
+        "values": [[0, 1], [0, 1]],
+        "codes": [[0, 0], [0, 1], [1, 0]],
+    }
+    LatentExplorer(**data).to_html()
+    with pytest.raises(ValueError, match=match):
+        LatentExplorer(**data | changes).to_html()
