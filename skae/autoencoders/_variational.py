@@ -14,6 +14,7 @@ from skae._common.runtime import make_generator
 from skae._training.variational_objective import VariationalObjective, kl_divergence
 from skae.autoencoders._base import SCORE_SEED, BaseAutoEncoder
 from skae.autoencoders._density import NormalDensity
+from skae.modules._variational import VARIATIONAL_MODULES
 
 # A component is active if the variance of its mean over the samples is above this, as
 # in Burda et al. (2016).
@@ -214,10 +215,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
     True
     """
 
-    _networks: dict = {
-        "dense": dense_variational_module,
-        "conv": conv_variational_module,
-    }
+    _networks: dict = VARIATIONAL_MODULES
     _parameter_constraints: dict = {
         **BaseAutoEncoder._parameter_constraints,
         "beta": [Interval(Real, 0, None, closed="left")],
