@@ -210,8 +210,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
 
     >>> from sklearn.datasets import load_digits
     >>> from skae import DenoisingAutoEncoder
-    >>> from skae.autoencoders._corrupting import CorruptingMixin
-    from skae.corruption import Masking
+    >>> from skae.corruption import Masking
     >>> X = load_digits().data / 16
     >>> denoiser = DenoisingAutoEncoder(32, corruption=Masking(0.33), random_state=0)
     >>> X_corrupted = denoiser.fit(X).corrupt(X, random_state=1)

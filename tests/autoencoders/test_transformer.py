@@ -222,7 +222,7 @@ def test_library_callbacks_are_not_the_users(monkeypatch):
         seeds.append(seed)
         return isolated_generators(seed, device)
 
-    monkeypatch.setattr("skae._estimator.inference.isolated_generators", isolated)
+    monkeypatch.setattr("skae._estimator.base.isolated_generators", isolated)
     autoencoder = make(early_stopping=True).fit(X)
     assert seeds[1:] == [None] * (len(seeds) - 1)  # the first makes the module
     autoencoder.set_params(early_stopping=False)

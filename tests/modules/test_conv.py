@@ -82,7 +82,7 @@ def test_parameter_counts_of_the_docstring():
 def test_rows_are_images_with_channels_last():
     encoder = ConvEncoder((6, 4, 3), 2, (5,))
     images = torch.randn(8, 6, 4, 3, generator=torch.Generator().manual_seed(0))
-    conv, linear = encoder.stages[0][0], encoder.code
+    conv, linear = encoder.stages[0][0], encoder.to_code
     maps = F.relu(F.conv2d(images.movedim(3, 1), conv.weight, conv.bias, 2, 1))
     expected = F.linear(maps.movedim(1, 3).flatten(1), linear.weight, linear.bias)
     torch.testing.assert_close(encoder(images.flatten(1)), expected)
@@ -125,7 +125,7 @@ def test_transposed_network_passes_the_same_on_transposed_images():
         ):
             if here.dim() == 4:
                 there.copy_(here.transpose(2, 3))
-            elif name == "encoder.code.weight":
+            elif name == "encoder.to_code.weight":
                 grid = here.view(3, n_rows, n_columns, n_channels)
                 there.copy_(grid.transpose(1, 2).reshape(3, -1))
             elif name.startswith("decoder.maps.0"):

@@ -62,8 +62,10 @@ def test_a_few_labels_spread_to_the_others():
     alone = PseudoLabelClassifier(**settings).fit(IMAGES[:100], Y[:100])
     np.testing.assert_array_equal(spread.classes_, range(10))
     rest = slice(100, None)
-    assert spread.score(IMAGES[rest], Y[rest]) > alone.score(IMAGES[rest], Y[rest])
-    assert (spread.labels_ == Y).mean() > 0.9
+    score = spread.score(IMAGES[rest], Y[rest])
+    assert score > alone.score(IMAGES[rest], Y[rest]) + 0.03
+    # 0.87 to 0.93 by the seed, and by how the processor rounds.
+    assert (spread.labels_ == Y).mean() > 0.85
 
 
 @pytest.mark.parametrize("confidence", [None, 0.9])
