@@ -155,13 +155,13 @@ class BaseTorchEstimator(
             else:
                 self._initialize(inputs, targets)
             with default_modes(self.device_):
-                trainer = self._trainer_for(inputs, targets, partial_fit)
+                schedule = lr_schedule or self.lr_schedule
+                trainer = self._trainer_for(schedule, partial_fit)
                 training, validation = self._make_batches(inputs, targets)
                 # NumPy's integers may be narrow, and overflow.
                 n_epochs = int(n_epochs or self.max_epochs)
                 if self.max_steps is not None:
                     n_epochs = min(n_epochs, -(-int(self.max_steps) // len(training)))
-                schedule = lr_schedule or self.lr_schedule
                 with isolated_generators(self._user_seed(), self.device_):
                     trainer.plan(n_epochs, len(training), self.lr, schedule)
                     trainer.run(training, validation)
@@ -186,7 +186,7 @@ class BaseTorchEstimator(
             module = self._make_module(inputs, outputs.rows.shape[1])
         self.module_ = module.to(self.device_)
 
-    def _trainer_for(self, inputs, targets, partial_fit):
+    def _trainer_for(self, lr_schedule, partial_fit):
         """Make the trainer, or return the one that a partial fit continues."""
         if partial_fit and hasattr(self, "_trainer"):
             return self._trainer
@@ -203,7 +203,7 @@ class BaseTorchEstimator(
         )
         callbacks = []
         if self.callbacks:
-            callbacks = copy_callbacks(self.callbacks, self.lr_schedule)
+            callbacks = copy_callbacks(self.callbacks, lr_schedule)
         if self.verbose:
             callbacks.append(ProgressBar())
         self._has_callbacks = bool(self.callbacks)
