@@ -673,7 +673,7 @@ def build(estimator, callbacks=None, X=DIGITS, averages=False):
     inputs, targets = estimator._validate_training(X, reset=True)
     estimator._initialize(inputs, targets)
     with default_modes(CPU):
-        trainer = estimator._trainer_for(inputs, targets, False)
+        trainer = estimator._trainer_for(estimator.lr_schedule, False)
         training, validation = estimator._make_batches(inputs, targets)
     return trainer, training, validation
 
