@@ -17,6 +17,7 @@ from skae._common.runtime import (
     default_modes,
     draw_seed,
     isolated_generators,
+    reseed,
     resolve_device,
 )
 from skae._common.user_code import call_on_rows, is_user_code
@@ -28,6 +29,13 @@ from skae._training.callbacks import ProgressBar, copy_callbacks
 from skae._training.optimizers import OPTIMIZERS
 from skae._training.scaling import Scaling
 from skae._training.trainer import Trainer, fast, restore, snapshot
+
+# Fewest steps of a fit with ``max_epochs="auto"``.
+MIN_STEPS = 650
+# Learning rates of ``lr="auto"``, by where the module starts.
+AUTO_LR = {"pca": 5e-3, "random": 1e-3}
+# From so many samples on a part of them is held out to select by.
+MIN_HELD_OUT_SAMPLES = 1000
 
 
 @contextmanager
@@ -71,6 +79,11 @@ class BaseTorchEstimator(
 
     # Whether the weights of a fit are the average over its last steps.
     _averages_weights = False
+    # Whether the module starts at principal components, whether it is then the best one
+    # already, and whether samples are held out to select between it and its start.
+    _starts_at_pca = _is_solved = _selects = False
+    # Fewest epochs of a fit with ``max_epochs="auto"``.
+    _auto_epochs = 50
     # Type in which the objective gets its targets, where they are not samples.
     _target_dtype = None
     # Whether the fit runs code of the user that may draw from global generators.
@@ -85,7 +98,7 @@ class BaseTorchEstimator(
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions({"constant", "cosine", "one_cycle"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_steps": [Interval(Integral, 1, None, closed="left"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -107,8 +120,11 @@ class BaseTorchEstimator(
         """Build the torch module; the global generators are seeded around it."""
 
     @abstractmethod
-    def _make_objective(self, generator):
-        """Build the objective that training minimizes; it draws from ``generator``."""
+    def _make_objective(self, training, generator):
+        """Build the objective that training minimizes; it draws from ``generator``.
+
+        A module that is new may learn where to start from the training batches.
+        """
 
     def _make_augment(self, generator):
         """Return a function from samples in X's scale to input and target, or None.
@@ -134,19 +150,24 @@ class BaseTorchEstimator(
 
         return augment
 
-    def _after_fit(self, inputs, targets):
-        """Set the attributes that are learned from the trained module."""
+    def _after_fit(self, inputs, targets, held_out):
+        """Set the attributes that are learned from the trained module.
+
+        ``held_out`` are the batches of samples that were held out, or None.
+        """
 
     # -- The fit ------------------------------------------------------------------
 
-    def _run_fit(self, validate, *, n_epochs=None, lr_schedule=None, partial_fit=False):
+    def _run_fit(self, validate, *, partial_fit=False):
         """Train on samples, from new weights or from those of the last fit.
 
         ``validate(reset=...)`` returns inputs and targets. Targets are None where the
         inputs are the targets. With ``reset`` it sets the shape of samples and their
-        scaling. ``partial_fit`` also continues with the last optimizer.
+        scaling. ``partial_fit`` trains for one epoch and continues with the last
+        optimizer.
         """
-        continues = hasattr(self, "module_") and (partial_fit or self.warm_start)
+        warm_starts = self.warm_start and not self._is_solved
+        continues = hasattr(self, "module_") and (partial_fit or warm_starts)
         with restore_on_error(self, continues=continues) as before:
             inputs, targets = validate(reset=not continues)
             if continues:  # the optimizer is about to change
@@ -154,21 +175,11 @@ class BaseTorchEstimator(
                 before.pop("net_", None)
             else:
                 self._initialize(inputs, targets)
+            if continues or partial_fit:
+                self._selects = self._is_solved = False
             with default_modes(self.device_):
-                schedule = lr_schedule or self.lr_schedule
-                trainer = self._trainer_for(schedule, partial_fit)
-                training, validation = self._make_batches(inputs, targets)
-                # NumPy's integers may be narrow, and overflow.
-                n_epochs = int(n_epochs or self.max_epochs)
-                if self.max_steps is not None:
-                    n_epochs = min(n_epochs, -(-int(self.max_steps) // len(training)))
-                with isolated_generators(self._user_seed(), self.device_):
-                    trainer.plan(n_epochs, len(training), self.lr, schedule)
-                    trainer.run(training, validation)
-                self.loss_curve_ = [*trainer.loss_curve]
-                self.validation_loss_curve_ = [*trainer.validation_loss_curve]
-                self.n_epochs_ = len(self.loss_curve_)
-                self._after_fit(inputs, targets)
+                held_out = self._train(inputs, targets, partial_fit=partial_fit)
+                self._after_fit(inputs, targets, held_out)
         return self
 
     def _initialize(self, inputs, targets):
@@ -180,20 +191,68 @@ class BaseTorchEstimator(
         self.mean_, self.scale_ = self._scaling.mean.copy(), self._scaling.scale
         self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
         self._has_user_module = getattr(self, "module", None) is not None
+        self._is_new, self._is_solved = True, False
         outputs = inputs if targets is None else targets
         on_cpu = default_modes(torch.device("cpu"))  # where the seeded generators are
         with isolated_generators(self._seed, self.device_), on_cpu:
             module = self._make_module(inputs, outputs.rows.shape[1])
         self.module_ = module.to(self.device_)
 
-    def _trainer_for(self, lr_schedule, partial_fit):
-        """Make the trainer, or return the one that a partial fit continues."""
-        if partial_fit and hasattr(self, "_trainer"):
-            return self._trainer
-        # Seeded by each run; the order is drawn on the CPU, where the rows may be.
+    def _train(self, inputs, targets, *, partial_fit=False):
+        """Train the module, and return batches of the samples that were held out."""
+        schedule, lr = "constant" if partial_fit else self.lr_schedule, self.lr
+        if lr == "auto":
+            lr = AUTO_LR["pca" if self._starts_at_pca else "random"]
+        continues = partial_fit and hasattr(self, "_trainer")
+        generators = self._trainer.generators if continues else self._generators()
+        training, held_out = self._make_batches(inputs, targets, generators), None
+        if self.early_stopping or (
+            self._selects and training.n_samples >= MIN_HELD_OUT_SAMPLES
+        ):
+            fraction = {"test_size": self.validation_fraction}
+            split = partial(train_test_split, random_state=self._seed, **fraction)
+            training, held_out = training.split(split)
+        if not continues:
+            self._make_trainer(training, generators, lr, schedule)
+        trainer, n_epochs = self._trainer, 1
+        if partial_fit:  # a stream has no end by which to plan
+            trainer.objective.regularization = None
+        else:
+            n_epochs = self._plan_epochs(len(training))
+        if n_epochs:
+            with isolated_generators(self._user_seed(), self.device_):
+                trainer.plan(n_epochs, len(training), lr, schedule)
+                trainer.run(training, held_out if self.early_stopping else None)
+        self.loss_curve_ = [*trainer.loss_curve]
+        self.validation_loss_curve_ = [*trainer.validation_loss_curve]
+        self.n_epochs_ = len(self.loss_curve_)
+        return held_out
+
+    def _plan_epochs(self, n_batches):
+        """Return the number of epochs of a fit."""
+        if self._is_solved:
+            return 0
+        # NumPy's integers may be narrow, and overflow.
+        if self.max_epochs == "auto":
+            n_epochs = max(self._auto_epochs, -(-MIN_STEPS // n_batches))
+        else:
+            n_epochs = int(self.max_epochs)
+        if self.max_steps is not None:
+            n_epochs = min(n_epochs, -(-int(self.max_steps) // n_batches))
+        return n_epochs
+
+    def _generators(self):
+        """Make the generators of a training."""
+        # Drawn on the CPU, where the rows may be, unless the device can do both.
         place = self.device_ if self.device_.type == "cuda" else "cpu"
         generators = {name: torch.Generator(place) for name in STREAMS}
         generators["order"] = torch.Generator("cpu")
+        for name, stream in STREAMS.items():
+            reseed(generators[name], self._seed, 0, stream)
+        return generators
+
+    def _make_trainer(self, training, generators, lr, lr_schedule):
+        """Make the trainer of the module that is there."""
         self.compute_dtype_ = fast.resolve_compute_dtype(
             self.compute_dtype,
             self.module_,
@@ -208,11 +267,13 @@ class BaseTorchEstimator(
             callbacks.append(ProgressBar())
         self._has_callbacks = bool(self.callbacks)
         with isolated_generators(self._user_seed(), self.device_):
+            objective = self._make_objective(training, generators["objective"])
+            self._is_new = False
             self._trainer = Trainer(
-                self._make_objective(generators["objective"]),
+                objective,
                 generators,
                 self._seed,
-                *_resolve_optimizer(self.optimizer, self.lr, self.weight_decay),
+                *_resolve_optimizer(self.optimizer, lr, self.weight_decay),
                 callbacks,
                 compute_dtype=self.compute_dtype_,
                 compile_step=self.compile,
@@ -223,11 +284,9 @@ class BaseTorchEstimator(
         self._trainer.loss_curve += self.loss_curve_
         self._trainer.validation_loss_curve += self.validation_loss_curve_
         self.net_ = self._trainer.net
-        return self._trainer
 
-    def _make_batches(self, inputs, targets):
-        """Make batches to train on, and to validate on with early stopping."""
-        generators = self._trainer.generators
+    def _make_batches(self, inputs, targets, generators):
+        """Make batches of all samples."""
         augment = self._make_augment(generators["augment"])
         samples = [inputs] if targets is None else [inputs, targets]
         scalings = [self._scaling, self._target_scaling][: len(samples)]
@@ -241,7 +300,7 @@ class BaseTorchEstimator(
             scalings = [Scaling.identity(some.rows.shape[1]) for some in samples]
         if self._target_dtype is not None:
             dtypes[-1] = self._target_dtype
-        batches = Batches(
+        return Batches(
             *(
                 Rows(some, scaling, self.device_, dtype)
                 for some, scaling, dtype in zip(samples, scalings, dtypes, strict=True)
@@ -249,15 +308,6 @@ class BaseTorchEstimator(
             batch_size=int(self.batch_size),
             generator=generators["order"],
             transform=transform,
-        )
-        if not self.early_stopping:
-            return batches, None
-        return batches.split(
-            partial(
-                train_test_split,
-                test_size=self.validation_fraction,
-                random_state=self._seed,
-            )
         )
 
     # -- Code of the user ---------------------------------------------------------
@@ -296,6 +346,8 @@ def _augment_and_scale(augment, scalings, *batch):
 
 def _resolve_optimizer(optimizer, lr, weight_decay):
     """Return a callable that makes the optimizer, and its options."""
+    if weight_decay == "auto":  # which is decoupled from the optimizer
+        weight_decay = 0.0
     make = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     kind = getattr(make, "func", make)  # of functools.partial
     if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):

@@ -207,12 +207,17 @@ class Batches:
             ),
         )
 
-    def __len__(self):
-        n_rows = self.n_runs * self.run_length
+    @property
+    def n_samples(self):
+        """Number of samples in an epoch."""
+        n_samples = self.n_runs * self.run_length
         if self.runs is None or self.n_all_runs - 1 in self.runs:
-            # The last may have fewer rows, or one more.
-            n_rows += self.n_rows - self.n_all_runs * self.run_length
-        return len(_lengths(n_rows, self.batch_size))
+            # The last run may have fewer rows, or one more.
+            n_samples += self.n_rows - self.n_all_runs * self.run_length
+        return n_samples
+
+    def __len__(self):
+        return len(_lengths(self.n_samples, self.batch_size))
 
     def _windows(self):
         """Yield rows and the order in which to use them."""

@@ -22,7 +22,7 @@ DIVERGENCE_FACTOR = 3.0
 SMALLEST_START = 1e-3
 # Attributes of a trainer that are its state as they are.
 PLAIN_STATE = (
-    *("n_epochs", "epoch", "n_steps", "step", "lr", "lr_schedule"),
+    *("n_epochs", "epoch", "n_steps", "step", "lr", "lr_schedule", "sum_of_rates"),
     *("first_loss", "last_loss", "lowest_losses", "start"),
     *("best", "best_loss", "n_stale"),
     *("loss_curve", "validation_loss_curve", "terms"),
@@ -38,7 +38,7 @@ def _one_cycle(progress, warm_up=0.3, start=1 / 25):
 
 # Each maps the share of the steps that are done, in [0, 1), to a factor of the rate.
 SCHEDULES = {
-    "constant": None,
+    "constant": lambda progress: 1.0,
     "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
     "one_cycle": _one_cycle,
 }
@@ -203,6 +203,8 @@ class Trainer:
         self.n_epochs, self.n_steps = n_epochs, n_epochs * n_batches
         self.epoch = self.step = 0
         self.lr, self.lr_schedule = lr, lr_schedule
+        schedule, n_steps = SCHEDULES[lr_schedule], self.n_steps
+        self.sum_of_rates = sum(schedule(step / n_steps) for step in range(n_steps))
         self.first_loss = self.last_loss = self.start = None
         self.best, self.best_loss, self.n_stale = None, math.inf, 0
         self.average = None
@@ -301,11 +303,16 @@ class Trainer:
 
     def _train_step(self, batch):
         """Update the weights on a batch and return the loss before the step."""
-        schedule, optimizer = SCHEDULES[self.lr_schedule], self.net.optimizer_
-        dense, watched = self.dense_step, self.watched
-        if schedule is not None:
+        dense, optimizer, watched = self.dense_step, self.net.optimizer_, self.watched
+        progress = self.step / self.n_steps
+        rate = SCHEDULES[self.lr_schedule](progress)
+        if self.lr_schedule != "constant":  # which leaves the rate to callbacks
             for group in optimizer.param_groups:
-                group["lr"] = self.lr * schedule(self.step / self.n_steps)
+                group["lr"] = self.lr * rate
+        regularization, (x, *target) = self.objective.regularization, batch
+        if regularization is not None:
+            x = regularization.step(x, progress, rate / self.sum_of_rates)
+            batch = (x, *target)
 
         def closure():
             loss = (self._autograd if dense is None else dense.gradient)(*batch)

@@ -12,33 +12,45 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.runtime import isolated_generators, make_generator, seed_unset
+from skae._common.runtime import isolated_generators, seed_unset
 from skae._common.user_code import make_user_module
 from skae._common.validation import Samples, check_samples, check_sizes
 from skae._estimator.base import BaseTorchEstimator
-from skae._training.objective import ReconstructionObjective
+from skae._training.objective import ReconstructionObjective, Regularization
 from skae._training.scaling import Scaling
 from skae.autoencoders._density import NormalDensity
 from skae.autoencoders._generation import GenerationMixin
-from skae.likelihood import LIKELIHOODS, Likelihood
+from skae.autoencoders._selection import SelectionMixin
+from skae.autoencoders._variance import VarianceMixin
+from skae.likelihood import LIKELIHOODS, Gaussian, Likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
 
 # `score` draws the same for every estimator and every sample.
 SCORE_SEED = 0
 # Widths of the hidden layers, or channels of the stages, where the user passes none.
 HIDDEN_LAYER_SIZES = {"dense": (256, 64), "conv": (32, 64)}
-# Stream of the random numbers by which the variance is learned; the trainer has 0 to 2.
-VARIANCE_STREAM = 3
+# The affine maps are fitted on at least so many samples or draws of their corruption,
+# where there are, and on at most so many numbers.
+MIN_AFFINE_ROWS, MAX_AFFINE_SIZE = 4096, 2**24
+# Penalty of the best affine map from corrupted samples, in units of their variance.
+RIDGE = 1e-3
+# Mean squared errors below this, relative to the variance, leave nothing to learn.
+EXACT_ERROR = 1e-6
+# So few samples cannot show whether a network is better than principal components.
+MIN_SAMPLES = 20
 
 
 class BaseAutoEncoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     GenerationMixin,
+    VarianceMixin,
     BaseTorchEstimator,
 ):
     """Base of the autoencoders. Think twice before adding to it."""
@@ -51,8 +63,15 @@ class BaseAutoEncoder(
         "activation": [StrOptions({"identity", "logistic", "relu", "tanh"})],
         "likelihood": [StrOptions(set(LIKELIHOODS)), Likelihood],
         "module": [callable, None],
+        "lr": [*BaseTorchEstimator._parameter_constraints["lr"], StrOptions({"auto"})],
+        "weight_decay": [
+            *BaseTorchEstimator._parameter_constraints["weight_decay"],
+            StrOptions({"auto"}),
+        ],
     }
 
+    # Where these are not parameters.
+    skip_connection, _has_plain_loss = False, True
     # What makes the module of each architecture.
     _networks: dict = {"dense": DenseAutoencoder, "conv": ConvAutoencoder}
 
@@ -105,56 +124,18 @@ class BaseAutoEncoder(
         sizes = self.hidden_layer_sizes
         if sizes is None:
             sizes = HIDDEN_LAYER_SIZES[self.architecture]
+        sizes = check_sizes(sizes, are_channels=is_conv)
+        self._starts_at_pca = self._likelihood.mean_is_output and (
+            self.skip_connection or not sizes
+        )
+        self._selects = bool(sizes) and self._starts_at_pca and self._has_plain_loss
         return self._networks[self.architecture](
             self.image_shape_ if is_conv else n_outputs,
             self._n_features_out,
-            check_sizes(sizes, are_channels=is_conv),
+            sizes,
             self.activation,
+            skip_connection=self._starts_at_pca,
         )
-
-    def _learn_variance(self, inputs, targets=None, corrupt=None):
-        """Learn the variance of p(x|h), if it has one; return some targets encoded.
-
-        ``corrupt(x, generator)`` makes the inputs of samples in X's scale.
-        """
-        likelihood, objective = self._likelihood, self._trainer.objective
-        generator = make_generator(
-            self._seed,
-            self.n_epochs_,
-            VARIANCE_STREAM,
-            device=self._trainer.generators["augment"].device,
-        )
-        clean = self._subsample(inputs if targets is None else targets)
-        # Rows to be filled by ``impute`` start here.
-        self._mean = clean.rows.mean(axis=0, dtype=np.float64) * clean.byte_scale
-        rows = [self._make_rows(clean)]
-        if corrupt is not None:
-            rows.append(self._make_data_rows(clean))
-        elif targets is not None:
-            rows.append(self._make_rows(self._subsample(inputs)))
-        total = torch.zeros(self.n_features_in_, dtype=torch.float64, device="cpu")
-        all_encoded = []
-
-        def add_errors(module, target, *others):
-            encoded = objective.encode(module, target)
-            all_encoded.append(encoded)
-            if likelihood.has_variance:
-                for x in others:
-                    if corrupt is not None:
-                        x = self._scaling.to_module_scale(corrupt(x, generator))
-                    encoded = objective.encode(module, x)
-                output = module.decode(objective.sample_code(encoded, generator))
-                error = likelihood.error(output, target)
-                total.add_(error.sum(dim=0).cpu())
-            return target.new_zeros(len(target))  # nothing is kept per row
-
-        self._map_chunks(add_errors, (), *rows, seed=self._user_seed())
-        if likelihood.has_variance:
-            variance = likelihood.variance(total / len(rows[0])).numpy()
-            # A perfect fit must not make the density infinite.
-            variance = np.maximum(variance, 1e-12) * self.scale_**2
-            self.noise_variance_ = variance if variance.ndim else float(variance)
-        return torch.cat(all_encoded).cpu().numpy()
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -217,12 +198,7 @@ class BaseAutoEncoder(
             raise ValueError(
                 "partial_fit does not support early_stopping=True; set it to False."
             )
-        return self._run_fit(
-            partial(self._validate_training, X),
-            n_epochs=1,
-            lr_schedule="constant",
-            partial_fit=True,
-        )
+        return self._run_fit(partial(self._validate_training, X), partial_fit=True)
 
     # -- Inference ----------------------------------------------------------------
 
@@ -322,16 +298,6 @@ class BaseAutoEncoder(
 
         return log_prob
 
-    def _variance_like(self):
-        """Return the learned variance in the module's scale, for a tensor."""
-        variance = getattr(self, "noise_variance_", None)
-        if variance is not None:
-            variance = variance / self.scale_**2
-        if not isinstance(variance, np.ndarray):
-            return lambda like: variance
-        variance = torch.from_numpy(variance)
-        return lambda like: variance.to(like.device, like.dtype)
-
     def score(self, X, y=None):
         """Mean log-likelihood of samples given their codes.
 
@@ -357,23 +323,42 @@ class BaseAutoEncoder(
         return tags
 
 
-class DeterministicAutoEncoder(BaseAutoEncoder):
+def _gather(batches):
+    """Collect inputs and targets, of several passes where they are drawn again."""
+    xs, targets, n_rows = [], [], 0
+    max_rows = MAX_AFFINE_SIZE // batches.rows[0].array.shape[1]
+    min_rows = 0 if batches.transform is None else min(MIN_AFFINE_ROWS, max_rows)
+    while not n_rows or n_rows < min_rows:
+        for x, target in batches:
+            xs.append(x)
+            targets.append(target)
+            n_rows += len(x)
+            if n_rows >= max_rows:
+                break
+    target = torch.cat(targets).double().cpu().numpy()
+    if xs[0] is targets[0]:
+        return target, target
+    return torch.cat(xs).double().cpu().numpy(), target
+
+
+class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
     """Base of the autoencoders whose encoder is a function."""
 
     _parameter_constraints: dict = {
         **BaseAutoEncoder._parameter_constraints,
+        "skip_connection": ["boolean"],
         "l1_penalty": [Interval(Real, 0, None, closed="left")],
         "contractive_penalty": [Interval(Real, 0, None, closed="left")],
         "density": [HasMethods(["fit", "sample"]), None],
     }
 
-    def _make_objective(self, generator):
+    def _make_objective(self, training, generator):
         if self.compile and self.contractive_penalty:
             raise ValueError(
                 f"contractive_penalty={self.contractive_penalty!r} must be 0 with "
                 "compile=True: torch compiles no derivative of a derivative."
             )
-        return ReconstructionObjective(
+        objective = ReconstructionObjective(
             self.module_,
             self._likelihood,
             self.scale_,
@@ -381,8 +366,77 @@ class DeterministicAutoEncoder(BaseAutoEncoder):
             self.contractive_penalty,
             generator,
         )
+        if not self._starts_at_pca:
+            return objective
+        if self._is_new:
+            self._start(training)
+        weights = self.module_.network_weights()
+        if self.weight_decay == "auto" and weights:
+            # Corruption or augmentation is noise enough.
+            is_noisy = training.transform is not None or len(training.rows) > 1
+            objective.regularization = Regularization(
+                weights,
+                0.0 if is_noisy else self._affine_error,
+                training.n_samples,
+                generator,
+            )
+        return objective
 
-    def _after_fit(self, inputs, targets, corrupt=None):
+    @property
+    def _has_plain_loss(self):
+        """Whether nothing but the error of the reconstructions is minimized."""
+        return not (
+            self.l1_penalty
+            or self.contractive_penalty
+            or self._likelihood.loss_needs_variance
+        )
+
+    def _start(self, training):
+        """Start at the best affine autoencoder, and decide whether to train it."""
+        self._fit_affine_maps(training)
+        if self._selects:
+            self._is_solved = (
+                self._affine_error < EXACT_ERROR or training.n_samples < MIN_SAMPLES
+            )
+        elif not self.module_.network_weights():  # affine: the best for squared errors
+            self._is_solved = self._has_plain_loss and isinstance(
+                self._likelihood, Gaussian
+            )
+        self.module_.start_at(*self._affine_maps, alone=self._is_solved)
+
+    def _fit_affine_maps(self, batches):
+        """Fit the affine encoder and decoder of the smallest squared error.
+
+        They are the principal components of the samples, or of what the best affine map
+        from inputs to targets returns (reduced-rank regression).
+        """
+        x, target = _gather(batches)
+        fitted = target
+        if x is not target:
+            ridge = Ridge(alpha=RIDGE * len(x) * float(x.var(axis=0).mean()))
+            ridge.fit(x, target)
+            fitted = ridge.predict(x)
+        n_components = min(self._n_features_out, *fitted.shape)
+        pca = PCA(n_components, random_state=self._seed).fit(fitted)
+        components = np.zeros((self._n_features_out, target.shape[1]))
+        components[:n_components] = pca.components_
+        weight, bias = components, -components @ pca.mean_
+        if x is not target:
+            bias = bias + components @ ridge.intercept_
+            weight = components @ ridge.coef_
+        self._affine_maps = [
+            tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)
+            for parts in ((weight, bias), (components.T, pca.mean_))
+        ]
+        reconstruction = (x @ weight.T + bias) @ components + pca.mean_
+        self._affine_error = float(np.square(reconstruction - target).mean())
+        explained = np.zeros(self._n_features_out)
+        total = target.var(axis=0, ddof=1).sum() or 1.0
+        explained[:n_components] = pca.explained_variance_ / total
+        self._explained_variance_ratio = explained
+
+    def _after_fit(self, inputs, targets, held_out, corrupt=None):
+        self._select(inputs, targets, held_out)
         codes = self._learn_variance(inputs, targets, corrupt)
         density = NormalDensity() if self.density is None else clone(self.density)
         seed_unset(density, np.random.RandomState(self._seed))

@@ -244,7 +244,7 @@ class ColorizationAutoEncoder(
         lr=1e-3,
         lr_schedule="one_cycle",
         batch_size=128,
-        max_epochs=50,
+        max_epochs="auto",
         max_steps=None,
         early_stopping=False,
         validation_fraction=0.1,
@@ -309,12 +309,12 @@ class ColorizationAutoEncoder(
             GRAY_WEIGHTS[self.gray],
         )
 
-    def _make_objective(self, generator):
+    def _make_objective(self, training, generator):
         is_table = self.image_shape_ is None
         kind = ReconstructionObjective if is_table else PredictionObjective
         return kind(self.module_, Gaussian(), self._target_scaling.scale)
 
-    def _after_fit(self, inputs, targets):
+    def _after_fit(self, inputs, targets, held_out):
         self.__dict__.pop("saturation_", None)
         if self.image_shape_ is not None:
             self.saturation_ = self._measure_saturation(inputs, targets)

@@ -234,19 +234,20 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         architecture="dense",
         hidden_layer_sizes=None,
         activation="relu",
+        skip_connection=True,
         likelihood="gaussian",
         module=None,
         image_shape=None,
-        weight_decay=0.0,
+        weight_decay="auto",
         l1_penalty=0.0,
         contractive_penalty=0.0,
         density=None,
         augmentation=None,
         optimizer="adam",
-        lr=1e-3,
+        lr="auto",
         lr_schedule="one_cycle",
         batch_size=128,
-        max_epochs=50,
+        max_epochs="auto",
         max_steps=None,
         early_stopping=False,
         validation_fraction=0.1,
@@ -265,6 +266,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         self.architecture = architecture
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.skip_connection = skip_connection
         self.likelihood = likelihood
         self.module = module
         self.image_shape = image_shape
@@ -358,9 +360,9 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
 
         return corrupt
 
-    def _after_fit(self, inputs, targets):
+    def _after_fit(self, inputs, targets, held_out):
         corrupt = None if self.corruption_ is None else self._corrupt
-        super()._after_fit(inputs, targets, corrupt)
+        super()._after_fit(inputs, targets, held_out, corrupt)
 
     def _complete(self, module, x, missing, max_iter):
         if not isinstance(self.corruption_, Masking):

@@ -242,7 +242,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         lr=1e-3,
         lr_schedule="one_cycle",
         batch_size=128,
-        max_epochs=50,
+        max_epochs="auto",
         max_steps=None,
         early_stopping=False,
         validation_fraction=0.1,
@@ -297,7 +297,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             )
         return made
 
-    def _make_objective(self, generator):
+    def _make_objective(self, training, generator):
         return VariationalObjective(
             self.module_,
             self._likelihood,
@@ -307,7 +307,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             generator,
         )
 
-    def _after_fit(self, inputs, targets):
+    def _after_fit(self, inputs, targets, held_out):
         encoded = self._learn_variance(inputs, targets)
         mean, std = encoded[:, 0], encoded[:, 1]
         divergence = kl_divergence(torch.from_numpy(mean), torch.from_numpy(std))

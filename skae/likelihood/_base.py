@@ -37,6 +37,11 @@ class Likelihood(BaseEstimator):
     loss_needs_variance = False
     binds_features = False
 
+    @property
+    def mean_is_output(self):
+        """Whether the decoder's outputs are the expected samples themselves."""
+        return type(self).mean is Likelihood.mean
+
     def loss(self, output, x):
         """Return the training loss per value.
 

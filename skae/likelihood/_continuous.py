@@ -14,6 +14,11 @@ class _LocationFamily(Likelihood):
     _parameter_constraints: dict = {"link": [StrOptions({"identity", "logit"})]}
     has_variance = True
 
+    @property
+    def mean_is_output(self):
+        """Whether there is no link."""
+        return self.link == "identity"
+
     def mean(self, output):
         return output if self.link == "identity" else torch.sigmoid(output)
 

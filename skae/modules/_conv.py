@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from skae.modules._dense import ACTIVATIONS, Autoencoder
+from skae.modules._dense import ACTIVATIONS, Autoencoder, Residual
 
 KERNEL, STRIDE, PADDING = 3, 2, 1
 
@@ -343,6 +343,8 @@ class ConvAutoencoder(Autoencoder):
         Channels of the encoder's stages, each of which halves height and width.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation of the hidden layers. Codes and outputs have none.
+    skip_connection : bool, default=False
+        Whether an affine map is added to each of encoder and decoder.
 
     See Also
     --------
@@ -365,8 +367,18 @@ class ConvAutoencoder(Autoencoder):
     torch.Size([5, 784])
     """
 
-    def __init__(self, image_shape, n_components, channels=(32, 64), activation="relu"):
-        super().__init__(
-            ConvEncoder(image_shape, n_components, channels, activation),
-            ConvDecoder(image_shape, n_components, channels, activation),
-        )
+    def __init__(
+        self,
+        image_shape,
+        n_components,
+        channels=(32, 64),
+        activation="relu",
+        skip_connection=False,
+    ):
+        encoder = ConvEncoder(image_shape, n_components, channels, activation)
+        decoder = ConvDecoder(image_shape, n_components, channels, activation)
+        if skip_connection:
+            n_features = math.prod(image_shape)
+            encoder = Residual(encoder, n_features, n_components)
+            decoder = Residual(decoder, n_components, n_features)
+        super().__init__(encoder, decoder)

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import torch
 from torch import nn
 
 # scikit-learn's names of the activations.
@@ -84,6 +85,41 @@ class Autoencoder(nn.Module):
         """
         return self.decode(self.encode(x))
 
+    def network_weights(self):
+        """List the weights of the networks beside affine maps.
+
+        Returns
+        -------
+        list of torch.nn.Parameter
+            Matrices and kernels; none where there is no skip connection.
+        """
+        networks = [p.network for p in self.children() if isinstance(p, Residual)]
+        return [w for net in networks for w in net.parameters() if w.dim() > 1]
+
+    @torch.no_grad()
+    def start_at(self, *affine_maps, alone=False):
+        """Set the affine maps beside the networks, or those without hidden layers.
+
+        Parameters
+        ----------
+        *affine_maps : tuple of (torch.Tensor, torch.Tensor)
+            Weight of shape (n_outputs, n_inputs) and bias of shape (n_outputs,), of the
+            encoder, then of the decoder.
+        alone : bool, default=False
+            Whether the networks beside them contribute nothing from now on.
+        """
+        for part, (weight, bias) in zip(
+            (self.encoder, self.decoder), affine_maps, strict=True
+        ):
+            *_, affine = part.modules()  # the last layer
+            if isinstance(part, Residual):
+                if alone:
+                    nn.init.zeros_(affine.weight)
+                    nn.init.zeros_(affine.bias)
+                affine = part.affine
+            affine.weight.copy_(weight)
+            affine.bias.copy_(bias)
+
 
 class Dense(nn.Sequential):
     """Affine layers with one activation between them and none after the last.
@@ -121,6 +157,49 @@ class Dense(nn.Sequential):
         return [layer for layer in self if isinstance(layer, nn.Linear)]
 
 
+class Residual(nn.Module):
+    """A network with an affine map beside it, a skip connection: y = W x + b + f(x).
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Whose last submodule is its last layer. It starts from torch's own
+        initialization, with outputs that are small beside those of the affine map.
+    n_inputs : int
+        Width of the input.
+    n_outputs : int
+        Width of the output.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning for image
+       recognition", CVPR 2016.
+    """
+
+    def __init__(self, network, n_inputs, n_outputs):
+        super().__init__()
+        self.affine = nn.Linear(n_inputs, n_outputs)
+        self.network = network
+        for layer in network.modules():
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+
+    def forward(self, x):
+        """Add the outputs of both.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_inputs)
+            Inputs.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_outputs)
+            Outputs.
+        """
+        return self.affine(x) + self.network(x)
+
+
 class DenseAutoencoder(Autoencoder):
     """Dense encoder and its mirror image as decoder.
 
@@ -141,6 +220,9 @@ class DenseAutoencoder(Autoencoder):
         Activation of the hidden layers. Codes and outputs have none.
     n_outputs : int, default=None
         Width of the output; None for ``n_features``.
+    skip_connection : bool, default=False
+        Whether an affine map is added to each of encoder and decoder. Without hidden
+        layers they are affine themselves, and there is none.
 
     References
     ----------
@@ -167,10 +249,12 @@ class DenseAutoencoder(Autoencoder):
         hidden_layer_sizes=(),
         activation="relu",
         n_outputs=None,
+        skip_connection=False,
     ):
-        hidden = [*hidden_layer_sizes]
-        sizes = [n_components, *hidden[::-1], n_outputs or n_features]
-        super().__init__(
-            Dense([n_features, *hidden, n_components], activation),
-            Dense(sizes, activation),
-        )
+        hidden, n_outputs = [*hidden_layer_sizes], n_outputs or n_features
+        encoder = Dense([n_features, *hidden, n_components], activation)
+        decoder = Dense([n_components, *hidden[::-1], n_outputs], activation)
+        if skip_connection and hidden:
+            encoder = Residual(encoder, n_features, n_components)
+            decoder = Residual(decoder, n_components, n_outputs)
+        super().__init__(encoder, decoder)

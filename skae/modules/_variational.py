@@ -1,7 +1,9 @@
 """An autoencoder whose encoder is stochastic."""
 
+import math
+
 from skae.modules._conv import ConvDecoder, ConvEncoder
-from skae.modules._dense import Autoencoder, Dense
+from skae.modules._dense import Autoencoder, Dense, Residual
 
 # Bound of the absolute logarithm of a variance: beyond it float32 would overflow.
 MAX_LOG_VARIANCE = 60.0
@@ -60,7 +62,9 @@ class VariationalModule(Autoencoder):
         return self.encode_distribution(x)[0]
 
 
-def dense_variational_module(n_features, n_components, sizes, activation):
+def dense_variational_module(
+    n_features, n_components, sizes, activation, skip_connection=False
+):
     """Make a variational module of dense networks.
 
     Parameters
@@ -73,19 +77,29 @@ def dense_variational_module(n_features, n_components, sizes, activation):
         Widths of the encoder's hidden layers; the decoder's are the same in reverse.
     activation : {"relu", "tanh", "logistic", "identity"}
         Activation of the hidden layers.
+    skip_connection : bool, default=False
+        Whether an affine map is added to each of encoder and decoder.
 
     Returns
     -------
     VariationalModule
         The module.
     """
-    return VariationalModule(
-        Dense([n_features, *sizes, 2 * n_components], activation),
-        Dense([n_components, *sizes[::-1], n_features], activation),
-    )
+    encoder = Dense([n_features, *sizes, 2 * n_components], activation)
+    decoder = Dense([n_components, *sizes[::-1], n_features], activation)
+    return _module(encoder, decoder, n_features, n_components, skip_connection and sizes)
 
 
-def conv_variational_module(image_shape, n_components, channels, activation):
+def _module(encoder, decoder, n_features, n_components, skip_connection):
+    if skip_connection:
+        encoder = Residual(encoder, n_features, 2 * n_components)
+        decoder = Residual(decoder, n_components, n_features)
+    return VariationalModule(encoder, decoder)
+
+
+def conv_variational_module(
+    image_shape, n_components, channels, activation, skip_connection=False
+):
     """Make a variational module of convolutional networks.
 
     Parameters
@@ -98,16 +112,18 @@ def conv_variational_module(image_shape, n_components, channels, activation):
         Channels of the encoder's stages; the decoder's are the same in reverse.
     activation : {"relu", "tanh", "logistic", "identity"}
         Activation of the hidden layers.
+    skip_connection : bool, default=False
+        Whether an affine map is added to each of encoder and decoder.
 
     Returns
     -------
     VariationalModule
         The module.
     """
-    return VariationalModule(
-        ConvEncoder(image_shape, 2 * n_components, channels, activation),
-        ConvDecoder(image_shape, n_components, channels, activation),
-    )
+    encoder = ConvEncoder(image_shape, 2 * n_components, channels, activation)
+    decoder = ConvDecoder(image_shape, n_components, channels, activation)
+    n_features = math.prod(image_shape)
+    return _module(encoder, decoder, n_features, n_components, skip_connection)
 
 
 # What makes the module of each architecture.

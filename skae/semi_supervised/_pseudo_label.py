@@ -199,6 +199,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
     """
 
     _averages_weights = True
+    _auto_epochs = 20
     _target_dtype = torch.int64  # numbers of samples
     _parameter_constraints: dict = {
         **BaseTorchEstimator._parameter_constraints,
@@ -226,7 +227,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         lr=3e-3,
         lr_schedule="one_cycle",
         batch_size=128,
-        max_epochs=20,
+        max_epochs="auto",
         max_steps=None,
         early_stopping=False,
         validation_fraction=0.1,
@@ -280,7 +281,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
             return ConvClassifier(self.image_shape_, n_classes, sizes, self.activation)
         return DenseClassifier(self.n_features_in_, n_classes, sizes, self.activation)
 
-    def _make_objective(self, generator):
+    def _make_objective(self, training, generator):
         inputs, labels = self._training_set
         # As in training: in float32 whatever X is, and products in its type.
         rows = Rows(inputs, self._scaling, self.device_)
@@ -305,7 +306,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         # Only the samples: their targets are numbers of samples.
         return lambda x, numbers: (augment(x)[0], numbers)
 
-    def _after_fit(self, inputs, targets):
+    def _after_fit(self, inputs, targets, held_out):
         labels = self._label_correction.labels.copy()
         is_open = labels < 0
         if is_open.any():

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from skae._training.objective import ReconstructionObjective
 from skae.likelihood import Bernoulli, Gaussian, Laplace
 from skae.modules import DenseAutoencoder
+from skae.modules._dense import Residual
 
 # Every tensor in the vector of weights begins at a multiple of this many numbers, in
 # bfloat16 too a whole cache line: products of unaligned matrices are slower.
@@ -131,15 +132,19 @@ class DenseStep:
         self.optimizer = optimizer
         self.compute_dtype = compute_dtype
         self.loss = LOSSES[type(objective.likelihood)]
-        module = objective.module
-        linears = [*module.encoder.linears(), *module.decoder.linears()]
-        self.n_encoder = len(module.encoder.linears())
-        self.largest_matrix = max(layer.weight.numel() for layer in linears)
+        parts = (objective.module.encoder, objective.module.decoder)
+        has_skips = isinstance(parts[0], Residual)
+        networks = [part.network if has_skips else part for part in parts]
+        linears = [*networks[0].linears(), *networks[1].linears()]
+        self.n_encoder, n_layers = len(networks[0].linears()), len(linears)
         # Code and output have no activation.
-        last = (self.n_encoder - 1, len(linears) - 1)
-        names = [module.encoder.activation] * len(linears)
+        last = (self.n_encoder - 1, n_layers - 1)
+        names = [networks[0].activation] * n_layers
         names = ["identity" if i in last else name for i, name in enumerate(names)]
 
+        if has_skips:
+            linears += [part.affine for part in parts]
+        self.largest_matrix = max(layer.weight.numel() for layer in linears)
         self.parameters = [t for layer in linears for t in (layer.weight, layer.bias)]
         length = sum(-(-p.numel() // ALIGNMENT) * ALIGNMENT for p in self.parameters)
         self.vector = torch.zeros(length, device=linears[0].weight.device)
@@ -160,13 +165,17 @@ class DenseStep:
             self.low_vector = self.vector.to(compute_dtype)
             self.low_grad = torch.zeros_like(self.low_vector)
             weights, grads = self._views(self.low_vector), self._views(self.low_grad)
-        # Per layer: weight, its transpose, bias, their gradients, the activation.
-        self.layers = [
-            (w, w.t(), b, grad_w, grad_b, ACTIVATIONS[name], ACTIVATION_GRADS[name])
-            for w, b, grad_w, grad_b, name in zip(
-                weights[::2], weights[1::2], grads[::2], grads[1::2], names, strict=True
+        # Per layer: weight, its transpose, bias, their gradients.
+        layers = [
+            (w, w.t(), b, grad_w, grad_b)
+            for w, b, grad_w, grad_b in zip(
+                weights[::2], weights[1::2], grads[::2], grads[1::2], strict=True
             )
         ]
+        self.activations = [(ACTIVATIONS[n], ACTIVATION_GRADS[n]) for n in names]
+        self.layers = layers[:n_layers]
+        # The affine maps beside the networks, by the layer that they are added to.
+        self.skips = dict(zip(last, layers[n_layers:], strict=False))
 
     def _views(self, vector):
         """Return views of the vector, one for each parameter, of its shape."""
@@ -196,9 +205,14 @@ class DenseStep:
             self.low_vector.copy_(self.vector)
             x = x.to(self.compute_dtype)
 
-        results = [x]  # input of each layer, and the output
-        for _, weight_t, bias, _, _, activation, _ in self.layers:
+        results, first = [x], 0  # input of each layer, and the output
+        for i, (_, weight_t, bias, _, _) in enumerate(self.layers):
             x = torch.addmm(bias, x, weight_t)
+            if i in self.skips:
+                _, weight_t, bias, _, _ = self.skips[i]
+                x = x.addmm_(results[first], weight_t).add_(bias)
+                first = self.n_encoder
+            activation, _ = self.activations[i]
             if activation is not None:
                 x = activation(x)
             results.append(x)
@@ -208,15 +222,24 @@ class DenseStep:
         if self.low_vector is not None:
             grad = grad.to(self.compute_dtype)
         for i in reversed(range(len(self.layers))):
-            weight, _, _, grad_weight, grad_bias, _, activation_grad = self.layers[i]
-            if i == self.n_encoder - 1 and self.objective.l1_penalty:
-                rate = self.objective.l1_penalty / len(code)
-                loss = loss + rate * code.float().abs().sum()
-                grad = grad + rate * code.sign()
+            if i == self.n_encoder - 1:  # the gradient is that of the code
+                if self.skips:
+                    grad = grad.addmm_(grad_output, self.skips[len(self.layers) - 1][0])
+                if self.objective.l1_penalty:
+                    rate = self.objective.l1_penalty / len(code)
+                    loss = loss + rate * code.float().abs().sum()
+                    grad = grad + rate * code.sign()
+            weight, _, _, grad_weight, grad_bias = self.layers[i]
+            _, activation_grad = self.activations[i]
             if activation_grad is not None:
                 grad = activation_grad(grad, results[i + 1])
             torch.mm(grad.t(), results[i], out=grad_weight)
             torch.sum(grad, 0, out=grad_bias)
+            if i in self.skips:
+                _, _, _, grad_affine, grad_offset = self.skips[i]
+                torch.mm(grad.t(), results[first], out=grad_affine)
+                grad_offset.copy_(grad_bias)
+                first, grad_output = 0, grad
             if i:
                 grad = torch.mm(grad, weight)
         if self.low_grad is not None:

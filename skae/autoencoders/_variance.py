@@ -1,0 +1,67 @@
+"""The variance of p(x|h), learned from the errors after a fit."""
+
+import numpy as np
+import torch
+
+from skae._common.runtime import make_generator
+
+# Stream of the random numbers by which the variance is learned; the trainer has 0 to 2.
+VARIANCE_STREAM = 3
+
+
+class VarianceMixin:
+    """The variance of p(x|h) of an autoencoder with ``module_`` and ``_trainer``."""
+
+    def _learn_variance(self, inputs, targets=None, corrupt=None):
+        """Learn the variance of p(x|h), if it has one; return some targets encoded.
+
+        ``corrupt(x, generator)`` makes the inputs of samples in X's scale.
+        """
+        likelihood, objective = self._likelihood, self._trainer.objective
+        generator = make_generator(
+            self._seed,
+            self.n_epochs_,
+            VARIANCE_STREAM,
+            device=self._trainer.generators["augment"].device,
+        )
+        clean = self._subsample(inputs if targets is None else targets)
+        # Rows to be filled by ``impute`` start here.
+        self._mean = clean.rows.mean(axis=0, dtype=np.float64) * clean.byte_scale
+        rows = [self._make_rows(clean)]
+        if corrupt is not None:
+            rows.append(self._make_data_rows(clean))
+        elif targets is not None:
+            rows.append(self._make_rows(self._subsample(inputs)))
+        total = torch.zeros(self.n_features_in_, dtype=torch.float64, device="cpu")
+        all_encoded = []
+
+        def add_errors(module, target, *others):
+            encoded = objective.encode(module, target)
+            all_encoded.append(encoded)
+            if likelihood.has_variance:
+                for x in others:
+                    if corrupt is not None:
+                        x = self._scaling.to_module_scale(corrupt(x, generator))
+                    encoded = objective.encode(module, x)
+                output = module.decode(objective.sample_code(encoded, generator))
+                error = likelihood.error(output, target)
+                total.add_(error.sum(dim=0).cpu())
+            return target.new_zeros(len(target))  # nothing is kept per row
+
+        self._map_chunks(add_errors, (), *rows, seed=self._user_seed())
+        if likelihood.has_variance:
+            variance = likelihood.variance(total / len(rows[0])).numpy()
+            # A perfect fit must not make the density infinite.
+            variance = np.maximum(variance, 1e-12) * self.scale_**2
+            self.noise_variance_ = variance if variance.ndim else float(variance)
+        return torch.cat(all_encoded).cpu().numpy()
+
+    def _variance_like(self):
+        """Return the learned variance in the module's scale, for a tensor."""
+        variance = getattr(self, "noise_variance_", None)
+        if variance is not None:
+            variance = variance / self.scale_**2
+        if not isinstance(variance, np.ndarray):
+            return lambda like: variance
+        variance = torch.from_numpy(variance)
+        return lambda like: variance.to(like.device, like.dtype)
