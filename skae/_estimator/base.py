@@ -9,6 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -22,6 +23,7 @@ from skae._common.runtime import (
 )
 from skae._common.user_code import call_on_rows, is_user_code
 from skae._common.validation import refuse_class
+from skae._common.warn import warn_user
 from skae._estimator.inference import InferenceMixin
 from skae._estimator.pickling import PicklingMixin
 from skae._training.batches import Batches, Rows
@@ -34,6 +36,9 @@ from skae._training.trainer import Trainer, fast, restore, snapshot
 MIN_STEPS = 650
 # Learning rates of ``lr="auto"``, by where the module starts.
 AUTO_LR = {"pca": 5e-3, "random": 1e-3}
+# A fit has not converged if more than this share of the decrease of its loss fell in
+# the last tenth of its epochs.
+UNFINISHED_SHARE = 0.05
 # From so many samples on a part of them is held out to select by.
 MIN_HELD_OUT_SAMPLES = 1000
 
@@ -98,7 +103,10 @@ class BaseTorchEstimator(
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions({"constant", "cosine", "one_cycle"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_epochs": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "max_steps": [Interval(Integral, 1, None, closed="left"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -180,7 +188,25 @@ class BaseTorchEstimator(
             with default_modes(self.device_):
                 held_out = self._train(inputs, targets, partial_fit=partial_fit)
                 self._after_fit(inputs, targets, held_out)
+        if not (partial_fit or self._is_solved):
+            self._warn_if_unfinished()
         return self
+
+    def _warn_if_unfinished(self):
+        """Warn if the user's limit of epochs or steps stopped a fit that went on."""
+        curve = self.loss_curve_[-self._trainer.n_epochs :]
+        tail = max(1, len(curve) // 10)
+        if (self.max_epochs == "auto" and self.max_steps is None) or len(curve) <= tail:
+            return
+        decrease, last = curve[0] - curve[-1], curve[-1 - tail] - curve[-1]
+        if last > UNFINISHED_SHARE * decrease > 0.0:
+            warn_user(
+                "The loss was still falling when the fit stopped: "
+                f"{last / decrease:.0%} of its decrease fell in the last {tail} of "
+                f"{len(curve)} epochs. Raise max_epochs "
+                f"(max_epochs={self.max_epochs!r}, max_steps={self.max_steps!r}).",
+                ConvergenceWarning,
+            )
 
     def _initialize(self, inputs, targets):
         """Make the initial state of a training."""

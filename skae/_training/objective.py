@@ -14,8 +14,8 @@ from skae._common.runtime import draw
 
 # Weight of a batch in the running mean of the errors that the variance is learned from.
 BATCH_WEIGHT = 0.1
-# Sum over a run of what the weights of a regularized network lose in each step, in units
-# of themselves: without a gradient, half of a weight is left at the end.
+# Sum over a run of the shares that the weights of a regularized network lose in each
+# step: without a gradient, half of a weight is left at the end.
 DECAY = 0.75
 # Standard deviation of the input noise in units of the root mean square of PCA's error,
 # and the number of samples above which it falls, like the error of a mean does.

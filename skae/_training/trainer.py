@@ -36,7 +36,7 @@ def _one_cycle(progress, warm_up=0.3, start=1 / 25):
     return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
-# Each maps the share of the steps that are done, in [0, 1), to a factor of the rate.
+# Each maps the share of the steps done, in [0, 1), to a factor of the rate.
 SCHEDULES = {
     "constant": lambda progress: 1.0,
     "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
@@ -309,10 +309,10 @@ class Trainer:
         if self.lr_schedule != "constant":  # which leaves the rate to callbacks
             for group in optimizer.param_groups:
                 group["lr"] = self.lr * rate
-        regularization, (x, *target) = self.objective.regularization, batch
+        regularization = self.objective.regularization
         if regularization is not None:
-            x = regularization.step(x, progress, rate / self.sum_of_rates)
-            batch = (x, *target)
+            share = rate / self.sum_of_rates
+            batch = (regularization.step(batch[0], progress, share), *batch[1:])
 
         def closure():
             loss = (self._autograd if dense is None else dense.gradient)(*batch)
@@ -355,8 +355,7 @@ class Trainer:
         history, told = self.net.history, self.objective.to_data_scale
         self.epoch += 1
         self.last_loss = losses["train"]
-        terms = self.objective.end_epoch(self.epoch, self.n_epochs)
-        self.terms.append(terms)
+        self.terms.append(terms := self.objective.end_epoch(self.epoch, self.n_epochs))
         self.loss_curve.append(told(losses["train"]))
         if "batches" not in history[-1] or not history[-1]["batches"]:
             # As if the epoch had been one batch: skorch's Checkpoint expects one.

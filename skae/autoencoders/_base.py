@@ -438,6 +438,7 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
     def _after_fit(self, inputs, targets, held_out, corrupt=None):
         self._select(inputs, targets, held_out)
         codes = self._learn_variance(inputs, targets, corrupt)
+        self._warn_if_dead()
         density = NormalDensity() if self.density is None else clone(self.density)
         seed_unset(density, np.random.RandomState(self._seed))
         with isolated_generators(self._seed, self.device_):

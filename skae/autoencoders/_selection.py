@@ -65,6 +65,7 @@ class SelectionMixin:
                 )
                 self.module_.start_at(*self._affine_maps, alone=True)
             self.explained_variance_ratio_ = self._explained_variance_ratio
+        self.__dict__.pop("_affine_maps", None)
 
     @torch.no_grad()
     def _held_out_errors(self, batches):

@@ -2,11 +2,15 @@
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
 from skae._common.runtime import make_generator
+from skae._common.warn import warn_user
 
 # Stream of the random numbers by which the variance is learned; the trainer has 0 to 2.
 VARIANCE_STREAM = 3
+# Codes that explain less of the variance than this are dead.
+DEAD_SHARE = 0.01
 
 
 class VarianceMixin:
@@ -65,3 +69,18 @@ class VarianceMixin:
             return lambda like: variance
         variance = torch.from_numpy(variance)
         return lambda like: variance.to(like.device, like.dtype)
+
+    def _warn_if_dead(self):
+        """Warn if a penalty has left nothing of the samples in their codes."""
+        penalties = ("l1_penalty", "contractive_penalty")
+        values = {name: getattr(self, name) for name in penalties}
+        if not any(values.values()) or self._scaling.is_identity:
+            return
+        explained = 1.0 - np.mean(self.noise_variance_) / self.scale_**2
+        if explained < DEAD_SHARE:
+            told = ", ".join(f"{name}={value!r}" for name, value in values.items())
+            warn_user(
+                f"The codes are dead: their reconstructions explain {explained:.2%} of "
+                f"the variance of X. Lower the penalties ({told}).",
+                ConvergenceWarning,
+            )

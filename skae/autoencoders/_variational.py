@@ -1,7 +1,6 @@
 """The variational autoencoder."""
 
 import math
-import warnings
 from numbers import Integral, Real
 
 import torch
@@ -11,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import make_generator
+from skae._common.warn import warn_user
 from skae._training.variational_objective import VariationalObjective, kl_divergence
 from skae.autoencoders._base import SCORE_SEED, BaseAutoEncoder
 from skae.autoencoders._density import NormalDensity
@@ -323,13 +323,12 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             before = getattr(self, curve, [])[:first]
             setattr(self, curve, [*before, *(epoch[key] for epoch in terms)])
         if not self.n_active_components_ and len(mean) > 1:
-            warnings.warn(
+            warn_user(
                 "The posterior has collapsed: all samples have the same code. Train "
                 f"longer (n_epochs_={self.n_epochs_}), lower beta "
                 f"(beta={self.beta:g}) or raise beta_warm_up "
                 f"(beta_warm_up={self.beta_warm_up}).",
                 ConvergenceWarning,
-                stacklevel=2,
             )
 
     # -- Inference ----------------------------------------------------------------

@@ -1,6 +1,5 @@
 """K-means on the eigenvectors of a neighbour graph, and the choice of a partition."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._common.runtime import draw_seed
+from skae._common.warn import warn_user
 from skae.clustering import _graph, _partition, _spectral
 
 # Limit of how many numbers of eigenvectors are tried if the user gives none.
@@ -236,11 +236,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         points, point_of, counts = _graph.find_distinct_points(X)
         n_clusters = min(int(self.n_clusters), len(points))
         if n_clusters < self.n_clusters:
-            warnings.warn(
+            warn_user(
                 f"X has {len(points)} distinct samples, fewer than "
                 f"n_clusters={self.n_clusters}: each becomes a cluster.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
         tried = self._numbers_to_try(n_clusters, len(points))
         rng = np.random.RandomState(draw_seed(self.random_state))

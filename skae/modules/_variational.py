@@ -87,7 +87,9 @@ def dense_variational_module(
     """
     encoder = Dense([n_features, *sizes, 2 * n_components], activation)
     decoder = Dense([n_components, *sizes[::-1], n_features], activation)
-    return _module(encoder, decoder, n_features, n_components, skip_connection and sizes)
+    return _module(
+        encoder, decoder, n_features, n_components, skip_connection and sizes
+    )
 
 
 def _module(encoder, decoder, n_features, n_components, skip_connection):

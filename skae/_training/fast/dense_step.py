@@ -218,7 +218,7 @@ class DenseStep:
             results.append(x)
         loss, grad = self.loss(self.objective.likelihood, x.float(), target)
 
-        code = results[self.n_encoder]
+        code, grad_output = results[self.n_encoder], None
         if self.low_vector is not None:
             grad = grad.to(self.compute_dtype)
         for i in reversed(range(len(self.layers))):
