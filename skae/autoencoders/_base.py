@@ -128,7 +128,12 @@ class BaseAutoEncoder(
         self._starts_at_pca = self._likelihood.mean_is_output and (
             self.skip_connection or not sizes
         )
-        self._selects = bool(sizes) and self._starts_at_pca and self._has_plain_loss
+        self._selects = (
+            self._starts_at_pca
+            and bool(sizes)
+            and self._has_plain_loss
+            and not self.early_stopping
+        )
         return self._networks[self.architecture](
             self.image_shape_ if is_conv else n_outputs,
             self._n_features_out,
