@@ -15,8 +15,8 @@ from skae.likelihood import Gaussian
 
 # Number of codes per held-out sample that the ELBO is estimated from.
 N_DRAWS = 8
-# Where most ELBOs are higher in a sign test at this value of z, their mean needs no test:
-# the samples with a very low ELBO, of which there are a few, would make it blunt.
+# If most ELBOs are higher in a sign test at this value of z, their mean needs no test: it
+# would be blunt, because a few samples have a very low ELBO.
 CLEAR_SIGN = 4.0
 
 

@@ -35,9 +35,8 @@ def compare(losses, baseline):
         Statistic of the sign test; positive where most losses are lower.
     """
     gain = baseline - losses
-    root = math.sqrt(len(gain))
-    z = float(np.sign(gain).mean()) * root
-    return float(gain.mean()) * root / (float(gain.std(ddof=1)) or 1.0), z
+    t = gain.mean() * math.sqrt(len(gain) - 1) / (gain.std() or 1.0)
+    return float(t), float(np.sign(gain).mean() * math.sqrt(len(gain)))
 
 
 class SelectionMixin:
