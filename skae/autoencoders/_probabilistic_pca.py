@@ -15,8 +15,8 @@ from skae.likelihood import Gaussian
 
 # Number of codes per held-out sample that the ELBO is estimated from.
 N_DRAWS = 8
-# If most ELBOs are higher in a sign test at this value of z, their mean needs no test: it
-# would be blunt, because a few samples have a very low ELBO.
+# If most ELBOs are higher in a sign test at this value of z, their mean needs no test,
+# which the few samples with a very low ELBO would make blunt.
 CLEAR_SIGN = 4.0
 
 
