@@ -98,8 +98,9 @@ class ColorizationAutoEncoder(
         then falls to zero.
     batch_size : int, default=128
         Number of samples per step.
-    max_epochs : int, default=50
-        Number of passes over the training samples.
+    max_epochs : int or "auto", default="auto"
+        Number of passes over the training samples. "auto" makes 50, or as many as 650
+        steps need, whichever is more.
     max_steps : int, default=None
         Number of optimizer steps after which a fit ends. The epoch that they fall into
         is completed. None sets no limit besides ``max_epochs``.

@@ -42,6 +42,10 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         makes encoder and decoder affine.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation of the hidden layers. Other layers have none.
+    skip_connection : bool, default=True
+        Whether encoder and decoder add an affine map to their networks. Training then
+        starts at principal components, and they are kept if it does not improve on them
+        (see Notes). Only for likelihoods whose mean is the decoder's output.
     likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
         p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" minimizes
         the mean squared error, "laplace" the mean absolute error, and "bernoulli",
@@ -58,8 +62,10 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         fixes the unit of images: after a fit on uint8, floats that hold the numbers of
         bytes are refused; after a fit on such floats, uint8 images are taken as the
         same numbers.
-    weight_decay : float, default=0.0
-        Weight decay of the optimizer.
+    weight_decay : float or "auto", default="auto"
+        Weight decay of the optimizer. "auto" is zero, but where training starts at
+        principal components the networks' weights decay apart from the optimizer, by
+        0.75 in sum over the fit, and inputs get noise that falls with more samples.
     l1_penalty : float, default=0.0
         Weight of the code's absolute sum in the loss, for sparse codes. The loss is
         taken in the scale of the module, so that one weight suits X of any scale.
@@ -83,16 +89,18 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         :class:`functools.partial` of such a class, which sets its other options. Its
         learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
         of the partial. "sgd" has Nesterov momentum 0.9.
-    lr : float, default=1e-3
-        Learning rate; with a schedule its largest value.
+    lr : float or "auto", default="auto"
+        Learning rate; with a schedule its largest value. "auto" is 5e-3 where training
+        starts at principal components, else 1e-3.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
         Schedule of the learning rate, updated at each step of a fit. "cosine" falls
         from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
         then falls to zero.
     batch_size : int, default=128
         Number of samples per step.
-    max_epochs : int, default=50
-        Number of passes over the training samples.
+    max_epochs : int or "auto", default="auto"
+        Number of passes over the training samples. "auto" makes 50, or as many as 650
+        steps need, whichever is more.
     max_steps : int, default=None
         Number of optimizer steps after which a fit ends. The epoch that they fall into
         is completed. None sets no limit besides ``max_epochs``.
@@ -100,7 +108,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         Whether to hold out some samples and stop when their loss no longer falls. The
         weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out for early stopping, between 0 and 1.
+        Share of the samples that is held out for early stopping, between 0 and 1, and
+        with 1000 samples or more to select by (see Notes).
     n_iter_no_change : int, default=10
         Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
@@ -145,6 +154,15 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     scale_ : float
         Standard deviation over all features together; one where X is not scaled or
         where the samples do not differ.
+    is_linear_ : bool
+        Whether encoder and decoder are affine, of principal components: there are no
+        hidden layers, or training did not improve on them.
+    error_ratio_ : float
+        Mean error of the trained autoencoder on held-out samples, as a share of that of
+        principal components. It does not exist where there was no selection.
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        Share of the variance that each component explains, in descending order. It
+        exists only where ``is_linear_`` is True.
     net_ : TrainingNet
         The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
@@ -188,6 +206,11 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     samples afterwards: put the denoiser as a :class:`Reconstructor` before a classifier
     and search for the best classification.
 
+    Skip connections [6]_ and selection are as in :class:`AutoEncoderTransformer`. But
+    training starts at the best affine map from corrupted to clean samples through a
+    code of ``n_components`` numbers (reduced-rank regression [7]_, on at most 2**24
+    numbers), and inputs get no noise besides their corruption.
+
     Sampling from a density of the codes is that of [3]_, the contractive penalty that
     of [4]_, and the schedule "one_cycle" that of [5]_.
 
@@ -203,6 +226,10 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
        auto-encoders: explicit invariance during feature extraction", ICML 2011.
     .. [5] L. N. Smith, "A disciplined approach to neural network hyper-parameters",
        arXiv:1803.09820, 2018.
+    .. [6] K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning for image
+       recognition", CVPR 2016.
+    .. [7] A. J. Izenman, "Reduced-rank regression for the multivariate linear model",
+       Journal of Multivariate Analysis 5, 1975.
 
     Examples
     --------
