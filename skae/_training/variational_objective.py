@@ -158,3 +158,51 @@ def kl_divergence(mean, std):
         Divergences in nats.
     """
     return 0.5 * (mean.square() + std.square() - 1.0) - std.log()
+
+
+def log_ratio(h, noise, std):
+    """Logarithm of p_enc(h|x) / p(h) for p(h) = N(0, 1), of each component.
+
+    Parameters
+    ----------
+    h : torch.Tensor
+        Codes, mean + std * noise.
+    noise : torch.Tensor of the shape of h
+        The draws of N(0, 1) that they were made of.
+    std : torch.Tensor of the shape of h
+        Standard deviations of p_enc(h|x).
+
+    Returns
+    -------
+    torch.Tensor of the shape of h
+        Logarithms; their expectation is the divergence.
+    """
+    return 0.5 * (h.square() - noise.square()) - std.log()
+
+
+def importance_bound(module, x, log_prob, draws):
+    """Bound log p(x) by the mean of importance weights p(x|h) p(h) / p_enc(h|x).
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        With ``encode_distribution`` and ``decode``.
+    x : torch.Tensor of shape (n_samples, n_features)
+        Samples.
+    log_prob : callable
+        Returns log p(x|h) of samples from ``x`` and the decoder's outputs.
+    draws : torch.Tensor of shape (n_draws, n_components)
+        Draws of N(0, 1), the same for all samples.
+
+    Returns
+    -------
+    torch.Tensor of shape (n_samples,)
+        Bounds in nats.
+    """
+    mean, std = module.encode_distribution(x)
+    total = torch.full_like(mean[:, 0], -math.inf)
+    for noise in draws.to(mean.device, mean.dtype):
+        h = mean + std * noise
+        log_weight = log_prob(x, module.decode(h)) - log_ratio(h, noise, std).sum(dim=1)
+        total = torch.logaddexp(total, log_weight)
+    return total - math.log(len(draws))

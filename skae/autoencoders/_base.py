@@ -1,6 +1,5 @@
 """What all autoencoders share: likelihood, codes and reconstructions."""
 
-import math
 from functools import partial
 from numbers import Integral, Real
 
@@ -125,7 +124,7 @@ class BaseAutoEncoder(
         if sizes is None:
             sizes = HIDDEN_LAYER_SIZES[self.architecture]
         sizes = check_sizes(sizes, are_channels=is_conv)
-        self._starts_at_pca = self._likelihood.mean_is_output and (
+        self._starts_at_pca = self._can_start_at_pca() and (
             self.skip_connection or not sizes
         )
         self._selects = (
@@ -141,6 +140,41 @@ class BaseAutoEncoder(
             self.activation,
             skip_connection=self._starts_at_pca,
         )
+
+    def _can_start_at_pca(self):
+        """Whether the components of PCA mean something to the likelihood."""
+        return self._likelihood.mean_is_output
+
+    def _start_and_regularize(self, objective, training, generator):
+        """Start a new module at principal components; return the objective."""
+        if not self._starts_at_pca:
+            return objective
+        if self._is_new:
+            self._start(training)
+        weights = self.module_.network_weights()
+        if self.weight_decay == "auto" and weights:
+            # Corruption or augmentation is noise enough.
+            is_noisy = training.transform is not None or len(training.rows) > 1
+            objective.regularization = Regularization(
+                weights,
+                0.0 if is_noisy else self._affine_error,
+                training.n_samples,
+                generator,
+            )
+        return objective
+
+    def _start(self, training):
+        """Start at the best affine autoencoder, and decide whether to train it."""
+        self._fit_affine_maps(training)
+        if self._selects:
+            self._is_solved = (
+                self._affine_error < EXACT_ERROR or training.n_samples < MIN_SAMPLES
+            )
+        elif not self.module_.network_weights():  # affine: the best for squared errors
+            self._is_solved = self._has_plain_loss and isinstance(
+                self._likelihood, Gaussian
+            )
+        self.module_.start_at(*self._affine_maps, alone=self._is_solved)
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -291,18 +325,6 @@ class BaseAutoEncoder(
         log_prob = self._log_prob()
         return self._infer(X, lambda m, x: log_prob(x, m.decode(m.encode(x))), ())
 
-    def _log_prob(self):
-        """Return log p(x|h) per sample, a function in the module's scale."""
-        likelihood, variance = self._likelihood, self._variance_like()
-        # A density in X's scale: that of the module's scale, divided by the volume.
-        log_volume = self.n_features_in_ * math.log(self.scale_)
-
-        def log_prob(x, output):
-            values = likelihood.log_prob(x, output, variance(output))
-            return values.sum(dim=1) - log_volume
-
-        return log_prob
-
     def score(self, X, y=None):
         """Mean log-likelihood of samples given their codes.
 
@@ -328,7 +350,7 @@ class BaseAutoEncoder(
         return tags
 
 
-def _gather(batches):
+def gather(batches):
     """Collect inputs and targets, of several passes where they are drawn again."""
     xs, targets, n_rows = [], [], 0
     max_rows = MAX_AFFINE_SIZE // batches.rows[0].array.shape[1]
@@ -371,21 +393,7 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
             self.contractive_penalty,
             generator,
         )
-        if not self._starts_at_pca:
-            return objective
-        if self._is_new:
-            self._start(training)
-        weights = self.module_.network_weights()
-        if self.weight_decay == "auto" and weights:
-            # Corruption or augmentation is noise enough.
-            is_noisy = training.transform is not None or len(training.rows) > 1
-            objective.regularization = Regularization(
-                weights,
-                0.0 if is_noisy else self._affine_error,
-                training.n_samples,
-                generator,
-            )
-        return objective
+        return self._start_and_regularize(objective, training, generator)
 
     @property
     def _has_plain_loss(self):
@@ -396,26 +404,13 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
             or self._likelihood.loss_needs_variance
         )
 
-    def _start(self, training):
-        """Start at the best affine autoencoder, and decide whether to train it."""
-        self._fit_affine_maps(training)
-        if self._selects:
-            self._is_solved = (
-                self._affine_error < EXACT_ERROR or training.n_samples < MIN_SAMPLES
-            )
-        elif not self.module_.network_weights():  # affine: the best for squared errors
-            self._is_solved = self._has_plain_loss and isinstance(
-                self._likelihood, Gaussian
-            )
-        self.module_.start_at(*self._affine_maps, alone=self._is_solved)
-
     def _fit_affine_maps(self, batches):
         """Fit the affine encoder and decoder of the smallest squared error.
 
         They are the principal components of the samples, or of what the best affine map
         from inputs to targets returns (reduced-rank regression).
         """
-        x, target = _gather(batches)
+        x, target = gather(batches)
         fitted = target
         if x is not target:
             ridge = Ridge(alpha=RIDGE * len(x) * float(x.var(axis=0).mean()))

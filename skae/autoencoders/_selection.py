@@ -11,36 +11,32 @@ from skae._common.runtime import default_modes
 from skae._common.validation import Samples
 
 N_FOLDS = 4
-# An autoencoder is selected if its error is lower in a one-sided test at this value of
+# A module is selected if its errors are lower in a one-sided test at this value of
 # Student's t, which a few samples far from the others make blunt, or at most this share
-# of PCA's; and if it is lower on most samples by a sign test at this value of z.
+# of PCA's; and if they are lower for most samples, by a sign test at this value of z.
 T_LIMIT, SMALL_RATIO, SIGN_LIMIT = 2.0, 0.5, 2.0
 
 
-def is_better(errors, baseline):
-    """Whether errors of held-out samples are lower than others, and not by chance.
+def compare(losses, baseline):
+    """Test whether losses of held-out samples are lower than others.
 
     Parameters
     ----------
-    errors : ndarray of shape (n_samples,)
-        Errors of an estimator.
+    losses : ndarray of shape (n_samples,)
+        Losses of a module.
     baseline : ndarray of shape (n_samples,)
-        Errors of the one that is kept in doubt.
+        Losses of the one that is kept in doubt.
 
     Returns
     -------
-    bool
-        Whether they are lower on average and on most samples.
+    t : float
+        Student's t of the mean difference; positive where the losses are lower.
+    z : float
+        Statistic of the sign test; positive where most losses are lower.
     """
-    difference = errors - baseline
-    n_samples = len(difference)
-    deviation = difference.std(ddof=1) / math.sqrt(n_samples)
-    lower_mean = (
-        difference.mean() < -T_LIMIT * deviation
-        or errors.mean() < SMALL_RATIO * baseline.mean()
-    )
-    sign = (np.mean(difference < 0) - np.mean(difference > 0)) * math.sqrt(n_samples)
-    return bool(lower_mean and sign > SIGN_LIMIT)
+    gain = baseline - losses
+    t = gain.mean() * math.sqrt(len(gain) - 1) / (gain.std() or 1.0)
+    return float(t), float(np.sign(gain).mean() * math.sqrt(len(gain)))
 
 
 class SelectionMixin:
@@ -48,16 +44,15 @@ class SelectionMixin:
 
     def _select(self, inputs, targets, held_out):
         """Keep the trained module or go back to the affine maps, of all samples."""
-        for learned in ("error_ratio_", "explained_variance_ratio_"):
+        for learned in ("error_ratio_", "elbo_gain_", "explained_variance_ratio_"):
             self.__dict__.pop(learned, None)
         self.is_linear_ = self._is_solved
         if self._selects and not self._is_solved:
             if held_out is not None:
-                errors, baseline = self._held_out_errors(held_out)
+                terms = self._held_out_terms(held_out)
             else:
-                errors, baseline = self._cross_fitted_errors(inputs, targets)
-            self.error_ratio_ = float(errors.mean() / baseline.mean())
-            self.is_linear_ = not is_better(errors, baseline)
+                terms = self._cross_fitted_terms(inputs, targets)
+            self.is_linear_ = not self._is_better_than_start(*terms)
         if self.is_linear_:
             if not self._is_solved or held_out is not None:
                 self._fit_affine_maps(
@@ -67,25 +62,36 @@ class SelectionMixin:
             self.explained_variance_ratio_ = self._explained_variance_ratio
         self.__dict__.pop("_affine_maps", None)
 
+    def _row_terms(self, module, x, target):
+        """Return what samples are judged by, here their errors."""
+        return self._likelihood.loss(module(x), target).mean(dim=1)
+
+    def _is_better_than_start(self, errors, baseline):
+        """Whether the module is better, by its terms and those of its start."""
+        self.error_ratio_ = float(errors.mean() / baseline.mean())
+        t, z = compare(errors, baseline)
+        return (t > T_LIMIT or self.error_ratio_ < SMALL_RATIO) and z > SIGN_LIMIT
+
     @torch.no_grad()
-    def _held_out_errors(self, batches):
-        """Return the errors of samples, of the module and of its start."""
+    def _held_out_terms(self, batches):
+        """Return the terms of samples, of the module and of its start."""
         start = copy.deepcopy(self.module_)
         start.start_at(*self._affine_maps, alone=True)
-        modules, loss = (self.module_, start), self._likelihood.loss
         with default_modes(self.device_):
-            errors = [
-                torch.stack([loss(m(x), target).mean(dim=1) for m in modules])
+            terms = [
+                torch.stack(
+                    [self._row_terms(m, x, target) for m in (self.module_, start)]
+                )
                 for x, target in batches
             ]
-        return torch.cat(errors, dim=1).double().cpu().numpy()
+        return torch.cat(terms, dim=1).double().cpu().numpy()
 
-    def _cross_fitted_errors(self, inputs, targets):
-        """Return the errors of all samples by modules that are trained on the others.
+    def _cross_fitted_terms(self, inputs, targets):
+        """Return the terms of all samples by modules that are trained on the others.
 
         Few samples are too precious not to train on, and too few to decide by a part.
         """
-        errors = np.empty((2, len(inputs.rows)))
+        terms = []
         folds = KFold(N_FOLDS, shuffle=True, random_state=self._seed)
         for train, test in folds.split(inputs.rows):
             part = copy.copy(self)
@@ -98,8 +104,8 @@ class SelectionMixin:
                 _take(targets, test),
                 {**part._trainer.generators, "order": None},
             )
-            errors[:, test] = part._held_out_errors(batches)
-        return errors
+            terms.append(part._held_out_terms(batches))
+        return np.concatenate(terms, axis=1)
 
 
 def _take(samples, index):

@@ -1,6 +1,5 @@
 """The variational autoencoder."""
 
-import math
 from numbers import Integral, Real
 
 import torch
@@ -11,19 +10,23 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import make_generator
 from skae._common.warn import warn_user
-from skae._training.variational_objective import VariationalObjective, kl_divergence
+from skae._training.variational_objective import (
+    VariationalObjective,
+    importance_bound,
+    kl_divergence,
+)
 from skae.autoencoders._base import SCORE_SEED, BaseAutoEncoder
 from skae.autoencoders._density import NormalDensity
+from skae.autoencoders._likely_code import most_likely_code
+from skae.autoencoders._probabilistic_pca import ProbabilisticPCAMixin
 from skae.modules._variational import VARIATIONAL_MODULES
 
 # A component is active if the variance of its mean over the samples is above this, as
 # in Burda et al. (2016).
 ACTIVE_VARIANCE = 0.01
-# Steps to the most likely code of a sample with missing values, in the scale of p(h).
-N_CLIMB_STEPS, CLIMB_RATE = 30, 0.2
 
 
-class VariationalAutoEncoder(BaseAutoEncoder):
+class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
     """Autoencoder with a stochastic encoder and decoder: a generative model.
 
     The model draws a code h from p(h) = N(0, 1), then a sample from p(x|h). The encoder
@@ -219,6 +222,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
     _networks: dict = VARIATIONAL_MODULES
     _parameter_constraints: dict = {
         **BaseAutoEncoder._parameter_constraints,
+        "skip_connection": ["boolean"],
         "beta": [Interval(Real, 0, None, closed="left")],
         "beta_warm_up": [Interval(Integral, 0, None, closed="left")],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
@@ -233,14 +237,15 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         architecture="dense",
         hidden_layer_sizes=None,
         activation="relu",
+        skip_connection=True,
         likelihood="gaussian",
         module=None,
         image_shape=None,
-        weight_decay=0.0,
+        weight_decay="auto",
         n_importance_samples=50,
         augmentation=None,
         optimizer="adam",
-        lr=1e-3,
+        lr="auto",
         lr_schedule="one_cycle",
         batch_size=128,
         max_epochs="auto",
@@ -263,6 +268,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         self.architecture = architecture
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.skip_connection = skip_connection
         self.likelihood = likelihood
         self.module = module
         self.image_shape = image_shape
@@ -299,7 +305,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         return made
 
     def _make_objective(self, training, generator):
-        return VariationalObjective(
+        objective = VariationalObjective(
             self.module_,
             self._likelihood,
             self.scale_,
@@ -307,8 +313,10 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             self.beta_warm_up,
             generator,
         )
+        return self._start_and_regularize(objective, training, generator)
 
     def _after_fit(self, inputs, targets, held_out):
+        self._select(inputs, targets, held_out)
         encoded = self._learn_variance(inputs, targets)
         mean, std = encoded[:, 0], encoded[:, 1]
         divergence = kl_divergence(torch.from_numpy(mean), torch.from_numpy(std))
@@ -390,18 +398,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
             device="cpu",
         )
 
-        def bound(module, x):
-            mean, std = module.encode_distribution(x)
-            total = torch.full_like(mean[:, 0], -math.inf)
-            for noise in draws.to(mean.device, mean.dtype):
-                h = mean + std * noise
-                # log p(h) - log p_enc(h|x) per component; their constants cancel.
-                ratio = 0.5 * (noise.square() - h.square()) + std.log()
-                log_weight = log_prob(x, module.decode(h)) + ratio.sum(dim=1)
-                total = torch.logaddexp(total, log_weight)
-            return total - math.log(len(draws))
-
-        return self._infer(X, bound, ())
+        return self._infer(X, lambda m, x: importance_bound(m, x, log_prob, draws), ())
 
     def score(self, X, y=None):
         """Mean log-likelihood of samples, as a lower bound.
@@ -422,23 +419,6 @@ class VariationalAutoEncoder(BaseAutoEncoder):
 
     def _complete(self, module, x, missing, max_iter):
         start = super()._complete(module, x, missing, max_iter)
-        with torch.enable_grad():
-            return self._most_likely(module, x, missing, start)
-
-    def _most_likely(self, module, x, missing, start):
-        """Maximize p(h) p(x|h) of the values that are present over the code.
-
-        A missing value is set to its mean at each step. There the derivative of its
-        log-likelihood is zero, so that it does not influence the code. This holds for
-        every likelihood here if all levels of a variable are missing together.
-        """
-        likelihood, log_prob = self._likelihood, self._log_prob()
-        code = start.detach().requires_grad_()
-        optimizer = torch.optim.Adam([code], lr=CLIMB_RATE)
-        for _ in range(N_CLIMB_STEPS):
-            output = module.decode(code)
-            filled = torch.where(missing, likelihood.mean(output).detach(), x)
-            log_joint = log_prob(filled, output) - 0.5 * code.square().sum(dim=1)
-            (code.grad,) = torch.autograd.grad(-log_joint.sum(), code)
-            optimizer.step()
-        return code.detach()
+        return most_likely_code(
+            module, x, missing, start, self._likelihood.mean, self._log_prob()
+        )

@@ -2,6 +2,8 @@
 
 import math
 
+from torch import nn
+
 from skae.modules._conv import ConvDecoder, ConvEncoder
 from skae.modules._dense import Autoencoder, Dense, Residual
 
@@ -78,7 +80,8 @@ def dense_variational_module(
     activation : {"relu", "tanh", "logistic", "identity"}
         Activation of the hidden layers.
     skip_connection : bool, default=False
-        Whether an affine map is added to each of encoder and decoder.
+        Whether an affine map is added to each of encoder and decoder. The networks then
+        start from outputs of zero.
 
     Returns
     -------
@@ -96,6 +99,11 @@ def _module(encoder, decoder, n_features, n_components, skip_connection):
     if skip_connection:
         encoder = Residual(encoder, n_features, 2 * n_components)
         decoder = Residual(decoder, n_components, n_features)
+        for network in (encoder.network, decoder.network):
+            # Small outputs would not be small beside a small noise variance.
+            *_, last = network.modules()
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
     return VariationalModule(encoder, decoder)
 
 
@@ -115,7 +123,8 @@ def conv_variational_module(
     activation : {"relu", "tanh", "logistic", "identity"}
         Activation of the hidden layers.
     skip_connection : bool, default=False
-        Whether an affine map is added to each of encoder and decoder.
+        Whether an affine map is added to each of encoder and decoder. The networks then
+        start from outputs of zero.
 
     Returns
     -------

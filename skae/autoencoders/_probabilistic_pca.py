@@ -1,0 +1,120 @@
+"""The start of a variational autoencoder, and its selection against that start."""
+
+import math
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+
+from skae._common.runtime import draw, make_generator
+from skae._training.objective import SMALLEST_ERROR
+from skae._training.variational_objective import log_ratio
+from skae.autoencoders._base import SCORE_SEED, gather
+from skae.autoencoders._selection import SIGN_LIMIT, T_LIMIT, SelectionMixin, compare
+from skae.likelihood import Gaussian
+
+# Number of codes per held-out sample that the ELBO is estimated from.
+N_DRAWS = 8
+# If most ELBOs are higher in a sign test at this value of z, their mean needs no test,
+# which the few samples with a very low ELBO would make blunt.
+CLEAR_SIGN = 4.0
+
+
+class ProbabilisticPCAMixin(SelectionMixin):
+    """The start at probabilistic PCA, of which the ELBO is log p(x) itself.
+
+    Without networks beside it, a decoder h W' + m with the noise variance σ² has a
+    posterior p(h|x) that is normal, of a variance that is the same for all x. So the
+    encoder can return it exactly. The most likely W and σ² are known in closed form
+    [1]_: eigenvectors of the covariance in the lengths √(λ - σ²), and the mean of the
+    eigenvalues that are left out.
+
+    References
+    ----------
+    .. [1] M. E. Tipping and C. M. Bishop, "Probabilistic principal component analysis",
+       Journal of the Royal Statistical Society B 61, 1999.
+    """
+
+    def _can_start_at_pca(self):
+        likelihood = self._likelihood
+        return (
+            isinstance(likelihood, Gaussian)
+            and likelihood.mean_is_output
+            and not likelihood.loss_needs_variance  # one for all features
+        )
+
+    @property
+    def _has_plain_loss(self):
+        """Whether the ELBO is maximized, and nothing else."""
+        return self.beta == 1
+
+    def _fit_affine_maps(self, batches):
+        """Fit probabilistic PCA; its noise variance is the error that is expected."""
+        _, target = gather(batches)
+        n_components = min(self._n_features_out, *target.shape)
+        pca = PCA(n_components, random_state=self._seed).fit(target)
+        found, noise = pca.explained_variance_, pca.noise_variance_
+        if n_components == min(target.shape):  # the covariance itself is the model
+            noise = found[-1]
+        noise = max(float(noise), SMALLEST_ERROR)
+        found = np.maximum(found, noise)
+        loadings = np.zeros((self._n_features_out, target.shape[1]))
+        loadings[:n_components] = pca.components_ * np.sqrt(found - noise)[:, None]
+        total = np.ones(self._n_features_out)  # variance along each component
+        total[:n_components] = found
+        variance = np.ones(self._n_features_out)  # of p(h|x)
+        variance[:n_components] = noise / found
+        weight = loadings / total[:, None]
+        maps = (
+            (
+                np.concatenate([weight, np.zeros_like(weight)]),
+                np.concatenate([-weight @ pca.mean_, np.log(variance)]),
+            ),
+            (np.ascontiguousarray(loadings.T), pca.mean_),
+        )
+        self._affine_maps = [tuple(map(torch.from_numpy, parts)) for parts in maps]
+        self._affine_error = noise
+        ratio = np.zeros(self._n_features_out)
+        ratio[:n_components] = pca.explained_variance_ratio_
+        self._explained_variance_ratio = ratio
+
+    def _row_terms(self, module, x, target):
+        """Return squared errors and log p_enc(h|x)/p(h) of samples, over some draws."""
+        mean, std = module.encode_distribution(x)
+        generator = make_generator(SCORE_SEED)
+        total = 0.0
+        for _ in range(N_DRAWS):
+            noise = draw(torch.randn, mean.shape, generator, mean.device)
+            h = mean + std * noise
+            error = self._likelihood.error(module.decode(h), target).mean(dim=1)
+            ratio = log_ratio(h, noise, std).sum(dim=1)
+            total = total + torch.stack([error, ratio], dim=1)
+        return total / N_DRAWS
+
+    def _is_better_than_start(self, *terms):
+        """Compare ELBOs, each with the variance that is most likely for its errors.
+
+        The errors in training would make the variance too small for other samples.
+        """
+        losses, variances = [], []
+        for error, ratio in (part.T for part in terms):
+            variance = max(float(error.mean()), SMALLEST_ERROR)
+            nll = 0.5 * (math.log(2.0 * math.pi * variance) + error / variance)
+            losses.append(self.n_features_in_ * nll + ratio)
+            variances.append(variance)
+        self._known_variance = variances[0]
+        self.elbo_gain_ = float((losses[1] - losses[0]).mean())
+        t, z = compare(*losses)
+        return (t > T_LIMIT and z > SIGN_LIMIT) or (t > 0.0 and z > CLEAR_SIGN)
+
+    def _select(self, inputs, targets, held_out):
+        self._known_variance = None
+        super()._select(inputs, targets, held_out)
+        if self.is_linear_ and (self._selects or not self.n_epochs_):
+            self._known_variance = self._affine_error
+
+    def _learn_variance(self, inputs, targets=None):
+        encoded = super()._learn_variance(inputs, targets)
+        if self._known_variance is not None:
+            self.noise_variance_ = self._known_variance * self.scale_**2
+        return encoded
