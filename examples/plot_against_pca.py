@@ -4,8 +4,8 @@ Never worse than PCA: an autoencoder that starts at principal components
 
 By default an autoencoder starts at the principal components of the samples, and keeps
 them if training does not lower the error on samples that were not trained on. A plain
-network starts at random and is kept whatever it has learned. On small tables it is often
-worse than PCA.
+network starts at random and is kept whatever it has learned. On small tables it is
+often worse than PCA.
 """
 
 import sys

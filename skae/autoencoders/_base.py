@@ -417,7 +417,8 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
             ridge.fit(x, target)
             fitted = ridge.predict(x)
         n_components = min(self._n_features_out, *fitted.shape)
-        pca = PCA(n_components, random_state=self._seed).fit(fitted)
+        with np.errstate(invalid="ignore"):  # of samples that do not differ
+            pca = PCA(n_components, random_state=self._seed).fit(fitted)
         components = np.zeros((self._n_features_out, target.shape[1]))
         components[:n_components] = pca.components_
         weight, bias = components, -components @ pca.mean_
