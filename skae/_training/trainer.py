@@ -202,9 +202,8 @@ class Trainer:
         """
         self.n_epochs, self.n_steps = n_epochs, n_epochs * n_batches
         self.epoch = self.step = 0
-        self.lr, self.lr_schedule = lr, lr_schedule
-        schedule, n_steps = SCHEDULES[lr_schedule], self.n_steps
-        self.sum_of_rates = sum(schedule(step / n_steps) for step in range(n_steps))
+        self.lr, self.lr_schedule, rate = lr, lr_schedule, SCHEDULES[lr_schedule]
+        self.sum_of_rates = sum(rate(i / self.n_steps) for i in range(self.n_steps))
         self.first_loss = self.last_loss = self.start = None
         self.best, self.best_loss, self.n_stale = None, math.inf, 0
         self.average = None
@@ -239,32 +238,34 @@ class Trainer:
         net, objective = self.net, self.objective
         datasets = {"dataset_train": training, "dataset_valid": validation}
         net.stop_training_ = False
-        # Only callbacks that listen to batch events get them: they cost time.
         listens = net.callbacks_ and watches_batches(net.callbacks_)
         self.watched = net if listens else None
         net.notify("on_train_begin", X=training, y=validation)
         self.start = self.start or snapshot(objective.module)
+        looks = validation is not None or net.callbacks_  # between the epochs
         with fast.limit_threads(self.dense_step, training.batch_size):
             while self.epoch < self.n_epochs:
                 net.notify("on_epoch_begin", **datasets)
-                if self.dense_step is not None and any(
-                    not weight.requires_grad for weight in objective.parameters()
-                ):  # a callback has frozen some: the rest is for autograd
-                    self.dense_step = self.dense_step.release()
+                if looks or not objective.training:
+                    objective.train()
+                    frozen = any(not w.requires_grad for w in objective.parameters())
+                    if self.dense_step and frozen:  # the rest is for autograd
+                        self.dense_step = self.dense_step.release()
                 objective.begin_epoch(len(self.loss_curve))
                 if self.average is not None and self.epoch:
                     swap(self.average, objective.module)
-                objective.train()
                 losses = {"train": self._run_epoch(training, self._train_step)}
                 if self.average is not None:
                     swap(self.average, objective.module)
-                objective.eval()
+                if looks:
+                    objective.eval()
                 if validation is not None:
                     losses["valid"] = self._run_epoch(validation, self._validation_step)
                 self._end_epoch(losses)
                 net.notify("on_epoch_end", **datasets)
                 if net.stop_training_ or self.n_stale == self.patience:
                     break
+        objective.eval()
         self._check_end(training)
         if self.best is not None:
             restore(objective.module, self.best)
@@ -309,10 +310,9 @@ class Trainer:
         if self.lr_schedule != "constant":  # which leaves the rate to callbacks
             for group in optimizer.param_groups:
                 group["lr"] = self.lr * rate
-        regularization = self.objective.regularization
-        if regularization is not None:
-            share = rate / self.sum_of_rates
-            batch = (regularization.step(batch[0], progress, share), *batch[1:])
+        if (regularization := self.objective.regularization) is not None:
+            x = regularization.step(batch[0], progress, rate / self.sum_of_rates)
+            batch = (x, *batch[1:])
 
         def closure():
             loss = (self._autograd if dense is None else dense.gradient)(*batch)

@@ -42,7 +42,7 @@ RIDGE = 1e-3
 # Mean squared errors below this, relative to the variance, leave nothing to learn.
 EXACT_ERROR = 1e-6
 # So few samples cannot show whether a network is better than principal components.
-MIN_SAMPLES = 20
+MIN_SAMPLES = 60
 
 
 class BaseAutoEncoder(
@@ -415,7 +415,8 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
         if x is not target:
             ridge = Ridge(alpha=RIDGE * len(x) * float(x.var(axis=0).mean()))
             ridge.fit(x, target)
-            fitted = ridge.predict(x)
+            slopes = ridge.coef_.reshape(target.shape[1], -1)
+            fitted = x @ slopes.T + ridge.intercept_
         n_components = min(self._n_features_out, *fitted.shape)
         with np.errstate(invalid="ignore"):  # of samples that do not differ
             pca = PCA(n_components, random_state=self._seed).fit(fitted)
@@ -424,7 +425,7 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
         weight, bias = components, -components @ pca.mean_
         if x is not target:
             bias = bias + components @ ridge.intercept_
-            weight = components @ ridge.coef_
+            weight = components @ slopes
         self._affine_maps = [
             tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)
             for parts in ((weight, bias), (components.T, pca.mean_))

@@ -194,7 +194,7 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     than half of PCA's. Otherwise f and g become zero, and W and V are fitted to all
     samples. So the error on new samples is at most PCA's, but for chance. There is no
     selection after ``partial_fit``, in a fit that continues from another, or with a
-    penalty of the codes. With fewer than 20 samples nothing is trained.
+    penalty of the codes. With fewer than 60 samples nothing is trained.
 
     The decay of ``weight_decay="auto"`` is decoupled from the optimizer [6]_. The noise
     of the inputs [7]_ has a standard deviation of half the root mean square of PCA's
