@@ -1,6 +1,5 @@
 """What all autoencoders share: likelihood, codes and reconstructions."""
 
-import math
 from functools import partial
 from numbers import Integral, Real
 
@@ -26,6 +25,7 @@ from skae._training.objective import ReconstructionObjective, Regularization
 from skae._training.scaling import Scaling
 from skae.autoencoders._density import NormalDensity
 from skae.autoencoders._generation import GenerationMixin
+from skae.autoencoders._scoring import ScoringMixin
 from skae.autoencoders._selection import SelectionMixin
 from skae.autoencoders._variance import VarianceMixin
 from skae.likelihood import LIKELIHOODS, Gaussian, Likelihood
@@ -50,6 +50,7 @@ class BaseAutoEncoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     GenerationMixin,
+    ScoringMixin,
     VarianceMixin,
     BaseTorchEstimator,
 ):
@@ -267,53 +268,6 @@ class BaseAutoEncoder(
         rows = self._make_rows(Samples(codes), Scaling.identity(self._n_features_out))
         out = self._map_chunks(self._decode, (self.n_features_in_,), rows)
         return out.reshape(-1, *self._sample_shape)
-
-    def score_samples(self, X):
-        """Log-likelihood of samples given their codes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            log p(x|h) in nats, higher is better. Images of uint8 are scored as numbers
-            in [0, 1].
-        """
-        check_is_fitted(self)
-        log_prob = self._log_prob()
-        return self._infer(X, lambda m, x: log_prob(x, m.decode(m.encode(x))), ())
-
-    def _log_prob(self):
-        """Return log p(x|h) per sample, a function in the module's scale."""
-        likelihood, variance = self._likelihood, self._variance_like()
-        # A density in X's scale: that of the module's scale, divided by the volume.
-        log_volume = self.n_features_in_ * math.log(self.scale_)
-
-        def log_prob(x, output):
-            values = likelihood.log_prob(x, output, variance(output))
-            return values.sum(dim=1) - log_volume
-
-        return log_prob
-
-    def score(self, X, y=None):
-        """Mean log-likelihood of samples given their codes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        float
-            Mean of :meth:`score_samples` in nats, higher is better.
-        """
-        return float(self.score_samples(X).mean(dtype=np.float64))
 
     # -- Conventions --------------------------------------------------------------
 

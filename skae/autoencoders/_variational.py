@@ -369,9 +369,9 @@ class VariationalAutoEncoder(BaseAutoEncoder):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Bound on log p(x) in nats, higher is better. Its expectation is below
-            log p(x) and approaches it with more draws. Images of uint8 are scored as
-            numbers in [0, 1].
+            Bound on log p(x) in nats, higher is better; −inf for samples outside the
+            support of the likelihood. Its expectation is below log p(x) and approaches
+            it with more draws. Images of uint8 are scored as numbers in [0, 1].
 
         References
         ----------
@@ -401,7 +401,7 @@ class VariationalAutoEncoder(BaseAutoEncoder):
                 total = torch.logaddexp(total, log_weight)
             return total - math.log(len(draws))
 
-        return self._infer(X, bound, ())
+        return self._score(X, bound)
 
     def score(self, X, y=None):
         """Mean log-likelihood of samples, as a lower bound.
