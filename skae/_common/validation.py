@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
+
+from skae._common.tables import check_table, refuse_dates
 
 # Types that torch computes from directly; scikit-learn turns any other into float64.
 DTYPES = [
@@ -235,7 +236,7 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True):
         X = np.asarray(X).reshape(X.shape[0], int(np.prod(shape)))
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
         X = X.astype(X.dtype.newbyteorder("="))
-    rows = validate_data(
+    rows = check_table(
         estimator,
         X,
         reset=reset,
@@ -280,6 +281,7 @@ def check_corrupted_samples(estimator, X_corrupted, clean):
         If X_corrupted does not fit the clean samples.
     """
     # Under its own name first; then as X, whose columns it must have.
+    refuse_dates(X_corrupted, "X_corrupted")
     checked = check_array(
         X_corrupted, dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
     )

@@ -14,10 +14,11 @@ from sklearn.utils import (
     get_tags,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skae._common.labels import count_classes, split_labels
+from skae._common.labels import count_classes, split_labels, warn_without_unlabeled
 from skae._common.runtime import seed_unset
+from skae._common.tables import check_table
 from skae.semi_supervised._clusters import (
     Clusters,
     find_certain,
@@ -234,11 +235,11 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit(self, X, y):
         if self.encoder is None:
-            X = validate_data(self, X, dtype=[np.float64, np.float32])
+            X = check_table(self, X, reset=True, dtype=[np.float64, np.float32])
         if y is not None:
             is_labeled, labels = split_labels(y, self.unlabeled)
+            warn_without_unlabeled(is_labeled, self.unlabeled)
             check_consistent_length(X, is_labeled)
-
         clusterer = (
             KMeans(n_init=10) if self.clusterer is None else clone(self.clusterer)
         )
@@ -386,7 +387,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         is_certain = find_certain(self.clusterer_, self.labels_, self.doubtful)
         if "unlabeled" in refiner.get_params(deep=False):
             # Its labels are numbers of clusters, whatever marks those of the user.
-            refiner.set_params(unlabeled=-1)
+            refiner.set_params(unlabeled=None if is_certain.all() else -1)
             self.refiner_ = refiner.fit(X, np.where(is_certain, self.labels_, -1))
         elif is_certain.all():
             self.refiner_ = refiner.fit(X, self.labels_)
@@ -418,7 +419,7 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
         if self.encoder_ is None:
-            return validate_data(self, X, dtype=self._code_dtype, reset=False)
+            return check_table(self, X, reset=False, dtype=self._code_dtype)
         return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
 
     def _memberships(self, X):

@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.labels import split_labels
+from skae._common.labels import split_labels, warn_without_unlabeled
 from skae._common.validation import Samples, check_samples, check_sizes, require_target
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.batches import Rows
@@ -321,6 +321,7 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         inputs = check_samples(self, X, reset=reset)
         require_target(self, y)
         is_labeled, known = split_labels(y, self.unlabeled)
+        warn_without_unlabeled(is_labeled, self.unlabeled)
         check_consistent_length(inputs.rows, is_labeled)
         if self.early_stopping and not is_labeled.all():
             raise ValueError(
