@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import isolated_generators, seed_unset
+from skae._common.tables import as_array
 from skae._common.user_code import make_user_module
 from skae._common.validation import Samples, check_samples, check_sizes
 from skae._estimator.base import BaseTorchEstimator
@@ -258,7 +259,7 @@ class BaseAutoEncoder(
         """
         check_is_fitted(self)
         codes = check_array(
-            X, dtype=[np.float64, np.float32], order="C", input_name="X"
+            as_array(X), dtype=[np.float64, np.float32], order="C", input_name="X"
         )
         if codes.shape[1] != self._n_features_out:
             raise ValueError(

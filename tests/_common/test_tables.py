@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from sklearn.base import clone
 
 from skae import (
@@ -71,3 +72,46 @@ def test_columns_that_are_numbers_stay_so():
     frame["c"] = frame["a"].astype(object)
     rows = AutoEncoderTransformer(1, **OPTIONS).fit(frame).reconstruct(frame)
     assert rows.shape == (6, 3)
+
+
+VALUES = np.random.default_rng(0).random((30, 4), dtype=np.float32)
+IN_FLOAT32 = {
+    "array": VALUES,
+    "tensor": torch.from_numpy(VALUES),
+    "tensor with a gradient": torch.from_numpy(VALUES).requires_grad_(),
+    "pandas": pd.DataFrame(VALUES, columns=[*"abcd"]),
+    "polars": pl.DataFrame(VALUES, schema=[*"abcd"]),
+    "images": torch.from_numpy(VALUES.reshape(30, 2, 2)),
+}
+
+
+@pytest.mark.parametrize("X", IN_FLOAT32.values(), ids=IN_FLOAT32)
+def test_answers_are_in_the_precision_of_the_caller(X):
+    model = AutoEncoderTransformer(2, **OPTIONS)
+    assert model.fit_transform(X).dtype == np.float32
+    codes = model.transform(X)
+    assert codes.dtype == model.score_samples(X).dtype == np.float32
+    np.testing.assert_array_equal(codes, model.fit_transform(VALUES))
+    np.testing.assert_array_equal(
+        model.inverse_transform(torch.from_numpy(codes)),
+        model.inverse_transform(codes),
+    )
+    assert model.inverse_transform(pl.DataFrame(codes)).dtype == np.float32
+
+
+def test_a_polars_frame_keeps_its_names_and_its_missing_values():
+    frame = pl.DataFrame(VALUES, schema=[*"abcd"])
+    model = AutoEncoderTransformer(2, **OPTIONS).fit(frame)
+    assert model.feature_names_in_.tolist() == [*"abcd"]
+    with pytest.raises(ValueError, match="feature names"):
+        model.transform(frame.rename({"a": "z"}))
+    hole = frame.with_columns(a=pl.Series([None, *VALUES[1:, 0].tolist()]))
+    with pytest.raises(ValueError, match="NaN"):
+        model.transform(hole)
+    assert np.isfinite(model.impute(hole)).all()
+
+
+def test_bfloat16_is_computed_in_float32():
+    X = torch.from_numpy(VALUES).to(torch.bfloat16)
+    codes = AutoEncoderTransformer(2, **OPTIONS).fit_transform(X)
+    assert codes.dtype == np.float32
