@@ -19,19 +19,24 @@ from sklearn.utils.validation import check_is_fitted
 from skae._common.labels import count_classes, split_labels, warn_without_unlabeled
 from skae._common.runtime import seed_unset
 from skae._common.tables import check_table
+from skae.semi_supervised._cluster_space import ClusterSpaceMixin
 from skae.semi_supervised._clusters import (
     Clusters,
     find_certain,
     has_default_number,
+    predict_clusters,
     set_number,
 )
+from skae.semi_supervised._log_probability import LogProbabilityMixin
 from skae.semi_supervised._naming import (
     match_clusters_to_classes,
     match_rest_to_nearest,
 )
 
 
-class ClusterClassifier(ClassifierMixin, BaseEstimator):
+class ClusterClassifier(
+    LogProbabilityMixin, ClusterSpaceMixin, ClassifierMixin, BaseEstimator
+):
     """Classifier that clusters the samples and matches the clusters to classes.
 
     The encoder turns samples into codes, the clusterer groups the codes, and the
@@ -394,27 +399,8 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         else:
             certain = _safe_indexing(X, is_certain)
             self.refiner_ = refiner.fit(certain, self.labels_[is_certain])
-        self.labels_, _ = self._refiner_predict(X)
+        self.labels_, _ = predict_clusters(self.refiner_, X, repr(self.refiner))
         self._clusters.relocate(codes, self.labels_)
-
-    def _refiner_predict(self, X):
-        """Return the cluster of each sample after the refiner, and its probabilities.
-
-        The probabilities are None if the refiner has none.
-        """
-        if not hasattr(self.refiner_, "predict_proba"):
-            predicted = np.asarray(self.refiner_.predict(X))
-            clusters = predicted.astype(np.intp)
-            if (clusters != predicted).any():
-                raise ValueError(
-                    f"refiner={self.refiner!r} must be a classifier; it predicts "
-                    f"{predicted[clusters != predicted][0]}, which is not the number "
-                    "of a cluster."
-                )
-            return clusters, None
-        # A copy, as it is changed; the most probable cluster is the predicted one.
-        probabilities = np.array(self.refiner_.predict_proba(X), dtype=np.float64)
-        return probabilities.argmax(axis=1), probabilities
 
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
@@ -428,7 +414,9 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         if self.refiner_ is not None:
             # Without an encoder X is validated here.
             checked = self._encode(X) if self.encoder_ is None else X
-            clusters, memberships = self._refiner_predict(checked)
+            clusters, memberships = predict_clusters(
+                self.refiner_, checked, repr(self.refiner)
+            )
         if memberships is None:
             codes = self._encode(X)
             memberships = self._clusters.likelihoods(codes)

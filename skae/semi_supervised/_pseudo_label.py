@@ -18,13 +18,14 @@ from skae._training.label_correction import LabelCorrection
 from skae._training.scaling import Scaling
 from skae._training.supervised_objective import ClassificationObjective
 from skae.modules import ConvClassifier, DenseClassifier
+from skae.semi_supervised._log_probability import LogProbabilityMixin
 
 # Widths of the hidden layers for a table, and channels of the stages for images, where
 # the user passes none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
 
 
-class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
+class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstimator):
     """Classifier for labels some of which are wrong or missing, such as clusters.
 
     A network learns what most labels of a class agree on before it learns the labels

@@ -422,3 +422,11 @@ def test_a_grid_search():
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         make(**parameters).fit(IMAGES, Y)
+
+
+def test_log_probabilities():
+    X, y = load_digits(return_X_y=True)
+    classifier = make(max_epochs=2).fit(X, y)
+    np.testing.assert_array_equal(
+        classifier.predict_log_proba(X), np.log(classifier.predict_proba(X))
+    )
