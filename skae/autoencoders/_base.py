@@ -196,10 +196,6 @@ class BaseAutoEncoder(
             If the loss is not finite or ends far above where it began. The weights
             are then those from before the call.
         """
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True; set it to False."
-            )
         return self._run_fit(partial(self._validate_training, X), partial_fit=True)
 
     # -- Inference ----------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A classifier for labels of which some are wrong or missing."""
 
+import math
 from functools import partial
 from numbers import Real
 
@@ -317,6 +318,7 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         # They would keep the samples in memory.
         self._label_correction.predict = None
         del self._training_set, self._label_correction
+        self.__dict__.pop("_strata", None)
 
     def _validate_pairs(self, X, y, *, reset):
         inputs = check_samples(self, X, reset=reset)
@@ -349,6 +351,11 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
                 )
             self._target_scaling = Scaling.identity(1)
         self._training_set = inputs, labels
+        # Both parts need a sample of each class.
+        n_held_out = math.ceil(self.validation_fraction * len(labels))
+        n_fewest = min(n_held_out, len(labels) - n_held_out)
+        if is_labeled.all() and np.bincount(labels).min() > 1:
+            self._strata = labels if n_fewest >= len(self.classes_) else None
         # The targets are the numbers of the samples, whose labels may be corrected.
         return inputs, Samples(np.arange(len(labels)).reshape(-1, 1))
 
