@@ -1,5 +1,7 @@
 """Class labels of which some may be missing."""
 
+import warnings
+
 import numpy as np
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import assert_all_finite, column_or_1d
@@ -17,6 +19,30 @@ def _find_missing(y):
     if y.dtype == object:
         return np.array([_is_missing(value) for value in y], dtype=bool)
     return y != y  # only NaN and NaT differ from themselves
+
+
+def _reads_like(label, unlabeled):
+    """Whether a label has the text of the mark, or stands for the same number."""
+    try:
+        return float(label) == float(unlabeled)
+    except (TypeError, ValueError):
+        return str(label) == str(unlabeled)
+
+
+def _refuse_lookalikes(labels, unlabeled):
+    """Refuse labels that read like the mark of a missing one, but are another type."""
+    if labels.dtype.kind in "US" and not isinstance(unlabeled, str | bytes):
+        raise ValueError(
+            f"y has labels that are strings, none of which can be unlabeled="
+            f"{unlabeled!r}; mark samples without a label by a string, or pass y with "
+            "dtype=object."
+        )
+    for label in np.unique(labels) if labels.dtype != object else set(labels):
+        if _reads_like(label, unlabeled):
+            raise ValueError(
+                f"y has the label {label!r}, which is of another type than unlabeled="
+                f"{unlabeled!r}; mark samples without a label by {unlabeled!r} itself."
+            )
 
 
 def split_labels(y, unlabeled):
@@ -41,7 +67,8 @@ def split_labels(y, unlabeled):
     Raises
     ------
     ValueError
-        If no sample is labelled, or if y does not hold class labels.
+        If no sample is labelled, if a label reads like ``unlabeled`` but is of another
+        type, or if y does not hold class labels.
     """
     is_list = not hasattr(y, "dtype")
     if is_list:
@@ -58,6 +85,7 @@ def split_labels(y, unlabeled):
         is_labeled = ~is_missing
     else:
         is_labeled[~is_missing] = y[~is_missing] != unlabeled
+        _refuse_lookalikes(y[is_labeled & ~is_missing], unlabeled)
     if is_missing[is_labeled].any():
         raise ValueError(
             "Input y contains NaN, None or another missing value. If it marks samples "
@@ -85,6 +113,29 @@ def split_labels(y, unlabeled):
             f"Unknown label type: {kind}. y must hold one class label per sample."
         )
     return is_labeled, labels
+
+
+def warn_without_unlabeled(is_labeled, unlabeled):
+    """Warn where a mark of missing labels is set, but no sample has it.
+
+    Parameters
+    ----------
+    is_labeled : ndarray of bool of shape (n_samples,)
+        Which samples have a label.
+    unlabeled : object
+        The value that marks a sample without a label, or None.
+
+    Warns
+    -----
+    UserWarning
+        If all samples have a label.
+    """
+    if unlabeled is not None and is_labeled.all():
+        warnings.warn(
+            f"y has no samples without a label: none is unlabeled={unlabeled!r}.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def count_classes(labels, clusters, n_clusters):

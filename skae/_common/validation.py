@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
+
+from skae._common.tables import as_array, check_table, refuse_dates
 
 # Types that torch computes from directly; scikit-learn turns any other into float64.
 DTYPES = [
@@ -129,6 +130,16 @@ def _check_image_shape(image_shape, n_features, stack_shape):
     return tuple(map(int, shape))
 
 
+def _refuse_channels_first(shape):
+    """Refuse images as torch has them, which would be a few rows of many channels."""
+    if len(shape) == 3 and shape[0] in (1, 3, 4) and min(shape[1:]) > 4:
+        raise ValueError(
+            f"X has images of shape {shape}, which look like ({shape[0]} channels, "
+            "height, width); the channels must come last. Pass "
+            "np.moveaxis(images, 1, -1)."
+        )
+
+
 def _look_like_bytes(images):
     """Whether images of another type than uint8 hold the numbers from 0 to 255."""
     # Missing values say nothing.
@@ -226,6 +237,7 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True):
     if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) > 1:
         X = np.asarray(X)  # a list of images
     if getattr(X, "ndim", 2) in (3, 4):
+        X = as_array(X)
         shape = tuple(X.shape[1:])
         if not reset and shape != estimator.image_shape_:
             raise ValueError(
@@ -235,7 +247,7 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True):
         X = np.asarray(X).reshape(X.shape[0], int(np.prod(shape)))
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
         X = X.astype(X.dtype.newbyteorder("="))
-    rows = validate_data(
+    rows = check_table(
         estimator,
         X,
         reset=reset,
@@ -251,6 +263,7 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True):
                 estimator.image_shape, rows.shape[1], shape
             )
         if estimator.image_shape_ is not None:
+            _refuse_channels_first(estimator.image_shape_)
             estimator._bytes = (find_byte_scale(rows), rows.dtype == np.uint8)
     if estimator.image_shape_ is None:
         return Samples(rows)
@@ -280,8 +293,9 @@ def check_corrupted_samples(estimator, X_corrupted, clean):
         If X_corrupted does not fit the clean samples.
     """
     # Under its own name first; then as X, whose columns it must have.
+    refuse_dates(X_corrupted, "X_corrupted")
     checked = check_array(
-        X_corrupted, dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
+        as_array(X_corrupted), dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
     )
     n_samples, n_features = clean.rows.shape
     if (len(checked), np.prod(checked.shape[1:])) != (n_samples, n_features):

@@ -87,6 +87,8 @@ class BaseTorchEstimator(
     # Whether the module starts at principal components, whether it is then the best one
     # already, and whether samples are held out to select between it and its start.
     _starts_at_pca = _is_solved = _selects = False
+    # Values, one per sample, of which the same shares are held out, or None.
+    _strata = None
     # Fewest epochs of a fit with ``max_epochs="auto"``.
     _auto_epochs = 50
     # Type in which the objective gets its targets, where they are not samples.
@@ -174,6 +176,10 @@ class BaseTorchEstimator(
         scaling. ``partial_fit`` trains for one epoch and continues with the last
         optimizer.
         """
+        if partial_fit and self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True; set it to False."
+            )
         warm_starts = self.warm_start and not self._is_solved
         continues = hasattr(self, "module_") and (partial_fit or warm_starts)
         with restore_on_error(self, continues=continues) as before:
@@ -235,8 +241,13 @@ class BaseTorchEstimator(
         if self.early_stopping or (
             self._selects and training.n_samples >= MIN_HELD_OUT_SAMPLES
         ):
-            fraction = {"test_size": self.validation_fraction}
-            split = partial(train_test_split, random_state=self._seed, **fraction)
+            split = partial(
+                train_test_split,
+                test_size=self.validation_fraction,
+                random_state=self._seed,
+                # A memory map is divided by runs of neighbours.
+                stratify=None if training.in_window else self._strata,
+            )
             training, held_out = training.split(split)
         if not continues:
             self._make_trainer(training, generators, lr, schedule)

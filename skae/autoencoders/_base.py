@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import isolated_generators, seed_unset
+from skae._common.tables import as_array
 from skae._common.user_code import make_user_module
 from skae._common.validation import Samples, check_samples, check_sizes
 from skae._estimator.base import BaseTorchEstimator
@@ -25,6 +26,7 @@ from skae._training.objective import ReconstructionObjective, Regularization
 from skae._training.scaling import Scaling
 from skae.autoencoders._density import NormalDensity
 from skae.autoencoders._generation import GenerationMixin
+from skae.autoencoders._scoring import ScoringMixin
 from skae.autoencoders._selection import SelectionMixin
 from skae.autoencoders._variance import VarianceMixin
 from skae.likelihood import LIKELIHOODS, Gaussian, Likelihood
@@ -49,6 +51,7 @@ class BaseAutoEncoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     GenerationMixin,
+    ScoringMixin,
     VarianceMixin,
     BaseTorchEstimator,
 ):
@@ -233,10 +236,6 @@ class BaseAutoEncoder(
             If the loss is not finite or ends far above where it began. The weights
             are then those from before the call.
         """
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True; set it to False."
-            )
         return self._run_fit(partial(self._validate_training, X), partial_fit=True)
 
     # -- Inference ----------------------------------------------------------------
@@ -296,7 +295,7 @@ class BaseAutoEncoder(
         """
         check_is_fitted(self)
         codes = check_array(
-            X, dtype=[np.float64, np.float32], order="C", input_name="X"
+            as_array(X), dtype=[np.float64, np.float32], order="C", input_name="X"
         )
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
@@ -306,41 +305,6 @@ class BaseAutoEncoder(
         rows = self._make_rows(Samples(codes), Scaling.identity(self._n_features_out))
         out = self._map_chunks(self._decode, (self.n_features_in_,), rows)
         return out.reshape(-1, *self._sample_shape)
-
-    def score_samples(self, X):
-        """Log-likelihood of samples given their codes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            log p(x|h) in nats, higher is better. Images of uint8 are scored as numbers
-            in [0, 1].
-        """
-        check_is_fitted(self)
-        log_prob = self._log_prob()
-        return self._infer(X, lambda m, x: log_prob(x, m.decode(m.encode(x))), ())
-
-    def score(self, X, y=None):
-        """Mean log-likelihood of samples given their codes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        float
-            Mean of :meth:`score_samples` in nats, higher is better.
-        """
-        return float(self.score_samples(X).mean(dtype=np.float64))
 
     # -- Conventions --------------------------------------------------------------
 

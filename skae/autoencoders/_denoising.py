@@ -440,11 +440,6 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
                 x_corrupted = self._scaling.to_module_scale(x_corrupted)
             return log_prob(x, module.decode(module.encode(x_corrupted)))
 
-        scores = self._map_chunks(
-            function,
-            (),
-            self._make_rows(clean),
-            other,
-            seed=self._user_seed(SCORE_SEED),
-        )
+        seed = self._user_seed(SCORE_SEED)
+        scores = self._score_rows(clean, function, other, seed=seed)
         return float(scores.mean(dtype=np.float64))

@@ -6,6 +6,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skae._common.gray import GRAY_WEIGHTS
+from skae._common.tables import as_array, refuse_dates
 from skae._common.validation import BYTE_SCALE, DTYPES, Samples
 from skae._training.scaling import subsample
 
@@ -142,8 +143,9 @@ def check_targets(y, n_samples, image_shape):
     ValueError
         If y does not fit X.
     """
+    refuse_dates(y, "y")
     y = check_array(
-        y,
+        as_array(y),
         dtype=DTYPES,
         order="C",
         ensure_2d=False,

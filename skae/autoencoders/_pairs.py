@@ -1,7 +1,10 @@
 """Training pairs of gray and colour images, or of a table and its outputs."""
 
+from functools import partial
+
 import numpy as np
 import torch
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skae._common.validation import check_samples, require_target
@@ -14,7 +17,38 @@ from skae.autoencoders._gray import (
 
 
 class PairsMixin:
-    """Checks of an estimator that is fitted on gray and colour images, or tables."""
+    """Training of an estimator on gray and colour images, or tables."""
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y):
+        """Train for one epoch on samples, starting from the weights that are there.
+
+        The learning rate is constant at ``lr``. The first samples that the estimator
+        sees fix its scaling (``mean_``, ``scale_``). ``lr``, ``batch_size``,
+        ``augmentation`` and ``saturation`` may change between two calls. Changes of
+        other parameters take effect in the next ``fit``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Gray images or rows, as for :meth:`fit`.
+        y : array-like of shape (n_samples, n_outputs), (n_samples,) or images
+            Colour images or outputs, as for :meth:`fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y or a parameter is not as it must be.
+        DivergenceError
+            If the loss is not finite or ends far above where it began. The weights
+            are then those from before the call.
+        """
+        return self._run_fit(partial(self._validate_pairs, X, y), partial_fit=True)
 
     def _validate_gray(self, X, *, reset, ensure_all_finite=True):
         """Check X, and that images are gray and in [0, 1]."""
@@ -46,8 +80,8 @@ class PairsMixin:
             check_gray_weights(self.gray, inputs, targets)
             if not reset and self.gray != self._gray:
                 raise ValueError(
-                    f"gray={self.gray!r} must stay {self._gray!r} with "
-                    "warm_start=True, as the network is built for it."
+                    f"gray={self.gray!r} must stay {self._gray!r} until the next fit "
+                    "without warm_start=True, as the network is built for it."
                 )
         if reset:
             self._learn_scaling(inputs, targets)

@@ -10,6 +10,7 @@ from sklearn.base import (
 )
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -127,10 +128,13 @@ class Reconstructor(
         Returns
         -------
         ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
-            Their reconstructions.
+            Their reconstructions. A frame, which ``set_output`` may request, has images
+            as flat rows.
         """
         check_is_fitted(self)
-        return self.estimator_.reconstruct(X)
+        out = self.estimator_.reconstruct(X)
+        is_array = _get_output_config("transform", self)["dense"] == "default"
+        return out if is_array else out.reshape(len(out), -1)
 
     @property
     def n_features_in_(self):

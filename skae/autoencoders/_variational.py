@@ -377,9 +377,9 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Bound on log p(x) in nats, higher is better. Its expectation is below
-            log p(x) and approaches it with more draws. Images of uint8 are scored as
-            numbers in [0, 1].
+            Bound on log p(x) in nats, higher is better; −inf for samples outside the
+            support of the likelihood. Its expectation is below log p(x) and approaches
+            it with more draws. Images of uint8 are scored as numbers in [0, 1].
 
         References
         ----------
@@ -398,7 +398,7 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
             device="cpu",
         )
 
-        return self._infer(X, lambda m, x: importance_bound(m, x, log_prob, draws), ())
+        return self._score(X, lambda m, x: importance_bound(m, x, log_prob, draws))
 
     def score(self, X, y=None):
         """Mean log-likelihood of samples, as a lower bound.

@@ -7,9 +7,10 @@ from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed
+from skae._common.tables import check_table
 from skae._common.warn import warn_user
 from skae.clustering import _graph, _partition, _spectral
 
@@ -226,7 +227,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         ConvergenceWarning
             If fewer than ``n_clusters`` samples are distinct.
         """
-        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        X = check_table(self, X, reset=True, dtype=[np.float64, np.float32])
         if len(X) < self.n_clusters:
             raise ValueError(
                 f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}."
@@ -284,7 +285,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             If X is not valid or has values too large to be squared.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = check_table(self, X, reset=False, dtype=[np.float64, np.float32])
         _check_squares_are_finite(X)
         # Not a KNeighborsClassifier: it warns if more than half of the labels differ.
         distances, neighbors = self._neighbors.kneighbors(X)

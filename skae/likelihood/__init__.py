@@ -7,6 +7,13 @@ to terms that do not depend on the outputs: the squared error for :class:`Gaussi
 absolute error for :class:`Laplace`, the cross-entropy for :class:`Bernoulli` and, of
 one-hot columns, for :class:`Categorical`. :class:`Mixed` has one likelihood per
 column of a table.
+
+A likelihood cannot produce every sample: :class:`Bernoulli` none with a value of 2,
+:class:`Categorical` none without a level. ``fit`` and ``partial_fit`` refuse what lies
+outside the support. ``score_samples`` returns −inf for it, the logarithm of a
+probability of zero, and so does ``score`` if one sample lies there. ``transform``,
+``reconstruct`` and ``impute`` take any numbers, since an encoder may get corrupted
+samples, whose codes p(x|h) says nothing about.
 """
 
 from skae.likelihood._base import Likelihood

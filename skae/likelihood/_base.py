@@ -11,8 +11,9 @@ ROUNDING_STEPS = 8
 class Likelihood(BaseEstimator):
     """Base of the likelihoods; a new one overrides what differs.
 
-    A new likelihood needs ``loss`` and ``distribution``, and ``mean`` where that is not
-    the output itself. With ``has_variance`` it also needs ``error`` and ``variance``.
+    A new likelihood needs ``loss`` and ``distribution``, ``mean`` where that is not the
+    output itself, and ``supports`` where it cannot produce every sample. With
+    ``has_variance`` it also needs ``error`` and ``variance``.
 
     Attributes
     ----------
@@ -163,7 +164,7 @@ class Likelihood(BaseEstimator):
         Parameters
         ----------
         x : torch.Tensor of shape (n_samples, n_features)
-            The samples.
+            The samples, which must lie in the support, see :meth:`supports`.
         output : torch.Tensor of shape (n_samples, n_features)
             The decoder's outputs.
         variance : float, torch.Tensor of shape (n_features,) or None, default=None
@@ -176,10 +177,27 @@ class Likelihood(BaseEstimator):
         """
         return self.distribution(output, variance).log_prob(x)
 
+    def supports(self, X):
+        """Return which samples can come from this likelihood.
+
+        Training refuses the others, and their log-likelihood is −inf in every method
+        that scores samples. A value that is outside a range by a rounding error only
+        is inside.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            The samples, in the scale of the decoder's mean.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+            True for samples in the support.
+        """
+        return np.ones(len(X), dtype=bool)
+
     def check(self, X):
         """Refuse samples that cannot come from this likelihood.
-
-        A value that is outside a range by a rounding error only is accepted.
 
         Parameters
         ----------
@@ -189,37 +207,61 @@ class Likelihood(BaseEstimator):
         Raises
         ------
         ValueError
-            If X lies outside the support.
+            If a sample lies outside the support.
         """
+        is_inside = self.supports(X)
+        if not is_inside.all():
+            raise ValueError(self._refusal(X, is_inside))
+
+    def _refusal(self, X, is_inside):
+        """Say what is wrong with samples of which some lie outside the support."""
+        return (
+            f"likelihood={self!r} cannot produce {np.sum(~is_inside)} of the "
+            f"{len(X)} samples of X, the first of which is X[{is_inside.argmin()}]."
+        )
 
     def _lacks(self, method):
         return NotImplementedError(f"{type(self).__name__} has no method {method!r}.")
 
 
-def check_range(X, name):
-    """Refuse values outside [0, 1].
+def in_range(X):
+    """Return which samples lie in [0, 1], but for rounding errors.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The samples.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples,)
+        True where all values do.
+    """
+    tolerance = rounding_tolerance(X)
+    return (X.min(axis=1) >= -tolerance) & (X.max(axis=1) <= 1 + tolerance)
+
+
+def describe_range(X, name):
+    """Say that values lie outside [0, 1].
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
         The samples.
     name : str
-        Name of the likelihood in the message.
+        Name of the likelihood.
 
-    Raises
-    ------
-    ValueError
-        If a value lies outside by more than rounding errors.
+    Returns
+    -------
+    str
+        The message of an error.
     """
-    low, high = X.min(), X.max()
-    tolerance = rounding_tolerance(X)
-    if low < -tolerance or high > 1 + tolerance:
-        # By str(), which has all digits that distinguish a value from one.
-        low, high = (str(value).removesuffix(".0") for value in (low, high))
-        raise ValueError(
-            f"likelihood={name} needs X in [0, 1]; got values from {low} to {high}. "
-            "Scale X, or use likelihood='gaussian'."
-        )
+    # By str(), which has all digits that distinguish a value from one.
+    low, high = (str(value).removesuffix(".0") for value in (X.min(), X.max()))
+    return (
+        f"likelihood={name} needs X in [0, 1]; got values from {low} to {high}. "
+        "Scale X, or use likelihood='gaussian'."
+    )
 
 
 def rounding_tolerance(X):

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from sklearn.utils._param_validation import StrOptions
 from torch import distributions
 
-from skae.likelihood._base import Likelihood, check_range
+from skae.likelihood._base import Likelihood, describe_range, in_range
 
 
 class _LocationFamily(Likelihood):
@@ -22,9 +22,11 @@ class _LocationFamily(Likelihood):
     def mean(self, output):
         return output if self.link == "identity" else torch.sigmoid(output)
 
-    def check(self, X):
-        if self.link == "logit":
-            check_range(X, repr(self))
+    def supports(self, X):
+        return in_range(X) if self.link == "logit" else super().supports(X)
+
+    def _refusal(self, X, is_inside):
+        return describe_range(X, repr(self))
 
 
 class Gaussian(_LocationFamily):
@@ -38,7 +40,7 @@ class Gaussian(_LocationFamily):
     link : {"identity", "logit"}, default="identity"
         What the decoder's outputs are: the mean itself, or its log-odds, which restrict
         it to [0, 1]. The latter suits X in [0, 1] with many values at the ends, such as
-        images of ink on paper, because they need no exact outputs.
+        images of ink on paper, because they need no exact outputs. X must lie there.
     covariance_type : {"spherical", "diag"}, default="spherical"
         "spherical" is one variance for all features, as in probabilistic PCA. "diag" is
         one per feature, as in factor analysis, for tables whose columns differ in their
@@ -105,7 +107,7 @@ class Laplace(_LocationFamily):
     ----------
     link : {"identity", "logit"}, default="identity"
         What the decoder's outputs are: the median itself, or its log-odds, which
-        restrict it to [0, 1].
+        restrict it to [0, 1]. With the latter X must lie there.
 
     References
     ----------

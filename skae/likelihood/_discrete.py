@@ -7,7 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import distributions
 
-from skae.likelihood._base import Likelihood, check_range, rounding_tolerance
+from skae.likelihood._base import (
+    Likelihood,
+    describe_range,
+    in_range,
+    rounding_tolerance,
+)
 
 # By how much the one-hot columns of a variable may miss the sum of one: probabilities
 # that were written with few digits are accepted.
@@ -45,8 +50,11 @@ class Bernoulli(Likelihood):
     def mean(self, output):
         return torch.sigmoid(output)
 
-    def check(self, X):
-        check_range(X, "'bernoulli'")
+    def supports(self, X):
+        return in_range(X)
+
+    def _refusal(self, X, is_inside):
+        return describe_range(X, "'bernoulli'")
 
 
 class Categorical(Likelihood):
@@ -119,12 +127,20 @@ class Categorical(Likelihood):
         draws = [kind(logits=v).sample() for v in self._variables(output)]
         return torch.cat(draws, dim=1)
 
-    def check(self, X):
-        check_range(X, repr(self))
+    def supports(self, X):
+        distance = abs(self._sums(X) - 1).max(axis=1)
+        return in_range(X) & (distance <= SUM_TOLERANCE + rounding_tolerance(X))
+
+    def _sums(self, X):
+        """Return the sum of the columns of each variable."""
         starts = np.cumsum([0, *self._sizes(X.shape[1])[:-1]])
-        sums = np.add.reduceat(X, starts, axis=1, dtype=np.float64)
-        if abs(sums - 1).max() > SUM_TOLERANCE + rounding_tolerance(X):
-            raise ValueError(
-                f"likelihood={self!r} needs one-hot columns of X, whose sum is one for "
-                f"each variable; got sums from {sums.min():g} to {sums.max():g}."
-            )
+        return np.add.reduceat(X, starts, axis=1, dtype=np.float64)
+
+    def _refusal(self, X, is_inside):
+        if not in_range(X).all():
+            return describe_range(X, repr(self))
+        sums = self._sums(X)
+        return (
+            f"likelihood={self!r} needs one-hot columns of X, whose sum is one for "
+            f"each variable; got sums from {sums.min():g} to {sums.max():g}."
+        )

@@ -214,6 +214,10 @@ class Mixed(Likelihood, _BaseComposition):
             output,
         )
 
+    def supports(self, X):
+        parts = [part.supports(X[:, index]) for part, index in self._parts_of(X)]
+        return np.logical_and.reduce(parts)
+
     def check(self, X):
         for part, index in self._parts_of(X):
             part.check(X[:, index])

@@ -14,23 +14,29 @@ from sklearn.utils import (
     get_tags,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skae._common.labels import count_classes, split_labels
+from skae._common.labels import count_classes, split_labels, warn_without_unlabeled
 from skae._common.runtime import seed_unset
+from skae._common.tables import check_table
+from skae.semi_supervised._cluster_space import ClusterSpaceMixin
 from skae.semi_supervised._clusters import (
     Clusters,
     find_certain,
     has_default_number,
+    predict_clusters,
     set_number,
 )
+from skae.semi_supervised._log_probability import LogProbabilityMixin
 from skae.semi_supervised._naming import (
     match_clusters_to_classes,
     match_rest_to_nearest,
 )
 
 
-class ClusterClassifier(ClassifierMixin, BaseEstimator):
+class ClusterClassifier(
+    LogProbabilityMixin, ClusterSpaceMixin, ClassifierMixin, BaseEstimator
+):
     """Classifier that clusters the samples and matches the clusters to classes.
 
     The encoder turns samples into codes, the clusterer groups the codes, and the
@@ -234,11 +240,11 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit(self, X, y):
         if self.encoder is None:
-            X = validate_data(self, X, dtype=[np.float64, np.float32])
+            X = check_table(self, X, reset=True, dtype=[np.float64, np.float32])
         if y is not None:
             is_labeled, labels = split_labels(y, self.unlabeled)
+            warn_without_unlabeled(is_labeled, self.unlabeled)
             check_consistent_length(X, is_labeled)
-
         clusterer = (
             KMeans(n_init=10) if self.clusterer is None else clone(self.clusterer)
         )
@@ -386,39 +392,20 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         is_certain = find_certain(self.clusterer_, self.labels_, self.doubtful)
         if "unlabeled" in refiner.get_params(deep=False):
             # Its labels are numbers of clusters, whatever marks those of the user.
-            refiner.set_params(unlabeled=-1)
+            refiner.set_params(unlabeled=None if is_certain.all() else -1)
             self.refiner_ = refiner.fit(X, np.where(is_certain, self.labels_, -1))
         elif is_certain.all():
             self.refiner_ = refiner.fit(X, self.labels_)
         else:
             certain = _safe_indexing(X, is_certain)
             self.refiner_ = refiner.fit(certain, self.labels_[is_certain])
-        self.labels_, _ = self._refiner_predict(X)
+        self.labels_, _ = predict_clusters(self.refiner_, X, repr(self.refiner))
         self._clusters.relocate(codes, self.labels_)
-
-    def _refiner_predict(self, X):
-        """Return the cluster of each sample after the refiner, and its probabilities.
-
-        The probabilities are None if the refiner has none.
-        """
-        if not hasattr(self.refiner_, "predict_proba"):
-            predicted = np.asarray(self.refiner_.predict(X))
-            clusters = predicted.astype(np.intp)
-            if (clusters != predicted).any():
-                raise ValueError(
-                    f"refiner={self.refiner!r} must be a classifier; it predicts "
-                    f"{predicted[clusters != predicted][0]}, which is not the number "
-                    "of a cluster."
-                )
-            return clusters, None
-        # A copy, as it is changed; the most probable cluster is the predicted one.
-        probabilities = np.array(self.refiner_.predict_proba(X), dtype=np.float64)
-        return probabilities.argmax(axis=1), probabilities
 
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
         if self.encoder_ is None:
-            return validate_data(self, X, dtype=self._code_dtype, reset=False)
+            return check_table(self, X, reset=False, dtype=self._code_dtype)
         return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
 
     def _memberships(self, X):
@@ -427,7 +414,9 @@ class ClusterClassifier(ClassifierMixin, BaseEstimator):
         if self.refiner_ is not None:
             # Without an encoder X is validated here.
             checked = self._encode(X) if self.encoder_ is None else X
-            clusters, memberships = self._refiner_predict(checked)
+            clusters, memberships = predict_clusters(
+                self.refiner_, checked, repr(self.refiner)
+            )
         if memberships is None:
             codes = self._encode(X)
             memberships = self._clusters.likelihoods(codes)

@@ -78,6 +78,48 @@ def find_certain(clusterer, labels, uncertain_fraction):
     return is_certain
 
 
+def predict_clusters(refiner, X, name):
+    """Return the clusters of samples by a refiner, and their probabilities.
+
+    Parameters
+    ----------
+    refiner : classifier
+        Fitted on the numbers of the clusters.
+
+    X : array-like of shape (n_samples, n_features), or what the refiner accepts
+        The samples.
+
+    name : str
+        What an error calls the refiner.
+
+    Returns
+    -------
+    clusters : ndarray of shape (n_samples,)
+        The most probable cluster of each sample.
+
+    probabilities : ndarray of shape (n_samples, n_clusters) or None
+        None if the refiner has none.
+
+    Raises
+    ------
+    ValueError
+        If the refiner predicts what is not the number of a cluster.
+    """
+    if not hasattr(refiner, "predict_proba"):
+        predicted = np.asarray(refiner.predict(X))
+        clusters = predicted.astype(np.intp)
+        if (clusters != predicted).any():
+            raise ValueError(
+                f"refiner={name} must be a classifier; it predicts "
+                f"{predicted[clusters != predicted][0]}, which is not the number "
+                "of a cluster."
+            )
+        return clusters, None
+    # A copy, as it is changed; the most probable cluster is the predicted one.
+    probabilities = np.array(refiner.predict_proba(X), dtype=np.float64)
+    return probabilities.argmax(axis=1), probabilities
+
+
 def locate_clusters(codes, labels):
     """Return the clusters' means, the variance about them, and the exemplars.
 

@@ -1,5 +1,6 @@
 """A classifier for labels of which some are wrong or missing."""
 
+import math
 from functools import partial
 from numbers import Real
 
@@ -10,7 +11,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.labels import split_labels
+from skae._common.labels import split_labels, warn_without_unlabeled
 from skae._common.validation import Samples, check_samples, check_sizes, require_target
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.batches import Rows
@@ -18,13 +19,14 @@ from skae._training.label_correction import LabelCorrection
 from skae._training.scaling import Scaling
 from skae._training.supervised_objective import ClassificationObjective
 from skae.modules import ConvClassifier, DenseClassifier
+from skae.semi_supervised._log_probability import LogProbabilityMixin
 
 # Widths of the hidden layers for a table, and channels of the stages for images, where
 # the user passes none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
 
 
-class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
+class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstimator):
     """Classifier for labels some of which are wrong or missing, such as clusters.
 
     A network learns what most labels of a class agree on before it learns the labels
@@ -317,11 +319,13 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
         # They would keep the samples in memory.
         self._label_correction.predict = None
         del self._training_set, self._label_correction
+        self.__dict__.pop("_strata", None)
 
     def _validate_pairs(self, X, y, *, reset):
         inputs = check_samples(self, X, reset=reset)
         require_target(self, y)
         is_labeled, known = split_labels(y, self.unlabeled)
+        warn_without_unlabeled(is_labeled, self.unlabeled)
         check_consistent_length(inputs.rows, is_labeled)
         if self.early_stopping and not is_labeled.all():
             raise ValueError(
@@ -348,6 +352,11 @@ class PseudoLabelClassifier(ClassifierMixin, BaseTorchEstimator):
                 )
             self._target_scaling = Scaling.identity(1)
         self._training_set = inputs, labels
+        # Both parts need a sample of each class.
+        n_held_out = math.ceil(self.validation_fraction * len(labels))
+        n_fewest = min(n_held_out, len(labels) - n_held_out)
+        if is_labeled.all() and np.bincount(labels).min() > 1:
+            self._strata = labels if n_fewest >= len(self.classes_) else None
         # The targets are the numbers of the samples, whose labels may be corrected.
         return inputs, Samples(np.arange(len(labels)).reshape(-1, 1))
 

@@ -113,3 +113,22 @@ def test_a_table_of_bytes_is_numbers():
     codes = ae.transform(table)
     as_floats = ae.transform(table.astype(np.float32))
     np.testing.assert_allclose(as_floats, codes, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (4, 8, 6)])
+def test_channels_come_last(shape):
+    X = np.random.default_rng(0).random((6, *shape))
+    message = rf"images of shape \({shape[0]}, .*must come last.*np\.moveaxis"
+    with pytest.raises(ValueError, match=message):
+        AutoEncoderTransformer(2, **OPTIONS).fit(X)
+    with pytest.raises(ValueError, match=message):
+        AutoEncoderTransformer(2, image_shape=shape, **OPTIONS).fit(X.reshape(6, -1))
+    moved = np.moveaxis(X, 1, -1)
+    model = AutoEncoderTransformer(2, **OPTIONS).fit(moved)
+    assert model.reconstruct(moved).shape == moved.shape
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 3), (5, 32, 32), (3, 32), (4, 16, 3)])
+def test_small_images_are_not_channels(shape):
+    X = np.random.default_rng(0).random((6, *shape))
+    assert AutoEncoderTransformer(2, **OPTIONS).fit(X).image_shape_ == shape

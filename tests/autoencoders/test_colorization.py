@@ -333,6 +333,32 @@ def test_warm_start():
     assert warm.loss_curve_[-1] < before
 
 
+def test_partial_fit_continues():
+    colorizer = make(lr_schedule="constant")
+    for _ in range(3):
+        colorizer.partial_fit(GRAY, COLOR)
+    assert colorizer.n_epochs_ == 3
+    assert colorizer.loss_curve_[-1] < colorizer.loss_curve_[0]
+    # The first epoch is that of a fit.
+    fitted = make(lr_schedule="constant", max_epochs=1).fit(GRAY, COLOR)
+    assert colorizer.loss_curve_[0] == fitted.loss_curve_[0]
+    before = colorizer.predict(TEST_GRAY)
+    with pytest.raises(ValueError, match="colour images of shape"):
+        colorizer.partial_fit(GRAY, COLOR[:, :4])
+    with pytest.raises(ValueError, match="gray='luma' must stay 'mean'"):
+        colorizer.set_params(gray="luma").partial_fit(rgb_to_gray(COLOR, "luma"), COLOR)
+    with pytest.raises(ValueError, match="early_stopping=True"):
+        colorizer.set_params(gray="mean", early_stopping=True).partial_fit(GRAY, COLOR)
+    np.testing.assert_array_equal(colorizer.predict(TEST_GRAY), before)
+
+
+def test_partial_fit_of_a_table():
+    X, y = load_linnerud(return_X_y=True)
+    regressor = ColorizationAutoEncoder(2, random_state=0).partial_fit(X, y)
+    scale = regressor.scale_
+    assert regressor.partial_fit(2 * X, y).scale_ == scale
+
+
 def test_grid_search_over_images():
     search = GridSearchCV(make(), {"max_epochs": [1, 16]}, cv=2)
     search.fit(GRAY, COLOR)

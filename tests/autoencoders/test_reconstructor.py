@@ -84,3 +84,14 @@ def test_metadata_is_routed_to_the_autoencoder():
             Reconstructor(denoiser).fit(X, X_corrupted=X_corrupted)
     inner = pipe[0].estimator_
     assert inner.loss_curve_ == denoiser.fit(X, X_corrupted=X_corrupted).loss_curve_
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_images_are_rows_of_a_frame(library):
+    images = load_digits().images[:50]
+    reconstructor = Reconstructor(AutoEncoderTransformer(2, random_state=0)).fit(images)
+    expected = reconstructor.transform(images)
+    assert expected.shape == (50, 8, 8)
+    frame = reconstructor.set_output(transform=library).transform(images)
+    np.testing.assert_array_equal(frame.to_numpy(), expected.reshape(50, 64))
+    assert [*frame.columns] == [f"x{i}" for i in range(64)]

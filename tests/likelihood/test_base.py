@@ -11,7 +11,14 @@ from sklearn.preprocessing import MinMaxScaler
 
 from skae._common.runtime import isolated_generators
 from skae.likelihood import LIKELIHOODS as NAMED
-from skae.likelihood import Bernoulli, Categorical, Gaussian, Laplace, Likelihood
+from skae.likelihood import (
+    Bernoulli,
+    Categorical,
+    Gaussian,
+    Laplace,
+    Likelihood,
+    Mixed,
+)
 
 BOUND = [Gaussian(link="logit"), Laplace(link="logit")]
 LIKELIHOODS = [Gaussian(), Laplace(), *BOUND, Bernoulli()]
@@ -158,3 +165,28 @@ def test_probabilities_and_bits_are_in_the_range():
     for likelihood in (Bernoulli(), *BOUND):
         for dtype in (np.float64, np.float16, np.uint8, bool):
             likelihood.check(np.array([[0, 1], [1, 0]], dtype))
+
+
+def test_support_of_each_likelihood():
+    X = np.array([[0.2, 0.8], [0.0, 1.0], [0.0, 0.0], [2.0, -1.0]])
+    for likelihood, expected in (
+        (Likelihood(), [True, True, True, True]),
+        (Gaussian(), [True, True, True, True]),
+        (Laplace("logit"), [True, True, True, False]),
+        (Bernoulli(), [True, True, True, False]),
+        (Categorical(), [True, True, False, False]),
+        (Categorical([1, 1]), [False, False, False, False]),
+        (Mixed([("a", "bernoulli", 1), ("b", "gaussian", 0)]), [1, 1, 1, 0]),
+    ):
+        np.testing.assert_array_equal(likelihood.supports(X), expected)
+
+
+def test_an_own_likelihood_refuses_what_it_does_not_support():
+    class Counts(Likelihood):
+        def supports(self, X):
+            return (np.rint(X) == X).all(axis=1)
+
+    Counts().check(np.array([[1.0], [2.0]]))
+    message = r"likelihood=Counts\(\) cannot produce 2 of the 3 .* first .* X\[1\]"
+    with pytest.raises(ValueError, match=message):
+        Counts().check(np.array([[1.0], [0.5], [0.1]]))

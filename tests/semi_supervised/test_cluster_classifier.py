@@ -415,7 +415,8 @@ def test_few_labels_are_nearly_as_good_as_all(digits):
             unlabeled=-1,
             random_state=seed,
         )
-        everything = clone(classifier).fit(X, y).score(X_test, y_test)
+        complete = clone(classifier).set_params(unlabeled=None).fit(X, y)
+        everything = complete.score(X_test, y_test)
         exemplars = clone(classifier).fit(X).exemplar_indices_
         y_few = np.full_like(y, -1)
         y_few[exemplars] = y[exemplars]
@@ -1161,3 +1162,25 @@ def test_a_frame_without_an_encoder(blobs):
     classifier = ClusterClassifier(refiner=KNeighborsClassifier(), random_state=0)
     classifier.fit(frame, y)  # warnings are errors
     assert classifier.score(frame, y) == 1.0
+
+
+def test_conventions_of_clusterers(blobs):
+    X, y = blobs
+    classifier = ClusterClassifier(PCA(2), random_state=0)
+    classes = classifier.fit_predict(X, y)
+    np.testing.assert_array_equal(classes, classifier.predict(X))
+    distances = classifier.transform(X)
+    codes, labels = classifier.encoder_.transform(X), classifier.labels_
+    means = np.array([codes[labels == cluster].mean(axis=0) for cluster in range(3)])
+    expected = np.linalg.norm(codes[:, np.newaxis] - means, axis=2)
+    np.testing.assert_allclose(distances, expected)
+    np.testing.assert_array_equal(distances.argmin(axis=1), labels)
+    assert len(classifier.get_feature_names_out()) == 3
+    log_probabilities = classifier.predict_log_proba(X)
+    np.testing.assert_allclose(np.exp(log_probabilities), classifier.predict_proba(X))
+
+
+def test_a_class_without_a_cluster_has_a_log_probability_of_minus_infinity(blobs):
+    X, y = blobs
+    one = ClusterClassifier(n_clusters=1, random_state=0).fit(X, y)
+    assert (one.predict_log_proba(X) == -np.inf).sum(axis=1).tolist() == [2] * len(X)

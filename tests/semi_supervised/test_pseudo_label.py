@@ -1,4 +1,5 @@
 import gc
+import math
 import pickle
 import weakref
 
@@ -8,7 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, train_test_split
 
 from skae import PseudoLabelClassifier
 from skae._training.label_correction import LabelCorrection
@@ -422,3 +423,30 @@ def test_a_grid_search():
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         make(**parameters).fit(IMAGES, Y)
+
+
+def test_log_probabilities():
+    X, y = load_digits(return_X_y=True)
+    classifier = make(max_epochs=2).fit(X, y)
+    np.testing.assert_array_equal(
+        classifier.predict_log_proba(X), np.log(classifier.predict_proba(X))
+    )
+
+
+def test_early_stopping_holds_out_the_same_share_of_each_class(monkeypatch):
+    X, y = load_digits(return_X_y=True)
+    rare = np.flatnonzero(y == 0)[20:]
+    X, y = np.delete(X, rare, axis=0), np.delete(y, rare)
+    seen = []
+
+    def split(*arrays, **options):
+        parts = train_test_split(*arrays, **options)
+        seen.append(parts[1])
+        return parts
+
+    monkeypatch.setattr("skae._estimator.base.train_test_split", split)
+    make(early_stopping=True, max_epochs=2).fit(X, y)
+    assert np.bincount(y[seen[0]])[0] == 2  # a tenth of 20
+    # A class with one sample cannot be in both parts.
+    make(early_stopping=True, max_epochs=2).fit(X[19:], np.r_[10, y[20:]])
+    assert len(seen[1]) == math.ceil(0.1 * (len(y) - 19))

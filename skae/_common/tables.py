@@ -1,0 +1,120 @@
+"""Tables of any library as arrays of numbers."""
+
+import datetime
+
+import numpy as np
+import torch
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+# What dates and durations are among objects.
+TEMPORAL = (
+    *(datetime.date, datetime.time, datetime.timedelta),
+    *(np.datetime64, np.timedelta64),
+)
+
+
+def _is_temporal(dtype):
+    """Whether a type of NumPy, pandas or polars is of dates or durations."""
+    # The types of polars have no kind, and pandas' periods that of objects.
+    is_kind = getattr(dtype, "kind", None) in {"m", "M"}
+    return is_kind or getattr(dtype, "is_temporal", bool)() or "period" in str(dtype)
+
+
+def _holds_dates(values):
+    return any(isinstance(value, TEMPORAL) for value in values)
+
+
+def _find_dates(X):
+    """Return the columns of a frame that hold dates or durations."""
+    for i, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+        is_object = getattr(dtype, "kind", None) == "O"
+        if _is_temporal(dtype) or (is_object and _holds_dates(X.iloc[:, i])):
+            yield name
+
+
+def refuse_dates(X, name="X"):
+    """Refuse dates and durations, which NumPy would turn into large numbers.
+
+    Parameters
+    ----------
+    X : array-like
+        Samples or targets.
+    name : str, default="X"
+        What an error calls them.
+
+    Raises
+    ------
+    ValueError
+        If a value is a date or a duration.
+    """
+    if _is_frame(X):
+        found = [f"The column {column!r} of {name}" for column in _find_dates(X)]
+    else:
+        array = np.array(X, dtype=object) if isinstance(X, list | tuple) else X
+        dtype = getattr(array, "dtype", None)
+        is_object = getattr(dtype, "kind", None) == "O"
+        is_found = _is_temporal(dtype) or (
+            is_object and _holds_dates(np.asarray(array).flat)
+        )
+        found = [name] * is_found
+    if found:
+        raise ValueError(
+            f"{found[0]} has dates or durations, which are not numbers. Convert them, "
+            "for example to days since the first."
+        )
+
+
+def _is_frame(X):
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def as_array(X):
+    """Return tensors of torch and frames of polars as arrays, in their own type.
+
+    scikit-learn would turn them into float64, whatever they are.
+
+    Parameters
+    ----------
+    X : array-like
+        Anything that scikit-learn takes.
+
+    Returns
+    -------
+    array-like
+        An array; X itself where it is something else.
+    """
+    if isinstance(X, torch.Tensor):
+        # NumPy has no bfloat16.
+        X = X.float() if X.dtype == torch.bfloat16 else X
+        return X.numpy(force=True)
+    if _is_frame(X) and not hasattr(X, "iloc") and hasattr(X, "to_numpy"):
+        return X.to_numpy()
+    return X
+
+
+def check_table(estimator, X, *, reset, **options):
+    """Check X as scikit-learn does, refuse dates, and keep the type of the numbers.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` and ``feature_names_in_``.
+    X : array-like
+        The samples.
+    reset : bool
+        Whether X decides what later samples must look like.
+    **options : dict
+        Passed to :func:`sklearn.utils.check_array`.
+
+    Returns
+    -------
+    ndarray
+        X, not copied where that is possible.
+    """
+    refuse_dates(X)
+    array = as_array(X)
+    if array is X or not _is_frame(X):
+        return validate_data(estimator, array, reset=reset, **options)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)  # its names
+    return check_array(array, estimator=estimator, input_name="X", **options)

@@ -1,0 +1,72 @@
+"""Log-likelihoods of samples."""
+
+import math
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skae._common.validation import check_samples
+
+
+class ScoringMixin:
+    """Scores by an autoencoder with a likelihood."""
+
+    def score_samples(self, X):
+        """Log-likelihood of samples given their codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            log p(x|h) in nats, higher is better; −inf for samples outside the support
+            of the likelihood. Images of uint8 are scored as numbers in [0, 1].
+        """
+        check_is_fitted(self)
+        log_prob = self._log_prob()
+        return self._score(X, lambda m, x: log_prob(x, m.decode(m.encode(x))))
+
+    def score(self, X, y=None):
+        """Mean log-likelihood of samples given their codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Samples.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Mean of :meth:`score_samples` in nats, higher is better.
+        """
+        return float(self.score_samples(X).mean(dtype=np.float64))
+
+    def _log_prob(self):
+        """Return log p(x|h) per sample, a function in the module's scale."""
+        likelihood, variance = self._likelihood, self._variance_like()
+        # A density in X's scale: that of the module's scale, divided by the volume.
+        log_volume = self.n_features_in_ * math.log(self.scale_)
+
+        def log_prob(x, output):
+            values = likelihood.log_prob(x, output, variance(output))
+            return values.sum(dim=1) - log_volume
+
+        return log_prob
+
+    def _score(self, X, function):
+        """Check X and map a log-likelihood over it."""
+        samples = check_samples(self, X, reset=False, ensure_all_finite=False)
+        return self._score_rows(samples, function)
+
+    def _score_rows(self, samples, function, *more_rows, seed=None):
+        """Map a log-likelihood over samples; −inf for what p(x|h) cannot produce."""
+        rows = self._make_rows(samples)
+        scores = self._map_chunks(function, (), rows, *more_rows, seed=seed)
+        if samples.byte_scale == 1.0:  # images of bytes end up in [0, 1] in any case
+            scores[~self._likelihood.supports(samples.rows)] = -np.inf
+        return scores

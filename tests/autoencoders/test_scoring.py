@@ -1,0 +1,97 @@
+"""Tests of log-likelihoods of samples that p(x|h) cannot produce."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
+
+from skae import AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder
+from skae.likelihood import Bernoulli, Categorical, Gaussian, Laplace, Mixed
+
+GRAY = load_digits().data[:300] / 16
+LEVELS = np.random.default_rng(0).integers(3, size=(300, 4))
+LEVELS[:, 1] = LEVELS[:, 0]
+ENCODER = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(LEVELS)
+ONE_HOT = ENCODER.transform(LEVELS)
+# A number and a bit, then a variable of three levels.
+TABLE = np.column_stack([GRAY[:, 20], GRAY[:, 30] > 0.5, ONE_HOT[:, :3]])
+MIXED = Mixed(
+    [
+        ("number", "gaussian", 0),
+        ("bit", Bernoulli(), [1]),
+        ("level", Categorical(), slice(2, 5)),
+    ]
+)
+UNKNOWN = ENCODER.transform([[0, 0, 1, 9]])
+
+
+def changed(row, column, value):
+    row = row.copy()
+    row[column] = value
+    return row[np.newaxis]
+
+
+CASES = {
+    "above": (Bernoulli(), GRAY, changed(GRAY[0], 20, 6.0)),
+    "just above": (Bernoulli(), GRAY, changed(GRAY[0], 20, 1.0001)),
+    "below": (Bernoulli(), GRAY, changed(GRAY[0], 20, -1.0)),
+    "gaussian": (Gaussian("logit"), GRAY, changed(GRAY[0], 20, 6.0)),
+    "laplace": (Laplace("logit"), GRAY, changed(GRAY[0], 20, -0.5)),
+    "unseen level": (Categorical([3] * 4), ONE_HOT, UNKNOWN),
+    "two levels": (Categorical([3] * 4), ONE_HOT, changed(ONE_HOT[0], slice(3), 1.0)),
+    "bit of a table": (MIXED, TABLE, changed(TABLE[0], 1, 6.0)),
+    "level of a table": (MIXED, TABLE, changed(TABLE[0], slice(2, 5), 0.0)),
+}
+KINDS = [AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder]
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+def make(request):
+    def make(likelihood):
+        return request.param(
+            3, hidden_layer_sizes=(16,), likelihood=likelihood, random_state=0
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(("likelihood", "X", "outside"), CASES.values(), ids=CASES)
+def test_what_the_likelihood_cannot_produce_has_probability_zero(
+    make, likelihood, X, outside
+):
+    model = make(likelihood).fit(X)
+    both = np.vstack([X[:5], outside])
+    scores = model.score_samples(both)
+    assert scores[5] == -np.inf
+    np.testing.assert_array_equal(scores[:5], model.score_samples(X[:5]))
+    assert np.isfinite(scores[:5]).all()
+    assert model.score(both) == -np.inf
+    assert np.isfinite(model.score(X[:5]))
+    with pytest.raises(ValueError, match=r"needs|one-hot"):
+        model.partial_fit(both)
+    # Codes exist for any row: a denoiser must encode what is corrupted.
+    for method in (model.transform, model.reconstruct):
+        assert np.isfinite(method(outside)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_rounding_step_outside_the_range_is_scored(dtype):
+    X = GRAY.astype(dtype)
+    model = AutoEncoderTransformer(3, likelihood="bernoulli", random_state=0).fit(X)
+    step = changed(X[0], 20, 1 + np.finfo(dtype).eps)
+    assert step.max() > 1
+    assert np.isfinite(model.score_samples(step)).all()
+
+
+def test_what_min_max_scaler_returns_is_scored():
+    X = np.random.default_rng(0).normal(size=(1000, 50)) * 3 + 7
+    X = MinMaxScaler().fit_transform(X)
+    assert X.max() > 1  # by rounding
+    model = AutoEncoderTransformer(3, likelihood="bernoulli", max_epochs=2).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+def test_images_of_bytes_are_in_the_range():
+    images = np.rint(255 * GRAY).astype(np.uint8).reshape(-1, 8, 8)
+    model = AutoEncoderTransformer(3, likelihood="bernoulli", random_state=0)
+    assert np.isfinite(model.fit(images).score_samples(images)).all()
