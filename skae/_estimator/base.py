@@ -248,7 +248,7 @@ class BaseTorchEstimator(
         if n_epochs:
             with isolated_generators(self._user_seed(), self.device_):
                 trainer.plan(n_epochs, len(training), lr, schedule)
-                trainer.run(training, held_out if self.early_stopping else None)
+                trainer.run(training, None if self._selects else held_out)
         self.loss_curve_ = [*trainer.loss_curve]
         self.validation_loss_curve_ = [*trainer.validation_loss_curve]
         self.n_epochs_ = len(self.loss_curve_)

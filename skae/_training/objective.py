@@ -102,7 +102,9 @@ class Regularization:
         torch.Tensor of shape (n_samples, n_features)
             Inputs with noise.
         """
-        torch._foreach_mul_(self.weights, 1.0 - DECAY * rate)
+        weights = [weight for weight in self.weights if weight.requires_grad]
+        if weights:  # a callback may have frozen them
+            torch._foreach_mul_(weights, 1.0 - DECAY * rate)
         if not self.std:
             return x
         done = max(0.0, (progress - NOISE_HOLD) / (1.0 - NOISE_HOLD))

@@ -127,7 +127,12 @@ class BaseAutoEncoder(
         self._starts_at_pca = self._can_start_at_pca() and (
             self.skip_connection or not sizes
         )
-        self._selects = bool(sizes) and self._starts_at_pca and self._has_plain_loss
+        self._selects = (
+            self._starts_at_pca
+            and bool(sizes)
+            and self._has_plain_loss
+            and not self.early_stopping
+        )
         return self._networks[self.architecture](
             self.image_shape_ if is_conv else n_outputs,
             self._n_features_out,
@@ -412,7 +417,8 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
             ridge.fit(x, target)
             fitted = ridge.predict(x)
         n_components = min(self._n_features_out, *fitted.shape)
-        pca = PCA(n_components, random_state=self._seed).fit(fitted)
+        with np.errstate(invalid="ignore"):  # of samples that do not differ
+            pca = PCA(n_components, random_state=self._seed).fit(fitted)
         components = np.zeros((self._n_features_out, target.shape[1]))
         components[:n_components] = pca.components_
         weight, bias = components, -components @ pca.mean_

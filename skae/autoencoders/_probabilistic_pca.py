@@ -52,7 +52,8 @@ class ProbabilisticPCAMixin(SelectionMixin):
         """Fit probabilistic PCA; its noise variance is the error that is expected."""
         _, target = gather(batches)
         n_components = min(self._n_features_out, *target.shape)
-        pca = PCA(n_components, random_state=self._seed).fit(target)
+        with np.errstate(invalid="ignore"):  # of samples that do not differ
+            pca = PCA(n_components, random_state=self._seed).fit(target)
         found, noise = pca.explained_variance_, pca.noise_variance_
         if n_components == min(target.shape):  # the covariance itself is the model
             noise = found[-1]
@@ -75,7 +76,7 @@ class ProbabilisticPCAMixin(SelectionMixin):
         self._affine_maps = [tuple(map(torch.from_numpy, parts)) for parts in maps]
         self._affine_error = noise
         ratio = np.zeros(self._n_features_out)
-        ratio[:n_components] = pca.explained_variance_ratio_
+        ratio[:n_components] = np.nan_to_num(pca.explained_variance_ratio_)
         self._explained_variance_ratio = ratio
 
     def _row_terms(self, module, x, target):

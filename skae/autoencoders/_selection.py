@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import KFold
 
-from skae._common.runtime import default_modes
+from skae._common.runtime import default_modes, isolated_generators
 from skae._common.validation import Samples
 
 N_FOLDS = 4
@@ -47,18 +47,18 @@ class SelectionMixin:
         for learned in ("error_ratio_", "elbo_gain_", "explained_variance_ratio_"):
             self.__dict__.pop(learned, None)
         self.is_linear_ = self._is_solved
-        if self._selects and not self._is_solved:
-            if held_out is not None:
-                terms = self._held_out_terms(held_out)
-            else:
-                terms = self._cross_fitted_terms(inputs, targets)
-            self.is_linear_ = not self._is_better_than_start(*terms)
-        if self.is_linear_:
-            if not self._is_solved or held_out is not None:
-                self._fit_affine_maps(
-                    self._make_batches(inputs, targets, self._trainer.generators)
-                )
+        with isolated_generators(self._user_seed(), self.device_):
+            if self._selects and not self._is_solved:
+                if held_out is not None:
+                    terms = self._held_out_terms(held_out)
+                else:
+                    terms = self._cross_fitted_terms(inputs, targets)
+                self.is_linear_ = not self._is_better_than_start(*terms)
+            if self.is_linear_ and (not self._is_solved or held_out is not None):
+                batches = self._make_batches(inputs, targets, self._trainer.generators)
+                self._fit_affine_maps(batches)
                 self.module_.start_at(*self._affine_maps, alone=True)
+        if self.is_linear_:
             self.explained_variance_ratio_ = self._explained_variance_ratio
         self.__dict__.pop("_affine_maps", None)
 

@@ -140,8 +140,7 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         Mean error of the trained autoencoder on held-out samples, as a share of that of
         principal components. It does not exist where there was no selection.
     explained_variance_ratio_ : ndarray of shape (n_components,)
-        Share of the variance that each component explains, in descending order. It
-        exists only where ``is_linear_`` is True.
+        Share of the variance that each component explains; only where ``is_linear_``.
     net_ : TrainingNet
         The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float

@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, train_test_split
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -57,6 +57,7 @@ def make(callbacks=None, **parameters):
         callbacks=callbacks,
         **{
             "hidden_layer_sizes": (4,),
+            "skip_connection": False,
             "batch_size": 16,
             "max_epochs": 2,
             "lr_schedule": "constant",
@@ -673,9 +674,14 @@ def build(estimator, callbacks=None, X=DIGITS, averages=False):
     inputs, targets = estimator._validate_training(X, reset=True)
     estimator._initialize(inputs, targets)
     with default_modes(CPU):
-        trainer = estimator._trainer_for(estimator.lr_schedule, False)
-        training, validation = estimator._make_batches(inputs, targets)
-    return trainer, training, validation
+        generators = estimator._generators()
+        training = estimator._make_batches(inputs, targets, generators)
+        validation = None
+        if estimator.early_stopping:
+            split = partial(train_test_split, test_size=0.1, random_state=0)
+            training, validation = training.split(split)
+        estimator._make_trainer(training, generators, 0.01, "one_cycle")
+    return estimator._trainer, training, validation
 
 
 class StopAndKeep(Callback):

@@ -45,12 +45,19 @@ def model():
 def test_affine_model_is_probabilistic_pca(n_components):
     X = load_digits().data
     pca = PCA(n_components).fit(X)
-    model = make(n_components, hidden_layer_sizes=(), max_epochs=100).fit(X)
-    # A bound, so below what is best; on the same 4096 samples or fewer, as near as 1 %.
-    assert pca.score(X) > model.score(X) > 1.01 * pca.score(X)
-    assert model.noise_variance_ == pytest.approx(pca.noise_variance_, rel=0.02)
+    model = make(n_components, hidden_layer_sizes=()).fit(X)
+    assert model.score(X) == pytest.approx(pca.score(X), rel=1e-6)
+    assert model.noise_variance_ == pytest.approx(pca.noise_variance_, rel=1e-5)
     assert model.n_active_components_ == n_components
-    assert -model.loss_curve_[-1] == pytest.approx(pca.score(X), rel=0.01)
+    assert model.is_linear_
+    assert not model.loss_curve_
+    # With networks at the start from random weights it has to be learned.
+    model = make(
+        n_components, hidden_layer_sizes=(16,), activation="identity", max_epochs=100
+    )
+    model.set_params(skip_connection=False).fit(X)
+    assert model.score(X) == pytest.approx(pca.score(X), rel=0.01)
+    assert -model.loss_curve_[-1] == pytest.approx(pca.score(X), rel=0.02)
 
 
 def test_score_samples_is_the_bound_by_its_formula(model):
@@ -240,7 +247,7 @@ def test_samples_are_like_the_training_samples():
     X = load_digits().data
     model = make(8, hidden_layer_sizes=(64,), max_epochs=40).fit(X)
     drawn = model.sample(2000, random_state=0)
-    np.testing.assert_allclose(drawn.mean(axis=0), X.mean(axis=0), atol=1.0)
+    np.testing.assert_allclose(drawn.mean(axis=0), X.mean(axis=0), atol=1.5)
     assert drawn.var() == pytest.approx(X.var(), rel=0.1)
     # A draw is the mean and noise of the learned size.
     means = model.sample(2000, random_state=0, noise=False)
