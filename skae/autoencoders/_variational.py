@@ -186,9 +186,9 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         variance 1.
     noise_variance_ : float or ndarray of shape (n_features,)
         Variance of p(x|h) in the squared unit of X: one number for all features, or one
-        per feature where the likelihood has such. It is learned after the fit, from the
-        held-out samples or, where there was no selection, from at most 4096 samples. It
-        does not exist for likelihoods without a variance, such as "bernoulli".
+        per feature where the likelihood has such. It is learned after the fit from at
+        most 4096 samples; after a selection it is at least what held-out samples have.
+        It does not exist for likelihoods without a variance, such as "bernoulli".
     device_ : torch.device
         Device of the module.
     compute_dtype_ : torch.dtype
@@ -216,8 +216,8 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
     Then its ELBO is compared with that of the trained model on samples that were not
     trained on, as :class:`AutoEncoderTransformer` compares errors. The trained model is
     selected if the ELBO of most samples is higher by a sign test, and if its mean is
-    higher by two standard errors, or at all where the sign test is clear. There is no
-    selection with another ``beta`` than 1, which asks for another optimum.
+    higher by three standard errors or by 0.1 nats per feature. With another ``beta``
+    than 1, which asks for another optimum, the trained model is kept.
 
     With ``n_importance_samples=1``, :meth:`score_samples` estimates the ELBO.
 
