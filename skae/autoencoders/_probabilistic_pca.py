@@ -15,8 +15,8 @@ from skae.likelihood import Gaussian
 
 # Number of codes per held-out sample that the ELBO is estimated from.
 N_DRAWS = 8
-# The mean ELBO must be higher in a one-sided test at this value of Student's t, or by so
-# many nats per feature: the few samples with a very low ELBO make the test blunt.
+# The mean ELBO must be higher in a one-sided test at this value of Student's t, which the
+# few samples with a very low ELBO make blunt, or by so many nats per feature.
 T_LIMIT, CLEAR_GAIN = 3.0, 0.1
 
 
@@ -111,12 +111,10 @@ class ProbabilisticPCAMixin(SelectionMixin):
 
     def _learn_variance(self, inputs, targets=None):
         encoded = super()._learn_variance(inputs, targets)
-        scale = self.scale_**2
         if self.is_linear_ and (self._selects or not self.n_epochs_):
-            self.noise_variance_ = self._affine_error * scale
+            self.noise_variance_ = self._affine_error * self.scale_**2
         elif self._selects:
-            # The few held-out samples may lack the outliers that there are in training.
-            self.noise_variance_ = max(
-                self.noise_variance_, self._held_out_error * scale
-            )
+            # Held-out samples are few: they may lack the outliers of the others.
+            held_out = self._held_out_error * self.scale_**2
+            self.noise_variance_ = max(self.noise_variance_, held_out)
         return encoded

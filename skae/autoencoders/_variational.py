@@ -79,8 +79,8 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         principal components the networks' weights decay apart from the optimizer, by
         0.75 in sum over the fit, and inputs get noise that falls with more samples.
     n_importance_samples : int, default=50
-        Number of codes per sample that :meth:`score_samples` draws. More make its bound
-        tighter.
+        Number of codes per sample that :meth:`score_samples` draws. With one, its bound
+        is the ELBO up to chance; more make it tighter.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with the samples of a batch, images as
         (n_samples, height, width) or (n_samples, height, width, n_channels), and a
@@ -210,16 +210,12 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
     -----
     With a Gaussian likelihood of one variance and affine maps, the optimum is
     probabilistic PCA [4]_: its ELBO is :meth:`sklearn.decomposition.PCA.score`. With
-    ``hidden_layer_sizes=()`` it is computed and not trained. With a skip connection
-    training starts there, and the networks beside the affine maps start from zero.
-
-    Then its ELBO is compared with that of the trained model on samples that were not
-    trained on, as :class:`AutoEncoderTransformer` compares errors. The trained model is
+    ``hidden_layer_sizes=()`` it is computed. With a skip connection training starts
+    there. Then its ELBO is compared with that of the trained model on samples that were
+    not trained on, as :class:`AutoEncoderTransformer` compares errors. The trained model is
     selected if the ELBO of most samples is higher by a sign test, and if its mean is
     higher by three standard errors or by 0.1 nats per feature. With another ``beta``
     than 1, which asks for another optimum, the trained model is kept.
-
-    With ``n_importance_samples=1``, :meth:`score_samples` estimates the ELBO.
 
     References
     ----------
