@@ -15,8 +15,8 @@ from skae.likelihood import Gaussian
 
 # Number of codes per held-out sample that the ELBO is estimated from.
 N_DRAWS = 8
-# The mean ELBO must be higher in a one-sided test at this value of Student's t, which the
-# few samples with a very low ELBO make blunt, or by so many nats per feature.
+# The mean ELBO must be higher in a one-sided test at this value of Student's t, or by
+# so many nats per feature: a few samples of a very low ELBO make the test blunt.
 T_LIMIT, CLEAR_GAIN = 3.0, 0.1
 
 

@@ -212,10 +212,10 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
     probabilistic PCA [4]_: its ELBO is :meth:`sklearn.decomposition.PCA.score`. With
     ``hidden_layer_sizes=()`` it is computed. With a skip connection training starts
     there. Then its ELBO is compared with that of the trained model on samples that were
-    not trained on, as :class:`AutoEncoderTransformer` compares errors. The trained model is
-    selected if the ELBO of most samples is higher by a sign test, and if its mean is
-    higher by three standard errors or by 0.1 nats per feature. With another ``beta``
-    than 1, which asks for another optimum, the trained model is kept.
+    not trained on, as :class:`AutoEncoderTransformer` compares errors. The trained
+    model is selected if the ELBO of most samples is higher by a sign test, and if its
+    mean is higher by three standard errors or by 0.1 nats per feature. With another
+    ``beta`` than 1, which asks for another optimum, the trained model is kept.
 
     References
     ----------
