@@ -10,14 +10,14 @@ from skae._common.runtime import draw, make_generator
 from skae._training.objective import SMALLEST_ERROR
 from skae._training.variational_objective import log_ratio
 from skae.autoencoders._base import SCORE_SEED, gather
-from skae.autoencoders._selection import SIGN_LIMIT, T_LIMIT, SelectionMixin, compare
+from skae.autoencoders._selection import SIGN_LIMIT, SelectionMixin, compare
 from skae.likelihood import Gaussian
 
 # Number of codes per held-out sample that the ELBO is estimated from.
 N_DRAWS = 8
-# If most ELBOs are higher in a sign test at this value of z, their mean needs no test,
-# which the few samples with a very low ELBO would make blunt.
-CLEAR_SIGN = 4.0
+# The mean ELBO must be higher in a one-sided test at this value of Student's t, or by
+# so many nats per feature: a few samples of a very low ELBO make the test blunt.
+T_LIMIT, CLEAR_GAIN = 3.0, 0.1
 
 
 class ProbabilisticPCAMixin(SelectionMixin):
@@ -103,19 +103,18 @@ class ProbabilisticPCAMixin(SelectionMixin):
             nll = 0.5 * (math.log(2.0 * math.pi * variance) + error / variance)
             losses.append(self.n_features_in_ * nll + ratio)
             variances.append(variance)
-        self._known_variance = variances[0]
+        self._held_out_error = variances[0]
         self.elbo_gain_ = float((losses[1] - losses[0]).mean())
+        is_clear = self.elbo_gain_ > CLEAR_GAIN * self.n_features_in_
         t, z = compare(*losses)
-        return (t > T_LIMIT and z > SIGN_LIMIT) or (t > 0.0 and z > CLEAR_SIGN)
-
-    def _select(self, inputs, targets, held_out):
-        self._known_variance = None
-        super()._select(inputs, targets, held_out)
-        if self.is_linear_ and (self._selects or not self.n_epochs_):
-            self._known_variance = self._affine_error
+        return (t > T_LIMIT or is_clear) and z > SIGN_LIMIT
 
     def _learn_variance(self, inputs, targets=None):
         encoded = super()._learn_variance(inputs, targets)
-        if self._known_variance is not None:
-            self.noise_variance_ = self._known_variance * self.scale_**2
+        if self.is_linear_ and (self._selects or not self.n_epochs_):
+            self.noise_variance_ = self._affine_error * self.scale_**2
+        elif self._selects:
+            # Held-out samples are few: they may lack the outliers of the others.
+            held_out = self._held_out_error * self.scale_**2
+            self.noise_variance_ = max(self.noise_variance_, held_out)
         return encoded

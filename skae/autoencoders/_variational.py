@@ -54,6 +54,10 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         makes encoder and decoder affine.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Activation of the hidden layers. Other layers have none.
+    skip_connection : bool, default=True
+        Whether encoder and decoder add an affine map to their networks. Training then
+        starts at probabilistic PCA, and returns to it if it does not improve on it (see
+        Notes). Only for a Gaussian likelihood of one variance, with the identity link.
     likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
         p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" and
         "laplace" learn their variance in training; "bernoulli" needs X in [0, 1].
@@ -70,11 +74,13 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         fixes the unit of images: after a fit on uint8, floats that hold the numbers of
         bytes are refused; after a fit on such floats, uint8 images are taken as the
         same numbers.
-    weight_decay : float, default=0.0
-        Weight decay of the optimizer.
+    weight_decay : float or "auto", default="auto"
+        Weight decay of the optimizer. "auto" is zero, but where training starts at
+        principal components the networks' weights decay apart from the optimizer, by
+        0.75 in sum over the fit, and inputs get noise that falls with more samples.
     n_importance_samples : int, default=50
-        Number of codes per sample that :meth:`score_samples` draws. More make its bound
-        tighter.
+        Number of codes per sample that :meth:`score_samples` draws. With one, its bound
+        is the ELBO up to chance; more make it tighter.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with the samples of a batch, images as
         (n_samples, height, width) or (n_samples, height, width, n_channels), and a
@@ -85,8 +91,9 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         :class:`functools.partial` of such a class, which sets its other options. Its
         learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
         of the partial. "sgd" has Nesterov momentum 0.9.
-    lr : float, default=1e-3
-        Learning rate; with a schedule its largest value.
+    lr : float or "auto", default="auto"
+        Learning rate; with a schedule its largest value. "auto" is 5e-3 where training
+        starts at principal components, else 1e-3.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
         Schedule of the learning rate, updated at each step of a fit. "cosine" falls
         from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
@@ -103,7 +110,8 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         Whether to hold out some samples and stop when their loss no longer falls. The
         weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out for early stopping, between 0 and 1.
+        Share of the samples that is held out for early stopping, between 0 and 1, and
+        with 1000 samples or more to select by (see Notes).
     n_iter_no_change : int, default=10
         Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
@@ -150,6 +158,15 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
     scale_ : float
         Standard deviation over all features together; one where X is not scaled or
         where the samples do not differ.
+    is_linear_ : bool
+        Whether encoder and decoder are affine, of principal components: there are no
+        hidden layers, or training did not improve on them.
+    elbo_gain_ : float
+        Mean ELBO of held-out samples in nats, minus that of probabilistic PCA, each
+        with the variance that is most likely for these samples. It does not exist where
+        there was no selection.
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        Share of the variance that each component explains; only where ``is_linear_``.
     net_ : TrainingNet
         The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
@@ -168,10 +185,10 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         The density p(h) that :meth:`sample` draws codes from: normal with mean 0 and
         variance 1.
     noise_variance_ : float or ndarray of shape (n_features,)
-        Variance of p(x|h) in the squared unit of X, learned after the fit from at most
-        4096 samples: one number for all features, or one per feature where the
-        likelihood has such. It does not exist for likelihoods without a variance, such
-        as "bernoulli".
+        Variance of p(x|h) in the squared unit of X: one number for all features, or one
+        per feature where the likelihood has such. It is learned after the fit from at
+        most 4096 samples; after a selection it is at least what held-out samples have.
+        It does not exist for likelihoods without a variance, such as "bernoulli".
     device_ : torch.device
         Device of the module.
     compute_dtype_ : torch.dtype
@@ -191,8 +208,14 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
 
     Notes
     -----
-    With ``hidden_layer_sizes=()`` and the Gaussian likelihood the optimum is
-    probabilistic PCA.
+    With a Gaussian likelihood of one variance and affine maps, the optimum is
+    probabilistic PCA [4]_: its ELBO is :meth:`sklearn.decomposition.PCA.score`. With
+    ``hidden_layer_sizes=()`` it is computed. With a skip connection training starts
+    there. Then its ELBO is compared with that of the trained model on samples that were
+    not trained on, as :class:`AutoEncoderTransformer` compares errors. The trained
+    model is selected if the ELBO of most samples is higher by a sign test, and if its
+    mean is higher by three standard errors or by 0.1 nats per feature. With another
+    ``beta`` than 1, which asks for another optimum, the trained model is kept.
 
     References
     ----------
@@ -202,6 +225,8 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
        constrained variational framework", ICLR 2017.
     .. [3] O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training
        with calibrated decoders", ICML 2021, for a variance that is learned.
+    .. [4] M. E. Tipping and C. M. Bishop, "Probabilistic principal component analysis",
+       Journal of the Royal Statistical Society B 61, 1999.
 
     Examples
     --------
@@ -211,7 +236,7 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
     >>> from sklearn.datasets import load_digits
     >>> from skae import VariationalAutoEncoder
     >>> X, _ = load_digits(return_X_y=True)
-    >>> model = VariationalAutoEncoder(8, lr=3e-3, random_state=0).fit(X)
+    >>> model = VariationalAutoEncoder(8, random_state=0).fit(X)
     >>> model.sample(5, random_state=0).shape
     (5, 64)
     >>> noise = np.random.default_rng(0).uniform(0, 16, size=X.shape)

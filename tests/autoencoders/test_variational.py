@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
@@ -58,6 +58,91 @@ def test_affine_model_is_probabilistic_pca(n_components):
     model.set_params(skip_connection=False).fit(X)
     assert model.score(X) == pytest.approx(pca.score(X), rel=0.01)
     assert -model.loss_curve_[-1] == pytest.approx(pca.score(X), rel=0.02)
+
+
+@pytest.mark.parametrize("n_components", [3, 16])
+def test_closed_form_is_probabilistic_pca_of_new_samples(n_components):
+    X, _ = load_wine(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)  # 13 features
+    pca = PCA(min(n_components, 13)).fit(X[::2])
+    model = VariationalAutoEncoder(n_components, hidden_layer_sizes=(), random_state=0)
+    model.fit(X[::2])
+    # p_enc(h|x) is p(h|x): whatever codes are drawn, the bound is log p(x) itself.
+    for n_draws in (1, 5):
+        scores = model.set_params(n_importance_samples=n_draws).score_samples(X[1::2])
+        np.testing.assert_allclose(scores, pca.score_samples(X[1::2]), rtol=1e-5)
+    mean, std = model.encode_distribution(X)
+    eigenvalues = pca.explained_variance_
+    noise = model.noise_variance_
+    assert noise == pytest.approx(pca.noise_variance_ or eigenvalues[-1], rel=1e-5)
+    np.testing.assert_allclose(std[0, : pca.n_components_] ** 2, noise / eigenvalues)
+    np.testing.assert_array_equal(std[:, pca.n_components_ :], 1.0)
+    np.testing.assert_array_equal(mean[:, pca.n_components_ :], 0.0)
+    ratio = model.explained_variance_ratio_[: pca.n_components_]
+    np.testing.assert_allclose(ratio, pca.explained_variance_ratio_)
+    assert model.n_epochs_ == 0
+
+
+def test_training_that_does_not_help_returns_to_probabilistic_pca():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 2)) @ rng.normal(size=(2, 8)) + rng.normal(size=(60, 8))
+    model = make(2).fit(rows)
+    assert model.is_linear_
+    assert model.elbo_gain_ < 1.0
+    assert model.n_epochs_ == 30
+    pca = PCA(2).fit(rows)
+    np.testing.assert_allclose(
+        model.score_samples(rows), pca.score_samples(rows), rtol=1e-5
+    )
+    assert model.noise_variance_ == pytest.approx(pca.noise_variance_, rel=1e-5)
+    assert np.isclose(model.kl_divergence_.sum(), model.kl_divergence_[:2].sum())
+
+
+def test_training_that_helps_is_kept():
+    X = load_digits().data
+    X_train, X_test = X[::2], X[1::2]
+    model = make(8, hidden_layer_sizes=None, lr="auto", max_epochs="auto").fit(X_train)
+    assert not model.is_linear_
+    assert not hasattr(model, "explained_variance_ratio_")
+    gain = model.set_params(n_importance_samples=1).score(X_test)
+    gain -= PCA(8).fit(X_train).score(X_test)
+    assert gain > 5.0
+    assert model.elbo_gain_ == pytest.approx(gain, rel=0.5)
+    # The variance is that of samples that were not trained on.
+    training_error = np.square(model.reconstruct(X_train) - X_train).mean()
+    assert model.noise_variance_ > training_error
+
+
+@pytest.mark.parametrize("architecture", ["dense", "conv"])
+def test_training_starts_at_probabilistic_pca(architecture):
+    images = X.reshape(-1, 8, 8)
+    model = make(6, architecture=architecture, hidden_layer_sizes=(8,), lr=1e-30)
+    model.partial_fit(images)
+    pca = PCA(6).fit(X)
+    np.testing.assert_allclose(model.score(images), pca.score(X), rtol=1e-3)
+    assert not model.is_linear_
+    # As well where another weight of the divergence is asked for, which is then kept.
+    other = model.set_params(beta=2.0, max_epochs=1).fit(images)
+    np.testing.assert_allclose(other.score(images), pca.score(X), rtol=1e-3)
+    assert not hasattr(other, "elbo_gain_")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"skip_connection": False},
+        {"likelihood": "laplace"},
+        {"likelihood": Gaussian(covariance_type="diag")},
+        {"likelihood": Gaussian(link="logit")},
+    ],
+    ids=str,
+)
+def test_others_start_from_random_weights(parameters):
+    model = make(max_epochs=1, lr="auto", **parameters).fit(X / 16)
+    assert not model.module_.network_weights()
+    assert not model.is_linear_
+    assert not hasattr(model, "elbo_gain_")
+    assert model.net_.lr == 1e-3
 
 
 def test_score_samples_is_the_bound_by_its_formula(model):
@@ -237,8 +322,10 @@ def test_active_components_vary_by_more_than_a_hundredth():
 
 
 def test_collapse_is_told():
-    with pytest.warns(ConvergenceWarning, match=r"posterior has collapsed.*beta=1000"):
+    told = r"posterior has collapsed.*beta=1000"
+    with pytest.warns(ConvergenceWarning, match=told) as caught:
         model = make(beta=1000, max_epochs=80).fit(X)
+    assert {warning.filename for warning in caught} == {__file__}
     assert model.n_active_components_ == 0
     assert model.kl_divergence_.max() < 0.01
 
