@@ -1,7 +1,5 @@
 """The variance of p(x|h), learned from the errors after a fit."""
 
-import math
-
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
@@ -71,18 +69,6 @@ class VarianceMixin:
             return lambda like: variance
         variance = torch.from_numpy(variance)
         return lambda like: variance.to(like.device, like.dtype)
-
-    def _log_prob(self):
-        """Return log p(x|h) per sample, a function in the module's scale."""
-        likelihood, variance = self._likelihood, self._variance_like()
-        # A density in X's scale: that of the module's scale, divided by the volume.
-        log_volume = self.n_features_in_ * math.log(self.scale_)
-
-        def log_prob(x, output):
-            values = likelihood.log_prob(x, output, variance(output))
-            return values.sum(dim=1) - log_volume
-
-        return log_prob
 
     def _warn_if_dead(self):
         """Warn if a penalty has left nothing of the samples in their codes."""
