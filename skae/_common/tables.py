@@ -4,8 +4,6 @@ import datetime
 
 import numpy as np
 import torch
-from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
 
 # What dates and durations are among objects.
 TEMPORAL = (
@@ -48,7 +46,7 @@ def refuse_dates(X, name="X"):
     ValueError
         If a value is a date or a duration.
     """
-    if _is_frame(X):
+    if is_frame(X):
         found = [f"The column {column!r} of {name}" for column in _find_dates(X)]
     else:
         array = np.array(X, dtype=object) if isinstance(X, list | tuple) else X
@@ -65,7 +63,7 @@ def refuse_dates(X, name="X"):
         )
 
 
-def _is_frame(X):
+def is_frame(X):
     return hasattr(X, "columns") and hasattr(X, "dtypes")
 
 
@@ -88,33 +86,6 @@ def as_array(X):
         # NumPy has no bfloat16.
         X = X.float() if X.dtype == torch.bfloat16 else X
         return X.numpy(force=True)
-    if _is_frame(X) and not hasattr(X, "iloc") and hasattr(X, "to_numpy"):
+    if is_frame(X) and not hasattr(X, "iloc") and hasattr(X, "to_numpy"):
         return X.to_numpy()
     return X
-
-
-def check_table(estimator, X, *, reset, **options):
-    """Check X as scikit-learn does, refuse dates, and keep the type of the numbers.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Gets ``n_features_in_`` and ``feature_names_in_``.
-    X : array-like
-        The samples.
-    reset : bool
-        Whether X decides what later samples must look like.
-    **options : dict
-        Passed to :func:`sklearn.utils.check_array`.
-
-    Returns
-    -------
-    ndarray
-        X, not copied where that is possible.
-    """
-    refuse_dates(X)
-    array = as_array(X)
-    if array is X or not _is_frame(X):
-        return validate_data(estimator, array, reset=reset, **options)
-    validate_data(estimator, X, reset=reset, skip_check_array=True)  # its names
-    return check_array(array, estimator=estimator, input_name="X", **options)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
 
-from skae._common.tables import as_array, check_table, refuse_dates
+from skae._common.tables import as_array, is_frame, refuse_dates
 
 # Types that torch computes from directly; scikit-learn turns any other into float64.
 DTYPES = [
@@ -209,6 +210,35 @@ def check_byte_scale(images, fitted, name="X"):
             f"to [0, 1]; pass uint8, or divide {name} by 255."
         )
     return 1.0
+
+
+def check_table(estimator, X, *, reset, **options):
+    """Check X as scikit-learn does, refuse dates, and keep the type of the numbers.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` and ``feature_names_in_``.
+    X : array-like
+        The samples.
+    reset : bool
+        Whether X decides what later samples must look like.
+    **options : dict
+        Passed to :func:`sklearn.utils.check_array`.
+
+    Returns
+    -------
+    ndarray
+        X, not copied where that is possible.
+    """
+    array = X
+    if type(X) is not np.ndarray or X.dtype.kind not in "fiub":
+        refuse_dates(X)
+        array = as_array(X)
+    if array is X or not is_frame(X):
+        return validate_data(estimator, array, reset=reset, **options)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)  # its names
+    return check_array(array, estimator=estimator, input_name="X", **options)
 
 
 def check_samples(estimator, X, *, reset, ensure_all_finite=True):

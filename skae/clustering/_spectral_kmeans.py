@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed
-from skae._common.tables import check_table
+from skae._common.validation import check_table
 from skae._common.warn import warn_user
 from skae.clustering import _graph, _partition, _spectral
 

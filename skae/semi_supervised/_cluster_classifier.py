@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._common.labels import count_classes, split_labels, warn_without_unlabeled
 from skae._common.runtime import seed_unset
-from skae._common.tables import check_table
+from skae._common.validation import check_table
 from skae.semi_supervised._cluster_space import ClusterSpaceMixin
 from skae.semi_supervised._clusters import (
     Clusters,
