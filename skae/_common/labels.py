@@ -1,12 +1,12 @@
 """Class labels of which some may be missing."""
 
-import warnings
-
 import numpy as np
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.multiclass import type_of_target
+
+from skae._common.warn import warn_user
 
 
 def _is_missing(value):
@@ -131,11 +131,7 @@ def warn_without_unlabeled(is_labeled, unlabeled):
         If all samples have a label.
     """
     if unlabeled is not None and is_labeled.all():
-        warnings.warn(
-            f"y has no samples without a label: none is unlabeled={unlabeled!r}.",
-            UserWarning,
-            stacklevel=2,
-        )
+        warn_user(f"y has no samples without a label: none is unlabeled={unlabeled!r}.")
 
 
 def count_classes(labels, clusters, n_clusters):

@@ -224,6 +224,7 @@ class BaseTorchEstimator(
         self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
         self._has_user_module = getattr(self, "module", None) is not None
         self._is_new, self._is_solved = True, False
+        self._starts_at_pca = self._selects = False
         outputs = inputs if targets is None else targets
         on_cpu = default_modes(torch.device("cpu"))  # where the seeded generators are
         with isolated_generators(self._seed, self.device_), on_cpu:

