@@ -119,6 +119,8 @@ def make_self_supervised_classifier(
             AutoEncoderTransformer(
                 10,
                 hidden_layer_sizes=(500, 500, 500),
+                # Principal components differ between views of a sample.
+                skip_connection=False,
                 image_shape=image_shape,
                 # Codes may lose larger rotations than the refiner, which sets borders.
                 augmentation=clone(augmentation).set_params(images__rotation=15),
