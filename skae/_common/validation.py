@@ -235,6 +235,10 @@ def check_table(estimator, X, *, reset, **options):
     if type(X) is not np.ndarray or X.dtype.kind not in "fiub":
         refuse_dates(X)
         array = as_array(X)
+        # scikit-learn turns pandas' nullable types, which name NumPy's, into float64.
+        types = {getattr(t, "numpy_dtype", t) for t in getattr(X, "dtypes", ())}
+        if types == {np.dtype(np.float32)} and isinstance(options["dtype"], list):
+            options["dtype"] = np.float32
     if array is X or not is_frame(X):
         return validate_data(estimator, array, reset=reset, **options)
     validate_data(estimator, X, reset=reset, skip_check_array=True)  # its names

@@ -108,6 +108,25 @@ class BaseAutoEncoder(
             likelihood.bind(n_features, getattr(self, "feature_names_in_", None))
         return likelihood
 
+    def _make_augment(self, generator):
+        augment = super()._make_augment(generator)
+        # What may be scaled has no bounds that an augmentation could leave.
+        if augment is None or self._likelihood.scale_exponent:
+            return augment
+
+        def checked(*samples):
+            views = augment(*samples)
+            try:
+                self._likelihood.check(views[-1].cpu().numpy())
+            except ValueError as error:
+                raise ValueError(
+                    f"augmentation={self.augmentation!r} returns what cannot be a "
+                    f"target: {error}"
+                ) from error
+            return views
+
+        return checked
+
     def _make_module(self, inputs, n_outputs):
         if self.module is not None:
             made, self._module_draws = make_user_module(

@@ -10,10 +10,12 @@ column of a table.
 
 A likelihood cannot produce every sample: :class:`Bernoulli` none with a value of 2,
 :class:`Categorical` none without a level. ``fit`` and ``partial_fit`` refuse what lies
-outside the support. ``score_samples`` returns −inf for it, the logarithm of a
-probability of zero, and so does ``score`` if one sample lies there. ``transform``,
-``reconstruct`` and ``impute`` take any numbers, since an encoder may get corrupted
-samples, whose codes p(x|h) says nothing about.
+outside the support, or where no mean can be, as outside [0, 1] with a logit link.
+``score_samples`` returns −inf outside the support, the logarithm of a probability of
+zero, and so does ``score`` if one sample lies there. What :meth:`Likelihood.sample`
+draws has a finite score. ``transform``, ``reconstruct`` and ``impute`` take any
+numbers, since an encoder may get corrupted samples, whose codes p(x|h) says nothing
+about.
 """
 
 from skae.likelihood._base import Likelihood

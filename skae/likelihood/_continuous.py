@@ -22,11 +22,11 @@ class _LocationFamily(Likelihood):
     def mean(self, output):
         return output if self.link == "identity" else torch.sigmoid(output)
 
-    def supports(self, X):
-        return in_range(X) if self.link == "logit" else super().supports(X)
-
-    def _refusal(self, X, is_inside):
-        return describe_range(X, repr(self))
+    def check(self, X):
+        # The support is not restricted, as noise around a mean of one exceeds one. But
+        # no mean can reach these samples, so that there is nothing to learn from them.
+        if self.link == "logit" and not in_range(X).all():
+            raise ValueError(describe_range(X, repr(self)))
 
 
 class Gaussian(_LocationFamily):
@@ -40,7 +40,8 @@ class Gaussian(_LocationFamily):
     link : {"identity", "logit"}, default="identity"
         What the decoder's outputs are: the mean itself, or its log-odds, which restrict
         it to [0, 1]. The latter suits X in [0, 1] with many values at the ends, such as
-        images of ink on paper, because they need no exact outputs. X must lie there.
+        images of ink on paper, because they need no exact outputs. The training
+        samples must lie there.
     covariance_type : {"spherical", "diag"}, default="spherical"
         "spherical" is one variance for all features, as in probabilistic PCA. "diag" is
         one per feature, as in factor analysis, for tables whose columns differ in their
@@ -107,7 +108,8 @@ class Laplace(_LocationFamily):
     ----------
     link : {"identity", "logit"}, default="identity"
         What the decoder's outputs are: the median itself, or its log-odds, which
-        restrict it to [0, 1]. With the latter X must lie there.
+        restrict it to [0, 1]. With the latter the training samples must lie
+        there.
 
     References
     ----------

@@ -81,6 +81,8 @@ IN_FLOAT32 = {
     "tensor": torch.from_numpy(VALUES),
     "tensor with a gradient": torch.from_numpy(VALUES).requires_grad_(),
     "pandas": pd.DataFrame(VALUES, columns=[*"abcd"]),
+    "nullable": pd.DataFrame(VALUES, columns=[*"abcd"]).astype("Float32"),
+    "partly nullable": pd.DataFrame(VALUES, columns=[*"abcd"]).astype({"a": "Float32"}),
     "polars": pl.DataFrame(VALUES, schema=[*"abcd"]),
     "images": torch.from_numpy(VALUES.reshape(30, 2, 2)),
 }
@@ -98,6 +100,17 @@ def test_answers_are_in_the_precision_of_the_caller(X):
         model.inverse_transform(codes),
     )
     assert model.inverse_transform(pl.DataFrame(codes)).dtype == np.float32
+
+
+def test_a_nullable_frame_may_have_missing_values():
+    frame = pd.DataFrame(VALUES).astype("Float32")
+    model = AutoEncoderTransformer(2, **OPTIONS).fit(frame)
+    frame.iloc[0, 0] = pd.NA
+    filled = model.impute(frame)
+    assert filled.dtype == np.float32
+    assert np.isfinite(filled).all()
+    codes = model.fit_transform(pd.DataFrame(VALUES).astype({0: "Float64"}))
+    assert codes.dtype == np.float64
 
 
 def test_a_polars_frame_keeps_its_names_and_its_missing_values():

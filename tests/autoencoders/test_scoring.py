@@ -6,6 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
 from skae import AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder
+from skae.corruption import GaussianNoise, Masking, RandomAffine
 from skae.likelihood import Bernoulli, Categorical, Gaussian, Laplace, Mixed
 
 GRAY = load_digits().data[:300] / 16
@@ -35,8 +36,6 @@ CASES = {
     "above": (Bernoulli(), GRAY, changed(GRAY[0], 20, 6.0)),
     "just above": (Bernoulli(), GRAY, changed(GRAY[0], 20, 1.0001)),
     "below": (Bernoulli(), GRAY, changed(GRAY[0], 20, -1.0)),
-    "gaussian": (Gaussian("logit"), GRAY, changed(GRAY[0], 20, 6.0)),
-    "laplace": (Laplace("logit"), GRAY, changed(GRAY[0], 20, -0.5)),
     "unseen level": (Categorical([3] * 4), ONE_HOT, UNKNOWN),
     "two levels": (Categorical([3] * 4), ONE_HOT, changed(ONE_HOT[0], slice(3), 1.0)),
     "bit of a table": (MIXED, TABLE, changed(TABLE[0], 1, 6.0)),
@@ -72,6 +71,68 @@ def test_what_the_likelihood_cannot_produce_has_probability_zero(
     # Codes exist for any row: a denoiser must encode what is corrupted.
     for method in (model.transform, model.reconstruct):
         assert np.isfinite(method(outside)).all()
+
+
+@pytest.mark.parametrize("likelihood", [Gaussian("logit"), Laplace("logit")], ids=str)
+def test_what_no_mean_can_reach_is_refused_and_scores_low(make, likelihood):
+    model = make(likelihood).fit(GRAY)
+    near, far = (changed(GRAY[0], 20, value) for value in (1.01, 6.0))
+    with pytest.raises(ValueError, match=r"needs X in \[0, 1\]"):
+        model.partial_fit(near)
+    at_near, at_far = model.score_samples(np.vstack([near, far]))
+    assert at_far < at_near - 10
+    assert np.isfinite(at_far)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "X"),
+    [
+        (Gaussian("logit"), GRAY),
+        (Laplace("logit"), GRAY),
+        (Bernoulli(), GRAY),
+        (Categorical([3] * 4), ONE_HOT),
+        (MIXED, TABLE),
+    ],
+    ids=str,
+)
+def test_a_model_can_produce_what_it_samples(make, likelihood, X):
+    model = make(likelihood).fit(X)
+    assert np.isfinite(model.score_samples(model.sample(200, random_state=0))).all()
+
+
+OUTSIDE = {
+    "bernoulli": (Bernoulli(), GRAY, GaussianNoise(0.5)),
+    "logit": (Gaussian("logit"), GRAY, GaussianNoise(0.5)),
+    "levels": (Categorical([3] * 4), ONE_HOT, Masking(0.5)),
+    "table": (MIXED, TABLE, Masking(0.5)),
+}
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "X", "augmentation"), OUTSIDE.values(), ids=OUTSIDE
+)
+def test_targets_of_an_augmentation_are_checked(make, likelihood, X, augmentation):
+    model = make(likelihood).set_params(augmentation=augmentation)
+    with pytest.raises(ValueError, match=r"augmentation=.*likelihood=.* needs"):
+        model.fit(X)
+    assert not hasattr(model, "module_")
+    model.set_params(augmentation=lambda x, generator: x.flip(0)).fit(X)
+
+
+def test_augmented_bytes_are_probabilities():
+    images = np.rint(255 * GRAY).astype(np.uint8).reshape(-1, 8, 8)
+    AutoEncoderTransformer(
+        3,
+        likelihood="bernoulli",
+        augmentation=RandomAffine(),
+        max_epochs=3,
+        random_state=0,
+    ).fit(images)
+
+
+def test_what_is_corrupted_may_lie_outside():
+    model = DenoisingAutoEncoder(3, GaussianNoise(0.5), likelihood="bernoulli")
+    assert np.isfinite(model.set_params(max_epochs=2).fit(GRAY).score(GRAY))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

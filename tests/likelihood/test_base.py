@@ -172,7 +172,7 @@ def test_support_of_each_likelihood():
     for likelihood, expected in (
         (Likelihood(), [True, True, True, True]),
         (Gaussian(), [True, True, True, True]),
-        (Laplace("logit"), [True, True, True, False]),
+        (Laplace("logit"), [True, True, True, True]),
         (Bernoulli(), [True, True, True, False]),
         (Categorical(), [True, True, False, False]),
         (Categorical([1, 1]), [False, False, False, False]),
