@@ -334,7 +334,20 @@ class BaseAutoEncoder(
 
 
 def gather(batches):
-    """Collect inputs and targets, of several passes where they are drawn again."""
+    """Collect samples, of several passes where they are drawn at random.
+
+    Parameters
+    ----------
+    batches : Batches
+        Training batches.
+
+    Returns
+    -------
+    x : ndarray of shape (n_rows, n_features)
+        Inputs in the module's scale.
+    target : ndarray of shape (n_rows, n_outputs)
+        Targets; ``x`` itself where they are the inputs.
+    """
     xs, targets, n_rows = [], [], 0
     max_rows = MAX_AFFINE_SIZE // batches.rows[0].array.shape[1]
     min_rows = 0 if batches.transform is None else min(MIN_AFFINE_ROWS, max_rows)
