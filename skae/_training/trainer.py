@@ -242,11 +242,11 @@ class Trainer:
         self.watched = net if listens else None
         net.notify("on_train_begin", X=training, y=validation)
         self.start = self.start or snapshot(objective.module)
-        looks = validation is not None or net.callbacks_  # between the epochs
+        looks, first = validation is not None or net.callbacks_, self.epoch
         with fast.limit_threads(self.dense_step, training.batch_size):
             while self.epoch < self.n_epochs:
                 net.notify("on_epoch_begin", **datasets)
-                if looks or not objective.training:
+                if looks or self.epoch == first:
                     objective.train()
                     frozen = any(not w.requires_grad for w in objective.parameters())
                     if self.dense_step and frozen:  # the rest is for autograd
@@ -257,7 +257,7 @@ class Trainer:
                 losses = {"train": self._run_epoch(training, self._train_step)}
                 if self.average is not None:
                     swap(self.average, objective.module)
-                if looks:
+                if looks:  # between the epochs
                     objective.eval()
                 if validation is not None:
                     losses["valid"] = self._run_epoch(validation, self._validation_step)

@@ -92,9 +92,8 @@ def test_a_table():
     X, y = make_blobs(300, centers=3, random_state=0)
     names = np.array(["red", "green", "blue"])[y]
     classifier = PseudoLabelClassifier(random_state=0).fit(X, names)
-    assert classifier.score(X, names) == pytest.approx(
-        LogisticRegression().fit(X, names).score(X, names), abs=0.02
-    )
+    linear = LogisticRegression().fit(X, names).score(X, names)
+    assert classifier.score(X, names) > linear - 0.02
     assert classifier.classes_.tolist() == ["blue", "green", "red"]
     assert set(classifier.labels_) <= set(names)
 

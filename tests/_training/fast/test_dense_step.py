@@ -400,7 +400,9 @@ def test_other_threads_are_not_limited():
 
 def test_users_threads_are_the_same_after_a_fit(two_threads):
     X = np.random.RandomState(0).randn(30, 4)
-    ae = AutoEncoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+    ae = AutoEncoderTransformer(
+        2, skip_connection=False, max_epochs=1, random_state=0
+    ).fit(X)
     assert torch.get_num_threads() == 2
     ae.set_params(lr=1e8, warm_start=True)
     with pytest.raises(RuntimeError):
