@@ -58,12 +58,17 @@ def load(seed):
 # decay lead to codes that cluster.
 if on_mnist:
     autoencoder = AutoEncoderTransformer(
-        10, hidden_layer_sizes=(500, 500, 2000), batch_size=256, max_epochs=20
+        10,
+        hidden_layer_sizes=(500, 500, 2000),
+        skip_connection=False,
+        batch_size=256,
+        max_epochs=20,
     )
 else:
     autoencoder = AutoEncoderTransformer(
         n_components=12,
         hidden_layer_sizes=(128, 128, 128),
+        skip_connection=False,
         activation="tanh",
         optimizer="adamw",
         weight_decay=1.0,

@@ -98,6 +98,7 @@ class SelectionMixin:
             part.callbacks, part.verbose, part.compile = None, 0, False
             part.random_state = self._seed
             part._initialize(_take(inputs, train), _take(targets, train))
+            part._selects = False  # it is trained in any case
             part._train(_take(inputs, train), _take(targets, train))
             batches = part._make_batches(
                 _take(inputs, test),
