@@ -8,7 +8,7 @@ from skae._common.runtime import STREAMS, reseed
 from skae._training.averaging import make_average, swap
 from skae._training.callbacks import watches_batches
 from skae._training.net import TrainingNet
-from skae._training.objective import compile_objective
+from skae._training.objective import Objective, compile_objective
 from skae.exceptions import DivergenceError
 
 try:
@@ -24,8 +24,7 @@ SMALLEST_START = 1e-3
 PLAIN_STATE = (
     *("n_epochs", "epoch", "n_steps", "step", "lr", "lr_schedule", "sum_of_rates"),
     *("first_loss", "last_loss", "lowest_losses", "start"),
-    *("best", "best_loss", "n_stale"),
-    *("loss_curve", "validation_loss_curve", "terms"),
+    *("best", "best_loss", "n_stale", "loss_curve", "validation_loss_curve", "terms"),
 )
 
 
@@ -242,7 +241,8 @@ class Trainer:
         self.watched = net if listens else None
         net.notify("on_train_begin", X=training, y=validation)
         self.start = self.start or snapshot(objective.module)
-        looks, first = validation is not None or net.callbacks_, self.epoch
+        learns = type(objective).end_epoch is not Objective.end_epoch
+        looks, first = learns or validation is not None or net.callbacks_, self.epoch
         with fast.limit_threads(self.dense_step, training.batch_size):
             while self.epoch < self.n_epochs:
                 net.notify("on_epoch_begin", **datasets)
