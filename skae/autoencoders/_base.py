@@ -63,6 +63,7 @@ class BaseAutoEncoder(
         "architecture": [StrOptions({"dense", "conv"})],
         "hidden_layer_sizes": ["array-like", None],
         "activation": [StrOptions({"identity", "logistic", "relu", "tanh"})],
+        "skip_connection": ["boolean"],
         "likelihood": [StrOptions(set(LIKELIHOODS)), Likelihood],
         "module": [callable, None],
         "lr": [*BaseTorchEstimator._parameter_constraints["lr"], StrOptions({"auto"})],
@@ -72,8 +73,6 @@ class BaseAutoEncoder(
         ],
     }
 
-    # Where these are not parameters.
-    skip_connection, _has_plain_loss = False, True
     # What makes the module of each architecture.
     _networks: dict = {"dense": DenseAutoencoder, "conv": ConvAutoencoder}
 
@@ -197,6 +196,13 @@ class BaseAutoEncoder(
                 self._likelihood, Gaussian
             )
         self.module_.start_at(*self._affine_maps, alone=self._is_solved)
+
+    def _fit_pca(self, rows):
+        """Fit PCA; return it and its number of components, which rows may limit."""
+        n_components = min(self._n_features_out, *rows.shape)
+        with np.errstate(invalid="ignore"):  # of samples that do not differ
+            pca = PCA(n_components, random_state=self._seed).fit(rows)
+        return pca, n_components
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -369,7 +375,6 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
 
     _parameter_constraints: dict = {
         **BaseAutoEncoder._parameter_constraints,
-        "skip_connection": ["boolean"],
         "l1_penalty": [Interval(Real, 0, None, closed="left")],
         "contractive_penalty": [Interval(Real, 0, None, closed="left")],
         "density": [HasMethods(["fit", "sample"]), None],
@@ -413,9 +418,7 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
             ridge.fit(x, target)
             slopes = ridge.coef_.reshape(target.shape[1], -1)
             fitted = x @ slopes.T + ridge.intercept_
-        n_components = min(self._n_features_out, *fitted.shape)
-        with np.errstate(invalid="ignore"):  # of samples that do not differ
-            pca = PCA(n_components, random_state=self._seed).fit(fitted)
+        pca, n_components = self._fit_pca(fitted)
         components = np.zeros((self._n_features_out, target.shape[1]))
         components[:n_components] = pca.components_
         weight, bias = components, -components @ pca.mean_

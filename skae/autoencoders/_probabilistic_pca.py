@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 
 from skae._common.runtime import draw, make_generator
 from skae._training.objective import SMALLEST_ERROR
@@ -51,9 +50,7 @@ class ProbabilisticPCAMixin(SelectionMixin):
     def _fit_affine_maps(self, batches):
         """Fit probabilistic PCA; its noise variance is the error that is expected."""
         _, target = gather(batches)
-        n_components = min(self._n_features_out, *target.shape)
-        with np.errstate(invalid="ignore"):  # of samples that do not differ
-            pca = PCA(n_components, random_state=self._seed).fit(target)
+        pca, n_components = self._fit_pca(target)
         found, noise = pca.explained_variance_, pca.noise_variance_
         if n_components == min(target.shape):  # the covariance itself is the model
             noise = found[-1]

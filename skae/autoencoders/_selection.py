@@ -97,9 +97,10 @@ class SelectionMixin:
             part = copy.copy(self)
             part.callbacks, part.verbose, part.compile = None, 0, False
             part.random_state = self._seed
-            part._initialize(_take(inputs, train), _take(targets, train))
+            samples = _take(inputs, train), _take(targets, train)
+            part._initialize(*samples)
             part._selects = False  # it is trained in any case
-            part._train(_take(inputs, train), _take(targets, train))
+            part._train(*samples)
             batches = part._make_batches(
                 _take(inputs, test),
                 _take(targets, test),

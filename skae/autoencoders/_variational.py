@@ -247,7 +247,6 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
     _networks: dict = VARIATIONAL_MODULES
     _parameter_constraints: dict = {
         **BaseAutoEncoder._parameter_constraints,
-        "skip_connection": ["boolean"],
         "beta": [Interval(Real, 0, None, closed="left")],
         "beta_warm_up": [Interval(Integral, 0, None, closed="left")],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],

@@ -111,12 +111,12 @@ class Autoencoder(nn.Module):
         for part, (weight, bias) in zip(
             (self.encoder, self.decoder), affine_maps, strict=True
         ):
-            *_, affine = part.modules()  # the last layer
             if isinstance(part, Residual):
                 if alone:
-                    nn.init.zeros_(affine.weight)
-                    nn.init.zeros_(affine.bias)
+                    part.silence()
                 affine = part.affine
+            else:
+                *_, affine = part.modules()  # the only layer
             affine.weight.copy_(weight)
             affine.bias.copy_(bias)
 
@@ -183,6 +183,12 @@ class Residual(nn.Module):
         for layer in network.modules():
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()
+
+    def silence(self):
+        """Let the network contribute nothing, by zeros in its last layer."""
+        *_, last = self.network.modules()
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, x):
         """Add the outputs of both.

@@ -2,8 +2,6 @@
 
 import math
 
-from torch import nn
-
 from skae.modules._conv import ConvDecoder, ConvEncoder
 from skae.modules._dense import Autoencoder, Dense, Residual
 
@@ -99,11 +97,9 @@ def _module(encoder, decoder, n_features, n_components, skip_connection):
     if skip_connection:
         encoder = Residual(encoder, n_features, 2 * n_components)
         decoder = Residual(decoder, n_components, n_features)
-        for network in (encoder.network, decoder.network):
+        for part in (encoder, decoder):
             # Small outputs would not be small beside a small noise variance.
-            *_, last = network.modules()
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+            part.silence()
     return VariationalModule(encoder, decoder)
 
 
