@@ -30,7 +30,8 @@ from skae._training.batches import Batches, Rows
 from skae._training.callbacks import ProgressBar, copy_callbacks
 from skae._training.optimizers import OPTIMIZERS
 from skae._training.scaling import Scaling
-from skae._training.trainer import Trainer, fast, restore, snapshot
+from skae._training.trainer import Trainer, fast
+from skae._training.weights import restore, snapshot
 
 # Fewest steps of a fit with ``max_epochs="auto"``.
 MIN_STEPS = 650

@@ -9,7 +9,7 @@ from skae._common.validation import Samples, check_samples
 from skae._estimator.pickling import copy_with_tensors
 from skae._training.batches import Rows
 from skae._training.scaling import FLOAT32_ANSWERS, Scaling, subsample
-from skae._training.trainer import tensors_of
+from skae._training.weights import tensors_of
 
 # Inference takes at most this many numbers at a time, and at most MAX_CHUNK samples.
 CHUNK_SIZE, MAX_CHUNK = 2**20, 4096

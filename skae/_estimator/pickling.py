@@ -11,7 +11,7 @@ from torch import nn
 
 from skae._common.memmap import copy_memmaps
 from skae._common.runtime import available_devices
-from skae._training.trainer import tensors_of
+from skae._training.weights import tensors_of
 
 # Increased whenever the attributes of a fitted estimator change their meaning.
 FORMAT = 1

@@ -8,6 +8,8 @@ a window.
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from skae._training.weights import tensors_of
+
 # η: the average looks back over the last ninth of the training so far.
 POWER = 8
 
@@ -47,9 +49,8 @@ def swap(average, module):
     module : torch.nn.Module
         The module that it was made for.
     """
-    averages = [*average.module.parameters(), *average.module.buffers()]
-    weights = [*module.parameters(), *module.buffers()]
-    for mean, weight in zip(averages, weights, strict=True):
+    averages = tensors_of(average.module)
+    for mean, weight in zip(averages, tensors_of(module), strict=True):
         if weight.is_floating_point():
             kept = weight.clone()
             weight.copy_(mean)

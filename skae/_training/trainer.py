@@ -9,6 +9,8 @@ from skae._training.averaging import make_average, swap
 from skae._training.callbacks import watches_batches
 from skae._training.net import TrainingNet
 from skae._training.objective import Objective, compile_objective
+from skae._training.schedules import SCHEDULES
+from skae._training.weights import restore, snapshot
 from skae.exceptions import DivergenceError
 
 try:
@@ -26,69 +28,6 @@ PLAIN_STATE = (
     *("first_loss", "last_loss", "lowest_losses", "start"),
     *("best", "best_loss", "n_stale", "loss_curve", "validation_loss_curve", "terms"),
 )
-
-
-def _one_cycle(progress, warm_up=0.3, start=1 / 25):
-    """Rise from a fraction to the peak, then fall to zero (Smith 2018)."""
-    if progress < warm_up:
-        return start + (1 - start) * 0.5 * (1 - math.cos(math.pi * progress / warm_up))
-    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
-
-
-# Each maps the share of the steps done, in [0, 1), to a factor of the rate.
-SCHEDULES = {
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
-    "one_cycle": _one_cycle,
-}
-
-
-def tensors_of(module):
-    """List the parameters and buffers of a module, also those in no ``state_dict``.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module.
-
-    Returns
-    -------
-    list of torch.Tensor
-        Each tensor once, always in the same order.
-    """
-    return [*module.parameters(), *module.buffers()]
-
-
-def snapshot(module):
-    """Copy the tensors of a module, for :func:`restore`.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module.
-
-    Returns
-    -------
-    list of torch.Tensor
-        Copies of its parameters, then of its buffers.
-    """
-    copies = [parameter.detach().clone() for parameter in module.parameters()]
-    return copies + [buffer.detach().clone() for buffer in module.buffers()]
-
-
-@torch.no_grad()
-def restore(module, tensors):
-    """Write a snapshot back into the tensors of a module.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module.
-    tensors : list of torch.Tensor
-        As :func:`snapshot` returned them.
-    """
-    for tensor, saved in zip(tensors_of(module), tensors, strict=True):
-        tensor.copy_(saved)
 
 
 class Trainer:

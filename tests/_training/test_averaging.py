@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from skae._training.averaging import make_average, swap
-from skae._training.trainer import tensors_of
+from skae._training.weights import tensors_of
 
 
 @pytest.fixture

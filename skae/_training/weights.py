@@ -1,0 +1,51 @@
+"""The tensors of a module, their copies, and what is written back into them."""
+
+import torch
+
+
+def tensors_of(module):
+    """List the parameters and buffers of a module, also those in no ``state_dict``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+
+    Returns
+    -------
+    list of torch.Tensor
+        Each tensor once, always in the same order.
+    """
+    return [*module.parameters(), *module.buffers()]
+
+
+def snapshot(module):
+    """Copy the tensors of a module, for :func:`restore`.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+
+    Returns
+    -------
+    list of torch.Tensor
+        Copies of its parameters, then of its buffers.
+    """
+    copies = [parameter.detach().clone() for parameter in module.parameters()]
+    return copies + [buffer.detach().clone() for buffer in module.buffers()]
+
+
+@torch.no_grad()
+def restore(module, tensors):
+    """Write a snapshot back into the tensors of a module.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    tensors : list of torch.Tensor
+        As :func:`snapshot` returned them.
+    """
+    for tensor, saved in zip(tensors_of(module), tensors, strict=True):
+        tensor.copy_(saved)
