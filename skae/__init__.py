@@ -9,6 +9,7 @@ from skae.autoencoders import (
     rgb_to_gray,
 )
 from skae.clustering import SpectralKMeans
+from skae.outliers import AutoEncoderOutlierDetector
 from skae.semi_supervised import (
     ClusterClassifier,
     PseudoLabelClassifier,
@@ -18,6 +19,7 @@ from skae.semi_supervised import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "AutoEncoderOutlierDetector",
     "AutoEncoderTransformer",
     "ClusterClassifier",
     "ColorizationAutoEncoder",

@@ -1,10 +1,14 @@
 """The density that codes are drawn from by default."""
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from skae._common.memmap import copy_memmaps
+
+# Added to the covariance for its inverse, as a share of the mean variance.
+RIDGE = 1e-6
 
 
 class NormalDensity(BaseEstimator):
@@ -55,6 +59,27 @@ class NormalDensity(BaseEstimator):
         centred = X - self.mean_
         self.covariance_ = centred.T @ centred / len(X)
         return self
+
+    def score_samples(self, X):
+        """Log-density of samples.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities in nats. A covariance without an inverse gets a small variance
+            in all directions.
+        """
+        n_features = len(self.mean_)
+        ridge = RIDGE * (np.trace(self.covariance_) / n_features or 1.0)
+        factor = np.linalg.cholesky(self.covariance_ + ridge * np.eye(n_features))
+        z = solve_triangular(factor, (X - self.mean_).T, lower=True)
+        log_volume = np.log(np.diag(factor)).sum() + n_features / 2 * np.log(2 * np.pi)
+        return -0.5 * np.square(z).sum(axis=0) - log_volume
 
     def sample(self, n_samples=1, random_state=None):
         """Draw samples.
