@@ -7,6 +7,7 @@ is drawn, and pyplot only if ``ax`` is None. A ``LatentExplorer`` is a page for 
 browser instead, which ``save`` writes.
 """
 
+from skae.inspection._anomaly import AnomalyDisplay
 from skae.inspection._cluster import ClusterDisplay
 from skae.inspection._colorization import ColorizationDisplay
 from skae.inspection._interpolation import InterpolationDisplay
@@ -17,6 +18,7 @@ from skae.inspection._reconstruction import ReconstructionDisplay
 from skae.inspection.explorer import LatentExplorer
 
 __all__ = [
+    "AnomalyDisplay",
     "ClusterDisplay",
     "ColorizationDisplay",
     "InterpolationDisplay",
