@@ -1,0 +1,210 @@
+"""How well outliers are found in public tables, beside other detectors.
+
+    python benchmarks/outliers.py [--json FILE] [--seeds N] [--tables NAME ...]
+                                  [--peers NAME ...]
+
+Each detector is fitted on all rows of a table without its labels, and scores the same
+rows. The tables are standardized before. Means over tables and seeds of the area under
+the ROC curve (AUC) and of the average precision (AP); the mean rank of the AUC among
+all that were run; the largest loss of AUC on a table against PyOD's autoencoder; the
+time of fit and scores against that of PyOD's autoencoder, over all tables.
+
+Then outliers are planted: in the normal rows of each table some rows get one value that
+is 5 or 8 standard deviations from its median. The share of these rows in which the
+changed column has the largest contribution is printed.
+
+The tables are read from ``tables.npz`` in the folder that SKAE_DATA names: NAME_X and
+NAME_y, where 1 means an outlier. Tables without any are left out.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from _measure import Report, parser
+from scipy.stats import rankdata
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+
+from skae import AutoEncoderOutlierDetector
+
+OURS, BASE = "skae", "PyOD AutoEncoder"
+# Planted values, in standard deviations, and the largest number of planted rows.
+PLANTED_SIZES, MAX_PLANTED = (5, 8), 40
+MAX_PLANTED_ROWS, MAX_PLANTED_FEATURES = 2000, 200
+
+
+def score_ours(X, seed):
+    detector = AutoEncoderOutlierDetector(random_state=seed)
+    return -detector.fit(X).score_samples(X)
+
+
+def score_forest(X, seed):
+    return -IsolationForest(random_state=seed).fit(X).score_samples(X)
+
+
+def score_lof(X, seed):
+    return -LocalOutlierFactor().fit(X).negative_outlier_factor_
+
+
+def score_neighbors(X, seed):
+    """Return the distance to the fifth nearest neighbour."""
+    return NearestNeighbors(n_neighbors=5).fit(X).kneighbors()[0][:, -1]
+
+
+def score_pca(X, seed):
+    """Return the error of the reconstruction by half as many components."""
+    pca = PCA(max(1, X.shape[1] // 2), random_state=seed).fit(X)
+    return np.square(X - pca.inverse_transform(pca.transform(X))).sum(axis=1)
+
+
+def pyod_peer(module, name, **options):
+    """Return a function that scores by a detector of PyOD."""
+
+    def score(X, seed):
+        detector_class = getattr(__import__(f"pyod.models.{module}").models, module)
+        detector_class = getattr(detector_class, name)
+        some = dict(options)
+        if name == "DeepSVDD":
+            some["n_features"] = X.shape[1]
+        if name != "ECOD":
+            some |= {"random_state": seed, "verbose": 0}
+        torch.manual_seed(seed)
+        return detector_class(**some).fit(X).decision_scores_
+
+    return score
+
+
+DETECTORS = {
+    OURS: score_ours,
+    "IsolationForest": score_forest,
+    "LocalOutlierFactor": score_lof,
+    "nearest neighbours": score_neighbors,
+    "PCA": score_pca,
+    "ECOD": pyod_peer("ecod", "ECOD"),
+    BASE: pyod_peer("auto_encoder", "AutoEncoder"),
+    "PyOD VAE": pyod_peer("vae", "VAE"),
+    "PyOD DeepSVDD": pyod_peer("deep_svdd", "DeepSVDD"),
+}
+OF_PYOD = ("ECOD", BASE, "PyOD VAE", "PyOD DeepSVDD")
+
+
+def load_tables(names):
+    """Return standardized tables with outliers, by name."""
+    folder = os.environ.get("SKAE_DATA")
+    if folder is None:
+        raise SystemExit("Set SKAE_DATA to the folder with tables.npz.")
+    tables = {}
+    with np.load(Path(folder) / "tables.npz") as file:
+        known = [key.removesuffix("_X") for key in file if key.endswith("_X")]
+        unknown = set(names or ()) - set(known)
+        if unknown:
+            raise SystemExit(f"No tables {sorted(unknown)}; there are {known}.")
+        for name in names or known:
+            X, y = file[f"{name}_X"], file[f"{name}_y"]
+            if y.any():
+                tables[name] = StandardScaler().fit_transform(X), y
+    return tables
+
+
+def compare(tables, detectors, n_seeds):
+    """Return AUC, AP and seconds, of shape (detectors, tables, seeds, 3)."""
+    figures = np.empty((len(detectors), len(tables), n_seeds, 3))
+    for j, (table, (X, y)) in enumerate(tables.items()):
+        for seed in range(n_seeds):
+            for i, name in enumerate(
+                detectors
+            ):  # in turn, so that all are slowed alike
+                start = time.perf_counter()
+                scores = DETECTORS[name](X, seed)
+                seconds = time.perf_counter() - start
+                figures[i, j, seed] = (
+                    roc_auc_score(y, scores),
+                    average_precision_score(y, scores),
+                    seconds,
+                )
+        areas = figures[:, j, :, 0].mean(axis=1)
+        row = ", ".join(f"{n} {a:.3f}" for n, a in zip(detectors, areas, strict=True))
+        print(f"  AUC on {table} {X.shape}: {row}", flush=True)
+    return figures
+
+
+def share_explained(X, y, seed):
+    """Return the share of planted rows whose changed column contributes most."""
+    rng = np.random.default_rng(seed)
+    X = X[y == 0][:MAX_PLANTED_ROWS]
+    std = X.std(axis=0)
+    n_planted = min(MAX_PLANTED, max(5, len(X) // 25))
+    rows = rng.choice(len(X), n_planted, replace=False)
+    columns = rng.choice(np.flatnonzero(std > 0.1), n_planted)
+    signs = rng.choice([-1, 1], n_planted)
+    shares = []
+    for size in PLANTED_SIZES:
+        planted = X.copy()
+        change = size * signs * std[columns]
+        planted[rows, columns] = np.median(X, axis=0)[columns] + change
+        detector = AutoEncoderOutlierDetector(random_state=seed).fit(planted)
+        contributions = detector.feature_contributions(planted[rows])
+        shares.append(float((contributions.argmax(axis=1) == columns).mean()))
+    return shares
+
+
+def main():
+    """Measure what the command line asks for."""
+    arguments = parser(__doc__.splitlines()[0])
+    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--tables", nargs="+", metavar="NAME")
+    peers = [name for name in DETECTORS if name != OURS]
+    arguments.add_argument("--peers", nargs="*", choices=peers, default=peers)
+    arguments = arguments.parse_args()
+    if set(arguments.peers) & set(OF_PYOD):
+        try:
+            import pyod  # noqa: F401
+        except ImportError as error:
+            raise SystemExit(
+                "PyOD is not installed: python -m pip install 'pyod>=2.0', or choose "
+                "--peers without it."
+            ) from error
+    tables = load_tables(arguments.tables)
+    report = Report(f"Outliers in {len(tables)} tables, {arguments.seeds} seeds")
+    detectors = [OURS, *arguments.peers]
+    figures = compare(tables, detectors, arguments.seeds)
+    areas, precisions, seconds = np.moveaxis(figures.mean(axis=2), -1, 0)
+    ranks = np.mean([rankdata(-column) for column in areas.T], axis=0)
+    for i, name in enumerate(detectors):
+        key = name.lower().replace(" ", "_")
+        report.add(f"{key}_auc", f"{name}, mean AUC", areas[i].mean())
+        report.add(f"{key}_ap", "  mean AP", precisions[i].mean())
+        report.add(f"{key}_rank", "  mean rank", ranks[i])
+    if len(detectors) > 1:
+        for key, values in (("auc", areas), ("ap", precisions)):
+            means = values.mean(axis=1)
+            ahead = means[0] - means[1:].max()
+            report.add(f"{key}_ahead", f"{key.upper()} above the best peer", ahead)
+    if BASE in detectors:
+        base = detectors.index(BASE)
+        loss = (areas[base] - areas[0]).max()
+        report.add("worst_loss", f"largest loss of AUC against {BASE}", loss, 0.05)
+        ratio = seconds[0].sum() / seconds[base].sum()
+        report.add("time_ratio", f"time / that of {BASE}", ratio, 0.5)
+    narrow = {n: t for n, t in tables.items() if t[0].shape[1] <= MAX_PLANTED_FEATURES}
+    shares = np.array(
+        [
+            np.mean([share_explained(X, y, s) for s in range(arguments.seeds)], axis=0)
+            for X, y in narrow.values()
+        ]
+    )
+    for size, column in zip(PLANTED_SIZES, shares.T, strict=True):
+        text = f"planted column first, {size} standard deviations"
+        report.add(f"planted_{size}", text, list(column))
+        report.add(f"planted_{size}_mean", "  mean over tables", column.mean())
+    report.save(arguments.json)
+
+
+if __name__ == "__main__":
+    main()
