@@ -19,6 +19,9 @@ NAME_y, where 1 means an outlier. Tables without any are left out.
 
 import os
 import time
+from importlib import import_module
+from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -63,19 +66,17 @@ def score_pca(X, seed):
     return np.square(X - pca.inverse_transform(pca.transform(X))).sum(axis=1)
 
 
-def pyod_peer(module, name, **options):
+def pyod_peer(module, name):
     """Return a function that scores by a detector of PyOD."""
 
     def score(X, seed):
-        detector_class = getattr(__import__(f"pyod.models.{module}").models, module)
-        detector_class = getattr(detector_class, name)
-        some = dict(options)
-        if name == "DeepSVDD":
-            some["n_features"] = X.shape[1]
-        if name != "ECOD":
-            some |= {"random_state": seed, "verbose": 0}
+        detector_class = getattr(import_module(f"pyod.models.{module}"), name)
+        # Some need the number of features, some have no seed.
+        known = {"n_features": X.shape[1], "random_state": seed, "verbose": 0}
+        taken = signature(detector_class).parameters
         torch.manual_seed(seed)
-        return detector_class(**some).fit(X).decision_scores_
+        detector = detector_class(**{k: v for k, v in known.items() if k in taken})
+        return detector.fit(X).decision_scores_
 
     return score
 
@@ -117,9 +118,8 @@ def compare(tables, detectors, n_seeds):
     figures = np.empty((len(detectors), len(tables), n_seeds, 3))
     for j, (table, (X, y)) in enumerate(tables.items()):
         for seed in range(n_seeds):
-            for i, name in enumerate(
-                detectors
-            ):  # in turn, so that all are slowed alike
+            # In turn, so that what slows the machine for a while slows them all.
+            for i, name in enumerate(detectors):
                 start = time.perf_counter()
                 scores = DETECTORS[name](X, seed)
                 seconds = time.perf_counter() - start
@@ -162,14 +162,11 @@ def main():
     peers = [name for name in DETECTORS if name != OURS]
     arguments.add_argument("--peers", nargs="*", choices=peers, default=peers)
     arguments = arguments.parse_args()
-    if set(arguments.peers) & set(OF_PYOD):
-        try:
-            import pyod  # noqa: F401
-        except ImportError as error:
-            raise SystemExit(
-                "PyOD is not installed: python -m pip install 'pyod>=2.0', or choose "
-                "--peers without it."
-            ) from error
+    if set(arguments.peers) & set(OF_PYOD) and find_spec("pyod") is None:
+        raise SystemExit(
+            "PyOD is not installed. Run `python -m pip install 'pyod>=2.0'`, or choose "
+            "--peers without it."
+        )
     tables = load_tables(arguments.tables)
     report = Report(f"Outliers in {len(tables)} tables, {arguments.seeds} seeds")
     detectors = [OURS, *arguments.peers]

@@ -8,6 +8,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae.inspection._drawing import COLORS, find_image_shape, new_axes, takes_images
 
+# Bins of the histogram. A rule that adapts to most scores could make millions of them,
+# where one sample has a score far below all others.
+N_BINS = 50
+
 
 class AnomalyDisplay:
     """Scores of samples with the threshold, or the reasons for the score of one sample.
@@ -30,8 +34,9 @@ class AnomalyDisplay:
 
     Attributes
     ----------
-    bars_ : matplotlib BarContainer or None
-        The histogram, or the contributions.
+    bars_ : matplotlib BarContainer, sequence of two or None
+        The contributions, or the histograms of other samples and of outliers. None for
+        an image.
     line_ : matplotlib Line2D or None
         The threshold.
     image_ : matplotlib AxesImage or None
@@ -105,16 +110,13 @@ class AnomalyDisplay:
     def _draw_scores(self, ax):
         scores = np.asarray(self.scores)
         is_outlier = scores < self.threshold
-        counts, edges = np.histogram(scores, bins="auto")
-        # The threshold is an edge, so that each bar has one colour.
-        edges = np.union1d(edges, np.clip(self.threshold, *edges[[0, -1]]))
-        counts, _ = np.histogram(scores, edges)
-        self.bars_ = ax.bar(
-            edges[:-1],
-            counts / np.diff(edges) / len(scores),
-            np.diff(edges),
-            align="edge",
-            color=np.where(edges[:-1] < self.threshold, COLORS[2], COLORS[0]),
+        _, _, self.bars_ = ax.hist(
+            [scores[~is_outlier], scores[is_outlier]],
+            N_BINS,
+            stacked=True,
+            log=True,  # few outliers are seen beside many other samples
+            color=[COLORS[0], COLORS[2]],
+            label=["other samples", "outliers"],
         )
         self.line_ = ax.axvline(
             self.threshold, color="black", linestyle="--", label="threshold"
@@ -123,7 +125,7 @@ class AnomalyDisplay:
         ax.set(
             title=f"{is_outlier.sum():,} outliers among {len(scores):,} samples",
             xlabel="score, the lower, the less usual",
-            ylabel="density of samples",
+            ylabel="number of samples",
         )
 
     def _draw_contributions(self, ax, n_features, cmap):
@@ -134,7 +136,9 @@ class AnomalyDisplay:
             values = contributions.reshape(*contributions.shape[:2], -1).sum(axis=2)
             limit = np.abs(values).max()
             self.image_ = ax.imshow(values, cmap=cmap, vmin=-limit, vmax=limit)
-            ax.figure.colorbar(self.image_, ax=ax, label="contribution to −score")
+            ax.figure.colorbar(
+                self.image_, ax=ax, label="contribution to minus the score"
+            )
             ax.set(xticks=[], yticks=[])
         else:
             names = self.feature_names
@@ -149,7 +153,7 @@ class AnomalyDisplay:
             )
             ax.set_yticks(np.arange(len(order)), [str(names[i]) for i in order])
             ax.invert_yaxis()
-            ax.set_xlabel("contribution to −score")
+            ax.set_xlabel("contribution to minus the score")
         ax.set_title(f"score {score:.3g}, threshold {self.threshold:.3g}")
 
     @classmethod
