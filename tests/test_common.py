@@ -15,6 +15,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from skae import (
+    AutoEncoderOutlierDetector,
     AutoEncoderTransformer,
     ClusterClassifier,
     ColorizationAutoEncoder,
@@ -30,6 +31,7 @@ from skae.modules import DenseAutoencoder
 pytestmark = pytest.mark.filterwarnings("ignore:The posterior has collapsed")
 
 ESTIMATORS = [
+    AutoEncoderOutlierDetector(),
     AutoEncoderTransformer(),
     ClusterClassifier(),
     ColorizationAutoEncoder(),

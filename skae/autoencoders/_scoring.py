@@ -14,6 +14,9 @@ class ScoringMixin:
     def score_samples(self, X):
         """Log-likelihood of samples given their codes.
 
+        It says how well samples are reconstructed, and not how usual their codes are.
+        :class:`AutoEncoderOutlierDetector` adds the log-density log p(h) of the codes.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images

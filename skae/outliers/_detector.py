@@ -1,5 +1,6 @@
 """The outlier detector."""
 
+from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 
@@ -207,8 +208,8 @@ class AutoEncoderOutlierDetector(OutlierMixin, BaseEstimator):
         ValueError
             If X or a parameter is not as it must be.
         """
-        with restore_on_error(self, continues=False):
-            is_first = not hasattr(self, "offset_")
+        is_first = not hasattr(self, "offset_")
+        with restore_on_error(self, continues=False), self._restore_estimator():
             rows = self._start(X) if is_first else self._continue(X)
             if self.estimator is None:
                 self._fit_ensemble()
@@ -219,6 +220,19 @@ class AutoEncoderOutlierDetector(OutlierMixin, BaseEstimator):
             self._fit_density()
             self._set_offset(self._rows)
         return self
+
+    @contextmanager
+    def _restore_estimator(self):
+        """Restore an autoencoder that the code inside trains further, if it raises."""
+        trains_further = hasattr(self, "estimator_") and self.estimator is not None
+        if not trains_further or self._is_prefitted():
+            yield
+            return
+        with restore_on_error(self.estimator_, continues=True) as before:
+            # The optimizer is about to change.
+            before.pop("_trainer", None)
+            before.pop("net_", None)
+            yield
 
     def _start(self, X):
         """Check the first training samples, and start a sample of all rows."""
@@ -298,7 +312,9 @@ class AutoEncoderOutlierDetector(OutlierMixin, BaseEstimator):
         share = self.contamination
         if share == "auto":
             share = AUTO_CONTAMINATION
-        self.offset_ = float(np.percentile(self._score(rows), 100 * share))
+        # Where p(x|h) cannot produce some: percentiles between -inf and others are NaN.
+        scores = np.nan_to_num(self._score(rows), neginf=-np.finfo(np.float32).max)
+        self.offset_ = float(np.percentile(scores, 100 * share))
 
     # -- Samples ------------------------------------------------------------------
 
@@ -319,9 +335,7 @@ class AutoEncoderOutlierDetector(OutlierMixin, BaseEstimator):
     # -- Inference ----------------------------------------------------------------
 
     def _score(self, rows):
-        estimator = self.estimator_
-        rows = estimator._make_rows(Samples(rows))
-        return estimator._map_chunks(self._log_density, (), rows)
+        return self.estimator_._score_rows(Samples(rows), self._log_density)
 
     def score_samples(self, X):
         """Return how usual samples are.

@@ -90,6 +90,10 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         size = self.n_estimators * self.n_features_in_
         return max(1, min(MAX_CHUNK, CHUNK_SIZE // size))
 
+    def _score_rows(self, samples, function):
+        """Map a function that returns scores over samples."""
+        return self._map_chunks(function, (), self._make_rows(samples))
+
     @staticmethod
     def log_density(module, x):
         """Return how usual samples are, for :meth:`_map_chunks`."""

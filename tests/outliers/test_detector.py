@@ -1,0 +1,410 @@
+"""Tests of the outlier detector."""
+
+import pickle
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from skae import (
+    AutoEncoderOutlierDetector,
+    AutoEncoderTransformer,
+    DenoisingAutoEncoder,
+    VariationalAutoEncoder,
+)
+from skae.autoencoders._density import NormalDensity
+from skae.outliers._ensemble import CODE_RIDGE, RESIDUAL_RIDGE
+
+
+def make_plane(n_samples, seed=0, n_outliers=0):
+    """Return samples near a curved sheet in six dimensions, outliers first."""
+    rng = np.random.default_rng(seed)
+    place = rng.normal(size=(n_samples, 2))
+    X = np.column_stack([place, place[:, 0] ** 2, place @ rng.normal(size=(2, 3))])
+    X += 0.1 * rng.normal(size=X.shape)
+    X[:n_outliers] = 3 * rng.normal(size=(n_outliers, 6))
+    return X * [1, 10, 100, 1, 1, 1] + 5
+
+
+def small(cls=AutoEncoderTransformer, **parameters):
+    return cls(2, hidden_layer_sizes=(8,), max_epochs=2, random_state=0, **parameters)
+
+
+@pytest.fixture(scope="module")
+def contaminated():
+    X = make_plane(400, n_outliers=20)
+    return X, np.arange(400) < 20
+
+
+@pytest.fixture(scope="module")
+def detector(contaminated):
+    X, _ = contaminated
+    return AutoEncoderOutlierDetector(contamination=0.05, random_state=0).fit(X)
+
+
+def test_outliers_in_training_are_found(detector, contaminated):
+    X, is_outlier = contaminated
+    assert roc_auc_score(is_outlier, -detector.score_samples(X)) > 0.98
+    predicted = detector.predict(X)
+    assert (predicted == -1).sum() == 20
+    assert (predicted[is_outlier] == -1).sum() >= 17
+    np.testing.assert_array_equal(clone(detector).fit_predict(X), predicted)
+
+
+def test_what_lies_far_out_on_the_sheet_is_an_outlier():
+    # Its reconstruction is perfect, only its code is unusual.
+    X = np.random.default_rng(0).normal(size=(300, 1)) @ np.ones((1, 5))
+    far = np.full((1, 5), 20.0)
+    detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
+    assert detector.score_samples(far) < detector.score_samples(X).min()
+
+
+def test_decision_function_is_the_distance_to_the_threshold(detector, contaminated):
+    X, _ = contaminated
+    scores = detector.score_samples(X)
+    assert detector.offset_ == pytest.approx(np.percentile(scores, 5))
+    np.testing.assert_array_equal(
+        detector.decision_function(X), scores - detector.offset_
+    )
+    np.testing.assert_array_equal(detector.predict(X) == -1, scores < detector.offset_)
+
+
+def test_auto_contamination_is_a_tenth(contaminated):
+    X, _ = contaminated
+    by_name = AutoEncoderOutlierDetector(random_state=0).fit(X)
+    by_number = AutoEncoderOutlierDetector(contamination=0.1, random_state=0).fit(X)
+    assert by_name.offset_ == by_number.offset_
+
+
+@pytest.mark.parametrize("contamination", [0, 0.6, "some"])
+def test_contamination_out_of_range(contaminated, contamination):
+    with pytest.raises(ValueError, match="contamination"):
+        AutoEncoderOutlierDetector(contamination=contamination).fit(contaminated[0])
+
+
+def test_one_seed_gives_one_result(detector, contaminated):
+    X, _ = contaminated
+    state = np.random.get_state()[1].copy()
+    again = clone(detector).fit(X)
+    np.testing.assert_array_equal(again.score_samples(X), detector.score_samples(X))
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    other = clone(detector).set_params(random_state=1).fit(X)
+    assert (other.score_samples(X) != detector.score_samples(X)).all()
+
+
+def test_units_of_the_columns_do_not_matter(detector, contaminated):
+    X, _ = contaminated
+    # Powers of two change no digit.
+    scaled = X * 2.0 ** np.array([-20, 0, 10, 0, 0, 3])
+    scores = clone(detector).fit(scaled).score_samples(scaled)
+    np.testing.assert_array_equal(scores, detector.score_samples(X))
+
+
+def test_score_is_the_formula_of_the_notes(detector, contaminated):
+    X, _ = contaminated
+    ensemble = detector.estimator_
+    # float64 weights, as for the scores of float64 samples
+    module = deepcopy(ensemble.module_).double()
+    z = torch.from_numpy(X - X.mean(axis=0)) / module.scale
+    codes, residuals = (tensor.detach().numpy() for tensor in module(z))
+    expected = np.zeros(len(X))
+    for code, residual, k in zip(codes, residuals, module.n_components, strict=True):
+        code = code[:, :k]
+        variance = (residual**2).mean(axis=0) + RESIDUAL_RIDGE
+        unusual = np.log1p(residual**2 / variance).mean(axis=1)
+        is_kept = np.ones(len(X), bool)
+        for n_refits in (0, 1, 2, 3):
+            covariance = np.cov(code[is_kept].T, ddof=0).reshape(k, k)
+            covariance += CODE_RIDGE * np.eye(k)
+            centred = code - code[is_kept].mean(axis=0)
+            q = np.einsum("ni,ij,nj->n", centred, np.linalg.inv(covariance), centred)
+            is_kept = q <= np.quantile(q, 0.6)
+            if n_refits in (0, 3):
+                unusual += np.log1p(q / int(k)) / 2
+        expected -= unusual / len(codes)
+    np.testing.assert_allclose(detector.score_samples(X), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("estimator", [None, small(), small(VariationalAutoEncoder)])
+def test_contributions_sum_to_minus_the_score(estimator, contaminated):
+    X, _ = contaminated
+    detector = AutoEncoderOutlierDetector(estimator, random_state=0).fit(X)
+    contributions = detector.feature_contributions(X[:50])
+    assert contributions.shape == (50, 6)
+    scores = detector.score_samples(X[:50])
+    np.testing.assert_allclose(contributions.sum(axis=1), -scores, rtol=1e-9)
+
+
+def test_the_changed_column_contributes_most():
+    X = make_plane(400)
+    columns = np.arange(6)
+    X[columns, columns] += 10 * X.std(axis=0)
+    detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
+    contributions = detector.feature_contributions(X[columns])
+    np.testing.assert_array_equal(contributions.argmax(axis=1), columns)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_type_of_the_answers(contaminated, dtype):
+    X = contaminated[0].astype(dtype)
+    detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
+    assert detector.score_samples(X).dtype == dtype
+    assert detector.feature_contributions(X[:3]).dtype == dtype
+
+
+def test_a_pickle_scores_the_same(detector, contaminated):
+    X, _ = contaminated
+    loaded = pickle.loads(pickle.dumps(detector))
+    np.testing.assert_array_equal(loaded.score_samples(X), detector.score_samples(X))
+    assert loaded.offset_ == detector.offset_
+    loaded.partial_fit(X)
+    assert loaded.offset_ == deepcopy(detector).partial_fit(X).offset_
+
+
+def test_grid_search_by_the_area_under_the_curve(contaminated):
+    X, is_outlier = contaminated
+    y = np.where(is_outlier, -1, 1)
+    order = np.random.default_rng(0).permutation(len(X))
+    search = GridSearchCV(
+        AutoEncoderOutlierDetector(random_state=0),
+        {"n_estimators": [1, 8]},
+        scoring="roc_auc",
+        cv=3,
+    ).fit(X[order], y[order])
+    assert search.best_score_ > 0.95
+
+
+def test_a_table_of_numbers_and_names():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    table = pandas.DataFrame(
+        {"size": rng.normal(size=300), "kind": rng.choice(["a", "b"], 300)}
+    )
+    table.loc[7, "size"] = 12.0
+    encode = make_column_transformer(
+        (StandardScaler(), ["size"]), (OneHotEncoder(sparse_output=False), ["kind"])
+    ).set_output(transform="pandas")
+    pipeline = make_pipeline(encode, AutoEncoderOutlierDetector(random_state=0))
+    assert pipeline.fit(table).score_samples(table).argmin() == 7
+    detector = pipeline[-1]
+    contributions = detector.feature_contributions(encode.transform(table.iloc[[7]]))
+    names = detector.feature_names_in_
+    assert names[contributions[0].argmax()] == "standardscaler__size"
+
+
+# -- Numbers that are hard to compute with ----------------------------------------
+
+
+def test_values_that_are_far_and_columns_that_are_constant():
+    X = make_plane(200)
+    X[:, 3] = 7.0
+    detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
+    far = np.repeat(X[:1], 3, axis=0)
+    far[0, 0], far[1, 3], far[2] = 1e30, 8.0, -1e300
+    scores, usual = detector.score_samples(far), detector.score_samples(X)
+    assert np.isfinite(scores).all()
+    assert scores[[0, 2]].max() < usual.min()
+    assert scores[1] < usual[0] - 1  # one constant column of six
+    assert detector.feature_contributions(far)[:2].argmax(axis=1).tolist() == [0, 3]
+
+
+def test_values_whose_squares_overflow():
+    X = make_plane(50)
+    X[0, 0] = 1e200
+    with pytest.raises(ValueError, match=r"1e\+200.*scale X"):
+        AutoEncoderOutlierDetector(random_state=0).fit(X)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (2, 5), (5, 1), (3, 40)])
+def test_few_samples_or_features(shape):
+    X = np.random.default_rng(0).normal(size=shape)
+    scores = AutoEncoderOutlierDetector(random_state=0).fit(X).score_samples(X)
+    assert np.isfinite(scores).all()
+
+
+# -- Images -----------------------------------------------------------------------
+
+
+def test_images_of_bytes():
+    digits = load_digits().images[:300]
+    images = np.uint8(digits / 16 * 255)
+    detector = AutoEncoderOutlierDetector(random_state=0).fit(images)
+    assert detector.image_shape_ == (8, 8)
+    contributions = detector.feature_contributions(images[:5])
+    assert contributions.shape == (5, 8, 8)
+    np.testing.assert_allclose(
+        contributions.sum(axis=(1, 2)), -detector.score_samples(images[:5]), rtol=1e-5
+    )
+    # Numbers in [0, 1] mean the same.
+    np.testing.assert_allclose(
+        detector.score_samples(np.float32(images / 255)),
+        detector.score_samples(images),
+        rtol=1e-4,
+    )
+    with pytest.raises(ValueError, match="images of shape"):
+        detector.score_samples(images[:, :4])
+
+
+@pytest.mark.parametrize("is_fitted", [False, True])
+def test_images_for_an_autoencoder_with_a_shape(is_fitted):
+    rows = np.float32(load_digits().data[:200] / 16)
+    autoencoder = small(architecture="conv", image_shape=(8, 8))
+    if is_fitted:
+        autoencoder.fit(rows)
+    detector = AutoEncoderOutlierDetector(autoencoder, random_state=0).fit(rows)
+    assert detector.image_shape_ == (8, 8)
+    assert detector.feature_contributions(rows[:2]).shape == (2, 64)
+
+
+# -- Autoencoders of the user -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "autoencoder",
+    [small(), small(DenoisingAutoEncoder), small(VariationalAutoEncoder)],
+    ids=lambda e: type(e).__name__,
+)
+@pytest.mark.parametrize("is_fitted", [False, True])
+def test_score_is_the_density_of_sample_and_code(contaminated, autoencoder, is_fitted):
+    X = StandardScaler().fit_transform(contaminated[0])
+    autoencoder = clone(autoencoder)
+    fitted = clone(autoencoder).fit(X)
+    if is_fitted:
+        autoencoder = fitted
+    detector = AutoEncoderOutlierDetector(autoencoder, random_state=0).fit(X)
+    codes = fitted.transform(X)
+    log_prior = NormalDensity().fit(codes).score_samples(codes)
+    log_prob = AutoEncoderTransformer.score_samples(fitted, X)
+    np.testing.assert_allclose(detector.score_samples(X), log_prob + log_prior)
+    assert (detector.estimator_ is autoencoder) == is_fitted
+    if not is_fitted:
+        assert not hasattr(autoencoder, "module_")
+
+
+def test_density_of_a_mixture(contaminated):
+    X = StandardScaler().fit_transform(contaminated[0])
+    mixture = GaussianMixture(2, random_state=0)
+    fitted = small(density=mixture).fit(X)
+    detector = AutoEncoderOutlierDetector(fitted, random_state=0).fit(X)
+    codes = fitted.transform(X)
+    expected = fitted.score_samples(X) + clone(mixture).fit(codes).score_samples(codes)
+    np.testing.assert_allclose(detector.score_samples(X), expected)
+
+
+def test_frozen_autoencoder_in_a_grid_search(contaminated):
+    X, is_outlier = contaminated
+    X = StandardScaler().fit_transform(X)
+    fitted = small().fit(X)
+    detector = AutoEncoderOutlierDetector(FrozenEstimator(fitted), random_state=0)
+    weights = deepcopy(fitted.module_.state_dict())
+    search = GridSearchCV(
+        detector, {"contamination": [0.05, 0.1]}, scoring="roc_auc", cv=2
+    )
+    order = np.random.default_rng(0).permutation(len(X))
+    search.fit(X[order], ~is_outlier[order])
+    for name, weight in fitted.module_.state_dict().items():
+        np.testing.assert_array_equal(weight, weights[name])
+
+
+def test_what_a_fitted_autoencoder_cannot_produce():
+    X = np.random.default_rng(0).random((100, 5))
+    fitted = small(likelihood="bernoulli").fit(X)
+    with_impossible = np.concatenate([X, X[:9] + 1])
+    detector = AutoEncoderOutlierDetector(fitted, random_state=0).fit(with_impossible)
+    assert (detector.score_samples(with_impossible)[100:] == -np.inf).all()
+    assert (detector.predict(with_impossible)[100:] == -1).all()
+
+
+@pytest.mark.parametrize("estimator", [PCA(), "ensemble"])
+def test_what_is_not_an_autoencoder(contaminated, estimator):
+    with pytest.raises(ValueError, match="estimator"):
+        AutoEncoderOutlierDetector(estimator).fit(contaminated[0])
+
+
+class NoScores(NormalDensity):
+    """A density that codes can be drawn from, but not scored by."""
+
+    score_samples = property()
+
+
+def test_a_density_without_scores(contaminated):
+    detector = AutoEncoderOutlierDetector(small(density=NoScores()), random_state=0)
+    with pytest.raises(ValueError, match="'score_samples'"):
+        detector.fit(contaminated[0])
+    assert not hasattr(detector, "estimator_")
+
+
+# -- Streams ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", [None, small()], ids=["ensemble", "autoencoder"])
+def test_threshold_of_a_stream_stays_right(estimator):
+    X = StandardScaler().fit_transform(make_plane(10000))
+    stream, new = X[:6000], X[6000:]
+    detector = AutoEncoderOutlierDetector(estimator, contamination=0.01, random_state=0)
+    for start in range(0, 6000, 1000):
+        detector.partial_fit(stream[start : start + 1000])
+        assert 0.004 < (detector.predict(new) == -1).mean() < 0.025
+
+
+def test_a_stream_trains_the_autoencoder(contaminated):
+    X = StandardScaler().fit_transform(contaminated[0])
+    detector = AutoEncoderOutlierDetector(small(), random_state=0)
+    for _ in range(3):
+        detector.partial_fit(X)
+    expected = small()
+    for _ in range(3):
+        expected.partial_fit(X)
+    np.testing.assert_array_equal(
+        detector.estimator_.transform(X), expected.transform(X)
+    )
+
+
+def test_failed_fit_changes_nothing(detector, contaminated):
+    X, _ = contaminated
+    fitted = deepcopy(detector)
+    before = dict(vars(fitted))
+    for method in (fitted.fit, fitted.partial_fit):
+        with pytest.raises(ValueError, match="NaN"):
+            method(np.full_like(X, np.nan))
+        assert vars(fitted) == before
+    with pytest.raises(ValueError, match="features"):
+        fitted.partial_fit(X[:, :3])
+    assert vars(fitted) == before
+
+
+class FailsLater(NormalDensity):
+    """A density whose second fit by the detector fails."""
+
+    n_fits = 0
+
+    def fit(self, X, y=None):
+        FailsLater.n_fits += 1
+        if FailsLater.n_fits == 4:  # two of them by the autoencoder
+            raise ValueError("no density")
+        return super().fit(X)
+
+
+def test_failed_partial_fit_restores_the_autoencoder(contaminated, monkeypatch):
+    X = StandardScaler().fit_transform(contaminated[0])
+    monkeypatch.setattr(FailsLater, "n_fits", 0)
+    detector = AutoEncoderOutlierDetector(small(density=FailsLater()), random_state=0)
+    detector.partial_fit(X)
+    scores, curve = detector.score_samples(X), list(detector.estimator_.loss_curve_)
+    with pytest.raises(ValueError, match="no density"):
+        detector.partial_fit(X)
+    assert detector.estimator_.loss_curve_ == curve
+    np.testing.assert_array_equal(detector.score_samples(X), scores)
+    detector.partial_fit(X)
+    assert len(detector.estimator_.loss_curve_) == 2
