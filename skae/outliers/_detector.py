@@ -320,7 +320,13 @@ class AutoEncoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     @property
     def image_shape(self):
-        """Shape of images given as rows, as in the estimator."""
+        """Shape of images given as rows, as in the estimator.
+
+        Returns
+        -------
+        tuple of int or None
+            The ``image_shape`` of ``estimator``.
+        """
         return getattr(self.estimator, "image_shape", None)
 
     def _check(self, X, *, reset):

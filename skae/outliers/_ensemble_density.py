@@ -96,5 +96,18 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
 
     @staticmethod
     def log_density(module, x):
-        """Return how usual samples are, for :meth:`_map_chunks`."""
+        """Return how usual samples are, for :meth:`_map_chunks`.
+
+        Parameters
+        ----------
+        module : AutoencoderEnsemble
+            The autoencoders.
+        x : torch.Tensor of shape (n_samples, n_features)
+            Centred samples.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples,)
+            The scores.
+        """
         return module.log_density(x)

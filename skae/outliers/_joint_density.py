@@ -8,7 +8,7 @@ STEP = 1e-3
 
 
 class CodeDensity(torch.autograd.Function):
-    """log p(h) by any density estimator of scikit-learn, with its derivative.
+    """Log-density of codes by any estimator of scikit-learn, with its derivative.
 
     The derivative is a central difference, exact for a normal density.
     """
