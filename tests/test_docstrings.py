@@ -49,10 +49,12 @@ OTHER_WORDS = {
         "scale_": "the standard deviation even where the mean is zero",
         "tol": "a share of the variance of y",
         "validation_fraction": "selects nothing",
+        "validation_loss_curve_": "no samples of one's own",
         "weight_decay": "of the optimizer alone",
     },
     skae.PseudoLabelClassifier: {
         "augmentation": "returns views of the same class",
+        "dropout": "of the features alone",
         "hidden_layer_sizes": "other stages",
         "loss_curve_": "the cross-entropy",
         "lr": "a number",
@@ -62,12 +64,14 @@ OTHER_WORDS = {
         "scale_": "the standard deviation even where the mean is zero",
         "tol": "in nats",
         "validation_fraction": "selects nothing",
+        "validation_loss_curve_": "no samples of one's own",
         "validation_loss_curve_": "with labels",
         "weight_decay": "of the optimizer alone",
     },
 }
 # These have the same description, but another default or class.
 OTHER_TYPES = (
+    "dropout",
     "lr",
     "max_epochs",
     "module_",

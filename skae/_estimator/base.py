@@ -3,7 +3,6 @@
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 from functools import partial
-from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -28,10 +27,11 @@ from skae._estimator.inference import InferenceMixin
 from skae._estimator.pickling import PicklingMixin
 from skae._training.batches import Batches, Rows
 from skae._training.callbacks import ProgressBar, copy_callbacks
-from skae._training.optimizers import OPTIMIZERS
+from skae._training.optimizers import OPTIMIZERS, resolve_optimizer
 from skae._training.scaling import Scaling
 from skae._training.trainer import Trainer, fast
 from skae._training.weights import restore, snapshot
+from skae.modules._hidden import ACTIVATIONS
 
 # Fewest steps of a fit with ``max_epochs="auto"``.
 MIN_STEPS = 650
@@ -73,6 +73,36 @@ def restore_on_error(estimator, *, continues):
         raise
 
 
+def bind(validate, X, *others):
+    """Bind samples to validate on to the function that checks them.
+
+    Parameters
+    ----------
+    validate : callable
+        Called as ``validate(X, *others, reset=False)``.
+    X : array-like or None
+        The samples, ``X_val``.
+    *others : array-like or None
+        What belongs to them.
+
+    Returns
+    -------
+    callable or None
+        Called as ``function(reset=False)``, it raises errors that name ``X_val``. None
+        where there are no samples.
+    """
+    if X is None:
+        return None
+
+    def validate_held_out(*, reset):
+        try:
+            return validate(X, *others, reset=reset)
+        except ValueError as error:
+            raise ValueError(f"X_val cannot be validated on: {error}") from error
+
+    return validate_held_out
+
+
 class BaseTorchEstimator(
     InferenceMixin, PicklingMixin, BaseEstimator, metaclass=ABCMeta
 ):
@@ -94,12 +124,13 @@ class BaseTorchEstimator(
     _auto_epochs = 50
     # Type in which the objective gets its targets, where they are not samples.
     _target_dtype = None
-    # Whether the fit runs code of the user that may draw from global generators.
-    _has_user_module = _has_callbacks = False
+    # Whether training runs code that may draw from the global generators.
+    _module_uses_globals = _has_callbacks = False
     # Attributes that may hold functions of the user.
     _function_attributes = ("augmentation",)
     _parameter_constraints: dict = {
         "image_shape": ["array-like", None],
+        "activation": [StrOptions(set(ACTIVATIONS)), callable],
         "augmentation": [callable, None],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -169,12 +200,13 @@ class BaseTorchEstimator(
 
     # -- The fit ------------------------------------------------------------------
 
-    def _run_fit(self, validate, *, partial_fit=False):
+    def _run_fit(self, validate, *, held_out=None, partial_fit=False):
         """Train on samples, from new weights or from those of the last fit.
 
         ``validate(reset=...)`` returns inputs and targets. Targets are None where the
         inputs are the targets. With ``reset`` it sets the shape of samples and their
-        scaling. ``partial_fit`` trains for one epoch and continues with the last
+        scaling. ``held_out(reset=False)`` returns samples to validate on, or is None.
+        ``partial_fit`` trains for one epoch and continues with the last
         optimizer.
         """
         if partial_fit and self.early_stopping:
@@ -193,7 +225,11 @@ class BaseTorchEstimator(
             if continues or partial_fit:
                 self._selects = self._is_solved = False
             with default_modes(self.device_):
-                held_out = self._train(inputs, targets, partial_fit=partial_fit)
+                if held_out is not None:
+                    held_out = held_out(reset=False)
+                held_out = self._train(
+                    inputs, targets, held_out, partial_fit=partial_fit
+                )
                 self._after_fit(inputs, targets, held_out)
         if not (partial_fit or self._is_solved):
             self._warn_if_unfinished()
@@ -223,7 +259,6 @@ class BaseTorchEstimator(
         self._seed = draw_seed(self.random_state)
         self.mean_, self.scale_ = self._scaling.mean.copy(), self._scaling.scale
         self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
-        self._has_user_module = getattr(self, "module", None) is not None
         self._is_new, self._is_solved = True, False
         self._starts_at_pca = self._selects = False
         outputs = inputs if targets is None else targets
@@ -231,16 +266,26 @@ class BaseTorchEstimator(
         with isolated_generators(self._seed, self.device_), on_cpu:
             module = self._make_module(inputs, outputs.rows.shape[1])
         self.module_ = module.to(self.device_)
+        self._module_uses_globals = (
+            getattr(self, "module", None) is not None
+            or callable(self.activation)
+            or any(isinstance(part, torch.nn.Dropout) for part in module.modules())
+        )
 
-    def _train(self, inputs, targets, *, partial_fit=False):
-        """Train the module, and return batches of the samples that were held out."""
+    def _train(self, inputs, targets, validation=None, *, partial_fit=False):
+        """Train the module, and return batches of the samples that were held out.
+
+        ``validation`` are inputs and targets to hold out in the place of a share.
+        """
         schedule, lr = "constant" if partial_fit else self.lr_schedule, self.lr
         if lr == "auto":
             lr = AUTO_LR["pca" if self._starts_at_pca else "random"]
         continues = partial_fit and hasattr(self, "_trainer")
         generators = self._trainer.generators if continues else self._generators()
         training, held_out = self._make_batches(inputs, targets, generators), None
-        if self.early_stopping or (
+        if validation is not None:
+            held_out = self._make_batches(*validation, {**generators, "order": None})
+        elif self.early_stopping or (
             self._selects and training.n_samples >= MIN_HELD_OUT_SAMPLES
         ):
             split = partial(
@@ -261,7 +306,8 @@ class BaseTorchEstimator(
         if n_epochs:
             with isolated_generators(self._user_seed(), self.device_):
                 trainer.plan(n_epochs, len(training), lr, schedule)
-                trainer.run(training, None if self._selects else held_out)
+                watches = self.early_stopping or validation is not None
+                trainer.run(training, held_out if watches else None)
         self.loss_curve_ = [*trainer.loss_curve]
         self.validation_loss_curve_ = [*trainer.validation_loss_curve]
         self.n_epochs_ = len(self.loss_curve_)
@@ -312,7 +358,7 @@ class BaseTorchEstimator(
                 objective,
                 generators,
                 self._seed,
-                *_resolve_optimizer(self.optimizer, lr, self.weight_decay),
+                *resolve_optimizer(self.optimizer, lr, self.weight_decay),
                 callbacks,
                 compute_dtype=self.compute_dtype_,
                 compile_step=self.compile,
@@ -352,14 +398,14 @@ class BaseTorchEstimator(
     # -- Code of the user ---------------------------------------------------------
 
     def _user_seed(self, seed=None):
-        """Return the seed of global generators that a user's code may draw from.
+        """Return the seed of global generators that code in training may draw from.
 
         None where there is no such code.
         """
         functions = [getattr(self, name) for name in self._function_attributes]
         is_there = (
             self._has_callbacks
-            or self._has_user_module
+            or self._module_uses_globals
             or any(is_user_code(f) for f in functions if f is not None)
         )
         if not is_there:
@@ -381,28 +427,3 @@ def _augment_and_scale(augment, scalings, *batch):
     if x is target:
         return scaled, scaled
     return scalings[0].to_module_scale(x).to(torch.float32), scaled
-
-
-def _resolve_optimizer(optimizer, lr, weight_decay):
-    """Return a callable that makes the optimizer, and its options."""
-    if weight_decay == "auto":  # which is decoupled from the optimizer
-        weight_decay = 0.0
-    make = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
-    kind = getattr(make, "func", make)  # of functools.partial
-    if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):
-        raise ValueError(
-            f"optimizer={optimizer!r} must be 'adam', 'adamw', 'sgd', a class derived "
-            "from torch.optim.Optimizer, or functools.partial of such a class."
-        )
-    options = {"lr": lr}
-    given = getattr(make, "keywords", {})
-    # Passed also where it is zero, because AdamW's own default is not zero.
-    if "weight_decay" in signature(kind).parameters:
-        if weight_decay or "weight_decay" not in given:
-            options["weight_decay"] = weight_decay
-    elif weight_decay:
-        raise ValueError(
-            f"weight_decay={weight_decay!r} must be 0 with optimizer={optimizer!r}, "
-            "which has none."
-        )
-    return make, options

@@ -4,7 +4,6 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -12,35 +11,27 @@ from sklearn.base import (
     clone,
 )
 from sklearn.decomposition import PCA
-from sklearn.linear_model import Ridge
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.runtime import isolated_generators, seed_unset
 from skae._common.tables import as_array
 from skae._common.user_code import make_user_module
 from skae._common.validation import Samples, check_samples, check_sizes
-from skae._estimator.base import BaseTorchEstimator
-from skae._training.objective import ReconstructionObjective, Regularization
+from skae._estimator.base import BaseTorchEstimator, bind
+from skae._training.objective import Regularization
 from skae._training.scaling import Scaling
-from skae.autoencoders._density import NormalDensity
 from skae.autoencoders._generation import GenerationMixin
 from skae.autoencoders._scoring import ScoringMixin
-from skae.autoencoders._selection import SelectionMixin
 from skae.autoencoders._variance import VarianceMixin
 from skae.likelihood import LIKELIHOODS, Gaussian, Likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
+from skae.modules._hidden import NORMALIZATIONS
 
 # `score` draws the same for every estimator and every sample.
 SCORE_SEED = 0
 # Widths of the hidden layers, or channels of the stages, where the user passes none.
 HIDDEN_LAYER_SIZES = {"dense": (256, 64), "conv": (32, 64)}
-# The affine maps are fitted on at least so many samples or draws of their corruption,
-# where there are, and on at most so many numbers.
-MIN_AFFINE_ROWS, MAX_AFFINE_SIZE = 4096, 2**24
-# Penalty of the best affine map from corrupted samples, in units of their variance.
-RIDGE = 1e-3
 # Mean squared errors below this, relative to the variance, leave nothing to learn.
 EXACT_ERROR = 1e-6
 # So few samples cannot show whether a network is better than principal components.
@@ -62,7 +53,8 @@ class BaseAutoEncoder(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "architecture": [StrOptions({"dense", "conv"})],
         "hidden_layer_sizes": ["array-like", None],
-        "activation": [StrOptions({"identity", "logistic", "relu", "tanh"})],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [StrOptions(set(NORMALIZATIONS)), None],
         "skip_connection": ["boolean"],
         "likelihood": [StrOptions(set(LIKELIHOODS)), Likelihood],
         "module": [callable, None],
@@ -160,6 +152,8 @@ class BaseAutoEncoder(
             sizes,
             self.activation,
             skip_connection=self._starts_at_pca,
+            dropout=self.dropout,
+            normalization=self.normalization,
         )
 
     def _can_start_at_pca(self):
@@ -205,7 +199,7 @@ class BaseAutoEncoder(
         return pca, n_components
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, X_val=None):
         """Learn encoder and decoder.
 
         Parameters
@@ -216,6 +210,10 @@ class BaseAutoEncoder(
             are scaled to [0, 1].
         y : None
             Ignored.
+        X_val : array-like of the shape of samples in X, default=None
+            Samples to validate on, for early stopping or to select by, in the place of
+            a random share of X. Needed where random samples are not independent of the
+            others: for groups, time series and augmented copies.
 
         Returns
         -------
@@ -225,12 +223,13 @@ class BaseAutoEncoder(
         Raises
         ------
         ValueError
-            If X or a parameter is not as it must be. Whatever stops a fit, the
+            If X, X_val or a parameter is not as it must be. Whatever stops a fit, the
             estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
-        return self._run_fit(partial(self._validate_training, X))
+        validate = self._validate_training
+        return self._run_fit(partial(validate, X), held_out=bind(validate, X_val))
 
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
@@ -337,110 +336,3 @@ class BaseAutoEncoder(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def gather(batches):
-    """Collect samples, of several passes where they are drawn at random.
-
-    Parameters
-    ----------
-    batches : Batches
-        Training batches.
-
-    Returns
-    -------
-    x : ndarray of shape (n_rows, n_features)
-        Inputs in the module's scale.
-    target : ndarray of shape (n_rows, n_outputs)
-        Targets; ``x`` itself where they are the inputs.
-    """
-    xs, targets, n_rows = [], [], 0
-    max_rows = MAX_AFFINE_SIZE // batches.rows[0].array.shape[1]
-    min_rows = 0 if batches.transform is None else min(MIN_AFFINE_ROWS, max_rows)
-    while not n_rows or n_rows < min_rows:
-        for x, target in batches:
-            xs.append(x)
-            targets.append(target)
-            n_rows += len(x)
-            if n_rows >= max_rows:
-                break
-    target = torch.cat(targets).double().cpu().numpy()
-    if xs[0] is targets[0]:
-        return target, target
-    return torch.cat(xs).double().cpu().numpy(), target
-
-
-class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
-    """Base of the autoencoders whose encoder is a function."""
-
-    _parameter_constraints: dict = {
-        **BaseAutoEncoder._parameter_constraints,
-        "l1_penalty": [Interval(Real, 0, None, closed="left")],
-        "contractive_penalty": [Interval(Real, 0, None, closed="left")],
-        "density": [HasMethods(["fit", "sample"]), None],
-    }
-
-    def _make_objective(self, training, generator):
-        if self.compile and self.contractive_penalty:
-            raise ValueError(
-                f"contractive_penalty={self.contractive_penalty!r} must be 0 with "
-                "compile=True: torch compiles no derivative of a derivative."
-            )
-        objective = ReconstructionObjective(
-            self.module_,
-            self._likelihood,
-            self.scale_,
-            self.l1_penalty,
-            self.contractive_penalty,
-            generator,
-        )
-        return self._start_and_regularize(objective, training, generator)
-
-    @property
-    def _has_plain_loss(self):
-        """Whether nothing but the error of the reconstructions is minimized."""
-        return not (
-            self.l1_penalty
-            or self.contractive_penalty
-            or self._likelihood.loss_needs_variance
-        )
-
-    def _fit_affine_maps(self, batches):
-        """Fit the affine encoder and decoder of the smallest squared error.
-
-        They are the principal components of the samples, or of what the best affine map
-        from inputs to targets returns (reduced-rank regression).
-        """
-        x, target = gather(batches)
-        fitted = target
-        if x is not target:
-            ridge = Ridge(alpha=RIDGE * len(x) * float(x.var(axis=0).mean()))
-            ridge.fit(x, target)
-            slopes = ridge.coef_.reshape(target.shape[1], -1)
-            fitted = x @ slopes.T + ridge.intercept_
-        pca, n_components = self._fit_pca(fitted)
-        components = np.zeros((self._n_features_out, target.shape[1]))
-        components[:n_components] = pca.components_
-        weight, bias = components, -components @ pca.mean_
-        if x is not target:
-            bias = bias + components @ ridge.intercept_
-            weight = components @ slopes
-        self._affine_maps = [
-            tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)
-            for parts in ((weight, bias), (components.T, pca.mean_))
-        ]
-        reconstruction = (x @ weight.T + bias) @ components + pca.mean_
-        self._affine_error = float(np.square(reconstruction - target).mean())
-        explained = np.zeros(self._n_features_out)
-        total = target.var(axis=0, ddof=1).sum() or 1.0
-        explained[:n_components] = pca.explained_variance_ / total
-        self._explained_variance_ratio = explained
-
-    def _after_fit(self, inputs, targets, held_out, corrupt=None):
-        self._select(inputs, targets, held_out)
-        codes = self._learn_variance(inputs, targets, corrupt)
-        self._warn_if_dead()
-        density = NormalDensity() if self.density is None else clone(self.density)
-        seed_unset(density, np.random.RandomState(self._seed))
-        with isolated_generators(self._seed, self.device_):
-            self.density_ = density.fit(codes)

@@ -72,8 +72,10 @@ class ColorizationAutoEncoder(
         Channels of the encoder's stages, each of which halves height and width. The
         decoder's are the same in reverse order. None means (32, 64, 128). For a table
         they are the widths of the encoder's hidden layers, and None means (256, 64).
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Other layers have none.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers: "relu", "leaky_relu", "gelu", "silu", "tanh",
+        "logistic" or "identity"; or a class of :mod:`torch.nn`, or a function, that
+        makes a module when it is called without arguments. Other layers have none.
     image_shape : tuple of int, default=None
         (height, width): reads the rows of X as gray images, and those of y as colour
         images of shape (height, width, 3). Images of uint8 mean 0 to 255 and are scaled

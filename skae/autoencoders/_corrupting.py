@@ -1,10 +1,12 @@
-"""Corruption by a fitted estimator."""
+"""Corruption by a fitted estimator, and its score of what it restores."""
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed, make_generator
 from skae._common.user_code import call_on_rows
-from skae._common.validation import check_samples
+from skae._common.validation import check_corrupted_samples, check_samples
+from skae.autoencoders._base import SCORE_SEED
 
 
 class CorruptingMixin:
@@ -56,3 +58,49 @@ class CorruptingMixin:
             seed=self._user_seed(seed),
         )
         return out.reshape(-1, *self._sample_shape)
+
+    def score(self, X, y=None, X_corrupted=None):
+        """Mean log-likelihood of clean samples given the codes of corrupted ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or images
+            Clean samples.
+        y : None
+            Ignored.
+        X_corrupted : array-like of the shape of X, default=None
+            Recorded corrupted samples. None draws them from the corruption process of
+            the estimator, with the same seed in each call.
+
+        Returns
+        -------
+        float
+            Mean of log p(x|f(x̃)) in nats, higher is better. Only scores with the same
+            corruption are comparable.
+
+        Raises
+        ------
+        ValueError
+            If ``fit`` got recorded pairs and ``X_corrupted`` is None.
+        """
+        check_is_fitted(self)
+        log_prob, generator = self._log_prob(), self._generator(SCORE_SEED)
+        clean = check_samples(self, X, reset=False)
+        if X_corrupted is not None:
+            other = self._make_rows(check_corrupted_samples(self, X_corrupted, clean))
+        elif self.corruption_ is None:
+            raise ValueError(
+                "score needs X_corrupted, since fit got recorded samples, too."
+            )
+        else:
+            other = self._make_data_rows(clean)
+
+        def function(module, x, x_corrupted):
+            if X_corrupted is None:
+                x_corrupted = self._corrupt(x_corrupted, generator)
+                x_corrupted = self._scaling.to_module_scale(x_corrupted)
+            return log_prob(x, module.decode(module.encode(x_corrupted)))
+
+        seed = self._user_seed(SCORE_SEED)
+        scores = self._score_rows(clean, function, other, seed=seed)
+        return float(scores.mean(dtype=np.float64))

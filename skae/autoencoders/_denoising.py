@@ -2,15 +2,14 @@
 
 from functools import partial
 
-import numpy as np
 import torch
 from sklearn.base import _fit_context, clone
-from sklearn.utils.validation import check_is_fitted
 
-from skae._common.validation import check_corrupted_samples, check_samples, refuse_class
+from skae._common.validation import check_corrupted_samples, refuse_class
+from skae._estimator.base import bind
 from skae._training.scaling import Scaling
-from skae.autoencoders._base import SCORE_SEED, DeterministicAutoEncoder
 from skae.autoencoders._corrupting import CorruptingMixin
+from skae.autoencoders._deterministic import DeterministicAutoEncoder
 from skae.corruption import GaussianNoise, Masking
 
 
@@ -40,8 +39,16 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         each of which halves height and width. The decoder's are the same in reverse
         order. None means (256, 64), with "conv" (32, 64). An empty tuple, with "dense",
         makes encoder and decoder affine.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Other layers have none.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers: "relu", "leaky_relu", "gelu", "silu", "tanh",
+        "logistic" or "identity"; or a class of :mod:`torch.nn`, or a function, that
+        makes a module when it is called without arguments. Other layers have none.
+    dropout : float, default=0.0
+        Share of the outputs of the hidden layers that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization of the hidden layers before their activation: "batch_norm" of each
+        output (with "conv", each channel) over the batch, "layer_norm" of each sample
+        over all outputs.
     skip_connection : bool, default=True
         Whether encoder and decoder add an affine map to their networks. Training then
         starts at principal components, and they are kept if it does not improve on them
@@ -169,7 +176,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         penalties, converted to the scale of X.
     validation_loss_curve_ : list of float
         Loss of the held-out samples after each epoch, corrupted like the training
-        samples; empty without early stopping.
+        samples; empty without early stopping and ``X_val``.
     n_epochs_ : int
         Number of epochs trained.
     density_ : estimator
@@ -260,6 +267,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         architecture="dense",
         hidden_layer_sizes=None,
         activation="relu",
+        dropout=0.0,
+        normalization=None,
         skip_connection=True,
         likelihood="gaussian",
         module=None,
@@ -292,6 +301,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         self.architecture = architecture
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.dropout = dropout
+        self.normalization = normalization
         self.skip_connection = skip_connection
         self.likelihood = likelihood
         self.module = module
@@ -337,7 +348,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         return clean, None
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, X_corrupted=None):
+    def fit(self, X, y=None, X_corrupted=None, *, X_val=None, X_val_corrupted=None):
         """Learn to undo a corruption.
 
         Parameters
@@ -351,6 +362,12 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         X_corrupted : array-like of the shape of X, default=None
             Recorded corrupted samples, one for each of X; the process ``corruption``
             is then not used.
+        X_val : array-like of the shape of samples in X, default=None
+            Clean samples to validate on, for early stopping or to select by, in the
+            place of a random share of X. Needed where random samples are not
+            independent of the others: for groups, time series and augmented copies.
+        X_val_corrupted : array-like of the shape of X_val, default=None
+            Recorded corrupted samples, one for each of X_val; needed with X_corrupted.
 
         Returns
         -------
@@ -360,12 +377,21 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         Raises
         ------
         ValueError
-            If X, X_corrupted or a parameter is not as it must be. Whatever stops a
-            fit, the estimator then has the state from before it.
+            If samples or a parameter are not as they must be. Whatever stops a fit,
+            the estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         """
-        return self._run_fit(partial(self._validate_training, X, X_corrupted))
+        if (X_val_corrupted is None) != (X_val is None or X_corrupted is None):
+            raise ValueError(
+                "X_val_corrupted must be passed where both X_corrupted and X_val are, "
+                "and only there."
+            )
+        validate = self._validate_training
+        return self._run_fit(
+            partial(validate, X, X_corrupted),
+            held_out=bind(validate, X_val, X_val_corrupted),
+        )
 
     def partial_fit(self, X, y=None):
         if self.corruption is None and getattr(self, "corruption_", self) is None:
@@ -397,49 +423,3 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         hole = torch.full_like(x, self.corruption_.fill_value)
         hole = self._scaling.to_module_scale(hole)
         return module.encode(torch.where(missing, hole, x))
-
-    def score(self, X, y=None, X_corrupted=None):
-        """Mean log-likelihood of clean samples given the codes of corrupted ones.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Clean samples.
-        y : None
-            Ignored.
-        X_corrupted : array-like of the shape of X, default=None
-            Recorded corrupted samples. None draws them from the corruption process of
-            the estimator, with the same seed in each call.
-
-        Returns
-        -------
-        float
-            Mean of log p(x|f(x̃)) in nats, higher is better. Only scores with the same
-            corruption are comparable.
-
-        Raises
-        ------
-        ValueError
-            If ``fit`` got recorded pairs and ``X_corrupted`` is None.
-        """
-        check_is_fitted(self)
-        log_prob, generator = self._log_prob(), self._generator(SCORE_SEED)
-        clean = check_samples(self, X, reset=False)
-        if X_corrupted is not None:
-            other = self._make_rows(check_corrupted_samples(self, X_corrupted, clean))
-        elif self.corruption_ is None:
-            raise ValueError(
-                "score needs X_corrupted, since fit got recorded samples, too."
-            )
-        else:
-            other = self._make_data_rows(clean)
-
-        def function(module, x, x_corrupted):
-            if X_corrupted is None:
-                x_corrupted = self._corrupt(x_corrupted, generator)
-                x_corrupted = self._scaling.to_module_scale(x_corrupted)
-            return log_prob(x, module.decode(module.encode(x_corrupted)))
-
-        seed = self._user_seed(SCORE_SEED)
-        scores = self._score_rows(clean, function, other, seed=seed)
-        return float(scores.mean(dtype=np.float64))

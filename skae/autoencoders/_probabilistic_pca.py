@@ -8,7 +8,8 @@ import torch
 from skae._common.runtime import draw, make_generator
 from skae._training.objective import SMALLEST_ERROR
 from skae._training.variational_objective import log_ratio
-from skae.autoencoders._base import SCORE_SEED, gather
+from skae.autoencoders._affine import gather
+from skae.autoencoders._base import SCORE_SEED
 from skae.autoencoders._selection import SIGN_LIMIT, SelectionMixin, compare
 from skae.likelihood import Gaussian
 

@@ -1,6 +1,7 @@
 """The autoencoder as a transformer."""
 
-from skae.autoencoders._base import DeterministicAutoEncoder
+from skae._common.warn import warn_user
+from skae.autoencoders._deterministic import DeterministicAutoEncoder
 
 
 class AutoEncoderTransformer(DeterministicAutoEncoder):
@@ -22,8 +23,16 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         each of which halves height and width. The decoder's are the same in reverse
         order. None means (256, 64), with "conv" (32, 64). An empty tuple, with "dense",
         makes encoder and decoder affine.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Other layers have none.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers: "relu", "leaky_relu", "gelu", "silu", "tanh",
+        "logistic" or "identity"; or a class of :mod:`torch.nn`, or a function, that
+        makes a module when it is called without arguments. Other layers have none.
+    dropout : float, default=0.0
+        Share of the outputs of the hidden layers that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization of the hidden layers before their activation: "batch_norm" of each
+        output (with "conv", each channel) over the batch, "layer_norm" of each sample
+        over all outputs.
     skip_connection : bool, default=True
         Whether encoder and decoder add an affine map to their networks. Training then
         starts at principal components, and they are kept if it does not improve on them
@@ -147,7 +156,8 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         Training loss of each epoch: the mean over samples and features with the
         penalties, converted to the scale of X.
     validation_loss_curve_ : list of float
-        Loss of the held-out samples after each epoch; empty without early stopping.
+        Loss of the held-out samples after each epoch; empty without early stopping and
+        without ``X_val``.
     n_epochs_ : int
         Number of epochs trained.
     density_ : estimator
@@ -251,6 +261,8 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         architecture="dense",
         hidden_layer_sizes=None,
         activation="relu",
+        dropout=0.0,
+        normalization=None,
         skip_connection=True,
         likelihood="gaussian",
         module=None,
@@ -282,6 +294,8 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         self.architecture = architecture
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.dropout = dropout
+        self.normalization = normalization
         self.skip_connection = skip_connection
         self.likelihood = likelihood
         self.module = module
@@ -308,3 +322,15 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         self.compile = compile
         self.random_state = random_state
         self.verbose = verbose
+
+    def _validate_training(self, X, *, reset):
+        samples = super()._validate_training(X, reset=reset)
+        copies = not self.l1_penalty and not self.contractive_penalty
+        if reset and copies and self.n_components >= self.n_features_in_:
+            warn_user(
+                f"n_components={self.n_components!r} is not below the number of "
+                f"features, {self.n_features_in_}: the code can copy the sample. Lower "
+                "n_components, or learn from a DenoisingAutoEncoder or a penalty of "
+                "the code."
+            )
+        return samples

@@ -4,20 +4,13 @@ from numbers import Integral, Real
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
 
-from skae._common.runtime import make_generator
 from skae._common.warn import warn_user
-from skae._training.variational_objective import (
-    VariationalObjective,
-    importance_bound,
-    kl_divergence,
-)
-from skae.autoencoders._base import SCORE_SEED, BaseAutoEncoder
+from skae._training.variational_objective import VariationalObjective, kl_divergence
+from skae.autoencoders._base import BaseAutoEncoder
 from skae.autoencoders._density import NormalDensity
-from skae.autoencoders._likely_code import most_likely_code
+from skae.autoencoders._importance import ImportanceSamplingMixin
 from skae.autoencoders._probabilistic_pca import ProbabilisticPCAMixin
 from skae.modules._variational import VARIATIONAL_MODULES
 
@@ -26,7 +19,9 @@ from skae.modules._variational import VARIATIONAL_MODULES
 ACTIVE_VARIANCE = 0.01
 
 
-class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
+class VariationalAutoEncoder(
+    ImportanceSamplingMixin, ProbabilisticPCAMixin, BaseAutoEncoder
+):
     """Autoencoder with a stochastic encoder and decoder: a generative model.
 
     The model draws a code h from p(h) = N(0, 1), then a sample from p(x|h). The encoder
@@ -52,8 +47,16 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         each of which halves height and width. The decoder's are the same in reverse
         order. None means (256, 64), with "conv" (32, 64). An empty tuple, with "dense",
         makes encoder and decoder affine.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Other layers have none.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers: "relu", "leaky_relu", "gelu", "silu", "tanh",
+        "logistic" or "identity"; or a class of :mod:`torch.nn`, or a function, that
+        makes a module when it is called without arguments. Other layers have none.
+    dropout : float, default=0.0
+        Share of the outputs of the hidden layers that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization of the hidden layers before their activation: "batch_norm" of each
+        output (with "conv", each channel) over the batch, "layer_norm" of each sample
+        over all outputs.
     skip_connection : bool, default=True
         Whether encoder and decoder add an affine map to their networks. Training then
         starts at probabilistic PCA, and returns to it if it does not improve on it (see
@@ -178,7 +181,7 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         Second term of the loss, the divergence, without its weight, in nats per sample.
     validation_loss_curve_ : list of float
         Negative ELBO of the held-out samples after each epoch in nats per sample, with
-        the weight ``beta``; empty without early stopping.
+        the weight ``beta``; empty without early stopping and ``X_val``.
     n_epochs_ : int
         Number of epochs trained.
     density_ : NormalDensity
@@ -261,6 +264,8 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         architecture="dense",
         hidden_layer_sizes=None,
         activation="relu",
+        dropout=0.0,
+        normalization=None,
         skip_connection=True,
         likelihood="gaussian",
         module=None,
@@ -292,6 +297,8 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
         self.architecture = architecture
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.dropout = dropout
+        self.normalization = normalization
         self.skip_connection = skip_connection
         self.likelihood = likelihood
         self.module = module
@@ -363,86 +370,3 @@ class VariationalAutoEncoder(ProbabilisticPCAMixin, BaseAutoEncoder):
                 f"(beta_warm_up={self.beta_warm_up}).",
                 ConvergenceWarning,
             )
-
-    # -- Inference ----------------------------------------------------------------
-
-    def encode_distribution(self, X):
-        """Return the distributions of the codes of samples.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples. Where ``fit`` saw images, their flat rows are accepted too.
-
-        Returns
-        -------
-        mean : ndarray of shape (n_samples, n_components)
-            Means of p_enc(h|x), as returned by :meth:`transform`.
-        std : ndarray of shape (n_samples, n_components)
-            Its standard deviations.
-        """
-        check_is_fitted(self)
-        encoded = self._infer(X, VariationalObjective.encode, (2, self._n_features_out))
-        return encoded[:, 0], encoded[:, 1]
-
-    def score_samples(self, X):
-        """Log-likelihood of samples, as a lower bound.
-
-        It is the logarithm of the mean of ``n_importance_samples`` weights
-        p(x|h) p(h) / p_enc(h|x) at codes h drawn from p_enc(h|x) [1]_. All samples use
-        the same fixed draws of noise, so that the score of a sample depends only on the
-        sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Bound on log p(x) in nats, higher is better; −inf for samples outside the
-            support of the likelihood. Its expectation is below log p(x) and approaches
-            it with more draws. Images of uint8 are scored as numbers in [0, 1].
-
-        References
-        ----------
-        .. [1] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted
-           autoencoders", ICLR 2016.
-        """
-        check_is_fitted(self)
-        check_scalar(
-            self.n_importance_samples, "n_importance_samples", Integral, min_val=1
-        )
-        log_prob = self._log_prob()
-        draws = torch.randn(
-            (self.n_importance_samples, self._n_features_out),
-            generator=make_generator(SCORE_SEED),
-            dtype=torch.float64,
-            device="cpu",
-        )
-
-        return self._score(X, lambda m, x: importance_bound(m, x, log_prob, draws))
-
-    def score(self, X, y=None):
-        """Mean log-likelihood of samples, as a lower bound.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        float
-            Mean of :meth:`score_samples` in nats, higher is better.
-        """
-        return super().score(X)
-
-    def _complete(self, module, x, missing, max_iter):
-        start = super()._complete(module, x, missing, max_iter)
-        return most_likely_code(
-            module, x, missing, start, self._likelihood.mean, self._log_prob()
-        )

@@ -11,7 +11,8 @@ from skae.modules._conv import (
     n_channels,
     stage_shapes,
 )
-from skae.modules._dense import ACTIVATIONS, Autoencoder, Dense
+from skae.modules._dense import Autoencoder, Dense
+from skae.modules._hidden import make_activation
 
 
 class DenseClassifier(Autoencoder):
@@ -26,7 +27,7 @@ class DenseClassifier(Autoencoder):
     hidden_layer_sizes : sequence of int, default=(256, 64)
         Widths of the hidden layers. The last is the number of features; without hidden
         layers the features are the row itself.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+    activation : str or callable, default="relu"
         Activation after each hidden layer. Scores have none.
 
     Examples
@@ -46,7 +47,9 @@ class DenseClassifier(Autoencoder):
         sizes = [n_features, *hidden_layer_sizes]
         encoder = nn.Identity()
         if len(sizes) > 1:
-            encoder = nn.Sequential(Dense(sizes, activation), ACTIVATIONS[activation]())
+            encoder = nn.Sequential(
+                Dense(sizes, activation), make_activation(activation)
+            )
         super().__init__(encoder, Dense([sizes[-1], n_classes], activation))
 
 
@@ -61,7 +64,8 @@ class _ConvFeatures(nn.Module):
         self.stages = make_stages(
             [n_channels(image_shape), first, *twice],
             activation,
-            batch_norm=True,
+            dropout=0.0,
+            normalization="batch_norm",
             strides=[1] + len(others) * [STRIDE, 1],
         )
         height, width = stage_shapes(image_shape, len(others))[-1]
@@ -89,7 +93,7 @@ class ConvClassifier(Autoencoder):
         Number of classes.
     channels : sequence of int, default=(32, 48, 96)
         Channels of the stages.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+    activation : str or callable, default="relu"
         Activation after each stage. Scores have none.
 
     References

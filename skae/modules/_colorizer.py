@@ -41,7 +41,7 @@ class ConvColorizer(nn.Module):
         Number of components of a code.
     channels : sequence of int, default=(32, 64, 128)
         Channels of the encoder's stages, each of which halves height and width.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+    activation : str or callable, default="relu"
         Activation of the hidden layers. Codes and outputs have none.
     skip_connections : bool, default=True
         Join the encoder's feature maps to the decoder's of the same size [1]_, so that
@@ -94,7 +94,11 @@ class ConvColorizer(nn.Module):
         super().__init__()
         height, width = image_shape[:2]
         self.encoder = ConvEncoder(
-            (height, width), n_components, channels, activation, batch_norm=True
+            (height, width),
+            n_components,
+            channels,
+            activation,
+            normalization="batch_norm",
         )
         self.skip_connections = skip_connections
         self.decoder = ConvDecoder(

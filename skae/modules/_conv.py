@@ -11,7 +11,8 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from skae.modules._dense import ACTIVATIONS, Autoencoder, Residual
+from skae.modules._dense import Autoencoder, Residual
+from skae.modules._hidden import after_layer, gain_of
 
 KERNEL, STRIDE, PADDING = 3, 2, 1
 
@@ -54,36 +55,26 @@ def initialize(layer, n_inputs, activation):
         A layer with ``weight`` and ``bias``.
     n_inputs : int
         Number of inputs of which an output is the weighted sum.
-    activation : str
+    activation : str or callable
         Activation before the layer. A rectifier halves the mean square of its inputs.
     """
-    gain = nn.init.calculate_gain("relu") if activation == "relu" else 1.0
-    nn.init.normal_(layer.weight, std=gain / math.sqrt(n_inputs))
+    nn.init.normal_(layer.weight, std=gain_of(activation) / math.sqrt(n_inputs))
     nn.init.zeros_(layer.bias)
 
 
-class _BatchNorm(nn.BatchNorm2d):
-    """Batch normalization that also accepts a batch of one pixel, as in inference."""
-
-    def forward(self, maps):
-        if self.training and maps.numel() == maps.shape[1]:
-            return nn.functional.batch_norm(
-                maps, self.running_mean, self.running_var, self.weight, self.bias
-            )
-        return super().forward(maps)
-
-
-def make_stages(channels, activation, batch_norm, strides=None):
+def make_stages(channels, activation, dropout, normalization, strides=None):
     """Make convolutions, each with an activation.
 
     Parameters
     ----------
     channels : sequence of int
         Channels of the image, then after each stage.
-    activation : {"relu", "tanh", "logistic", "identity"}
+    activation : str or callable
         Activation after each stage.
-    batch_norm : bool
-        Whether each channel is normalized over the batch before the activation.
+    dropout : float
+        Share of the outputs of each stage that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"} or None
+        Normalization before each activation.
     strides : sequence of int, default=None
         Stride of each stage; None for 2, which halves height and width, rounded up.
 
@@ -97,8 +88,8 @@ def make_stages(channels, activation, batch_norm, strides=None):
     for (n_in, n_out), stride in zip(pairwise(channels), strides, strict=True):
         conv = nn.Conv2d(n_in, n_out, KERNEL, stride, PADDING)
         initialize(conv, n_in * KERNEL**2, before)
-        norm = [_BatchNorm(n_out)] if batch_norm else []
-        stages.append(nn.Sequential(conv, *norm, ACTIVATIONS[activation]()))
+        after = after_layer(n_out, activation, dropout, normalization, maps=True)
+        stages.append(nn.Sequential(conv, *after))
         before = activation
     return stages
 
@@ -117,10 +108,14 @@ class ConvEncoder(nn.Module):
         Number of components of a code.
     channels : sequence of int, default=(32, 64)
         Channels after each stage.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation after each stage. Codes have none.
-    batch_norm : bool, default=False
-        Whether to normalize each channel over the batch before the activation [1]_.
+    activation : str or callable, default="relu"
+        Activation after each stage, by the name that the estimators know or as what
+        makes a module. Codes have none.
+    dropout : float, default=0.0
+        Share of the outputs of each stage that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization before each activation: of each channel over the batch [1]_, or of
+        each sample over its channels and pixels [2]_.
 
     Attributes
     ----------
@@ -131,6 +126,8 @@ class ConvEncoder(nn.Module):
     ----------
     .. [1] S. Ioffe and C. Szegedy, "Batch normalization: accelerating deep network
        training by reducing internal covariate shift", ICML 2015.
+    .. [2] J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization",
+       arXiv:1607.06450, 2016.
 
     Examples
     --------
@@ -150,12 +147,13 @@ class ConvEncoder(nn.Module):
         n_components,
         channels=(32, 64),
         activation="relu",
-        batch_norm=False,
+        dropout=0.0,
+        normalization=None,
     ):
         super().__init__()
         self.height, self.width = image_shape[:2]
         self.map_channels = (n_channels(image_shape), *check_channels(channels))
-        self.stages = make_stages(self.map_channels, activation, batch_norm)
+        self.stages = make_stages(self.map_channels, activation, dropout, normalization)
         height, width = stage_shapes(image_shape, len(self.stages))[-1]
         n_features = height * width * self.map_channels[-1]
         self.to_code = nn.Linear(n_features, n_components)
@@ -226,11 +224,15 @@ class ConvDecoder(nn.Module):
         Number of components of a code.
     channels : sequence of int, default=(32, 64)
         Channels of the stages, in the encoder's order.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+    activation : str or callable, default="relu"
         Activation of the stages. Outputs have none.
     skip_channels : sequence of int, default=None
         For a U-Net [1]_: channels of the feature maps of an encoder, its
         ``map_channels``, that are joined to the decoder's of the same size.
+    dropout : float, default=0.0
+        Share of the outputs of each stage that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization before each activation, as in the encoder.
 
     References
     ----------
@@ -259,14 +261,17 @@ class ConvDecoder(nn.Module):
         channels=(32, 64),
         activation="relu",
         skip_channels=None,
+        dropout=0.0,
+        normalization=None,
     ):
         super().__init__()
         channels = check_channels(channels)
         shapes = stage_shapes(image_shape, len(channels))
         self.height, self.width = shapes[-1]
+        after = (activation, dropout, normalization)
+        n_values = self.height * self.width * channels[-1]
         self.maps = nn.Sequential(
-            nn.Linear(n_components, self.height * self.width * channels[-1]),
-            ACTIVATIONS[activation](),
+            nn.Linear(n_components, n_values), *after_layer(n_values, *after)
         )
         initialize(self.maps[0], n_components, "identity")
 
@@ -288,7 +293,9 @@ class ConvDecoder(nn.Module):
             )
             # A pixel is reached by every fourth weight.
             initialize(conv, n_in * KERNEL**2 / STRIDE**2, activation)
-            self.stages.append(nn.Sequential(conv, ACTIVATIONS[activation]()))
+            self.stages.append(
+                nn.Sequential(conv, *after_layer(n_out, *after, maps=True))
+            )
             n_in = n_out + skip
         self.image = nn.Conv2d(n_in, n_channels(image_shape), KERNEL, padding=PADDING)
         initialize(self.image, n_in * KERNEL**2, activation)
@@ -341,10 +348,14 @@ class ConvAutoencoder(Autoencoder):
         Number of components of a code.
     channels : sequence of int, default=(32, 64)
         Channels of the encoder's stages, each of which halves height and width.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+    activation : str or callable, default="relu"
         Activation of the hidden layers. Codes and outputs have none.
     skip_connection : bool, default=False
         Whether an affine map is added to each of encoder and decoder.
+    dropout : float, default=0.0
+        Share of the outputs of each stage that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization before each activation.
 
     See Also
     --------
@@ -374,9 +385,13 @@ class ConvAutoencoder(Autoencoder):
         channels=(32, 64),
         activation="relu",
         skip_connection=False,
+        dropout=0.0,
+        normalization=None,
     ):
-        encoder = ConvEncoder(image_shape, n_components, channels, activation)
-        decoder = ConvDecoder(image_shape, n_components, channels, activation)
+        options = (image_shape, n_components, channels, activation)
+        after = {"dropout": dropout, "normalization": normalization}
+        encoder = ConvEncoder(*options, **after)
+        decoder = ConvDecoder(*options, **after)
         if skip_connection:
             n_features = math.prod(image_shape)
             encoder = Residual(encoder, n_features, n_components)

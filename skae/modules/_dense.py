@@ -5,13 +5,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-# scikit-learn's names of the activations.
-ACTIVATIONS = {
-    "identity": nn.Identity,
-    "logistic": nn.Sigmoid,
-    "relu": nn.ReLU,
-    "tanh": nn.Tanh,
-}
+from skae.modules._hidden import after_layer, gain_of
 
 
 class Autoencoder(nn.Module):
@@ -128,17 +122,22 @@ class Dense(nn.Sequential):
     ----------
     sizes : sequence of int
         Widths from input to output, at least two.
-    activation : {"identity", "logistic", "relu", "tanh"}
+    activation : str or callable
         Activation between the layers.
+    dropout : float, default=0.0
+        Share of the hidden outputs that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization before each activation.
     """
 
-    def __init__(self, sizes, activation):
+    def __init__(self, sizes, activation, dropout=0.0, normalization=None):
         layers = []
-        for n_in, n_out in pairwise(sizes):
-            layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]
-        super().__init__(*layers[:-1])
+        for n_in, n_out in pairwise(sizes[:-1]):
+            layers.append(nn.Linear(n_in, n_out))
+            layers += after_layer(n_out, activation, dropout, normalization)
+        super().__init__(*layers, nn.Linear(sizes[-2], sizes[-1]))
         self.activation = activation
-        gain = nn.init.calculate_gain("relu") if activation == "relu" else 1.0
+        gain = gain_of(activation)
         for linear in self.linears():
             # Glorot and Bengio (2010); with rectifiers the gain of He et al. (2015)
             # on the layers that one follows.
@@ -222,13 +221,18 @@ class DenseAutoencoder(Autoencoder):
         Number of components of a code.
     hidden_layer_sizes : sequence of int, default=()
         Widths of the encoder's hidden layers. Without any, both maps are affine.
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Codes and outputs have none.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers, by the name that the estimators know or as what
+        makes a module. Codes and outputs have none.
     n_outputs : int, default=None
         Width of the output; None for ``n_features``.
     skip_connection : bool, default=False
         Whether an affine map is added to each of encoder and decoder. Without hidden
         layers they are affine themselves, and there is none.
+    dropout : float, default=0.0
+        Share of the hidden outputs that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization before each activation.
 
     References
     ----------
@@ -256,10 +260,13 @@ class DenseAutoencoder(Autoencoder):
         activation="relu",
         n_outputs=None,
         skip_connection=False,
+        dropout=0.0,
+        normalization=None,
     ):
         hidden, n_outputs = [*hidden_layer_sizes], n_outputs or n_features
-        encoder = Dense([n_features, *hidden, n_components], activation)
-        decoder = Dense([n_components, *hidden[::-1], n_outputs], activation)
+        after = (activation, dropout, normalization)
+        encoder = Dense([n_features, *hidden, n_components], *after)
+        decoder = Dense([n_components, *hidden[::-1], n_outputs], *after)
         if skip_connection and hidden:
             encoder = Residual(encoder, n_features, n_components)
             decoder = Residual(decoder, n_components, n_outputs)

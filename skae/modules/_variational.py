@@ -63,7 +63,13 @@ class VariationalModule(Autoencoder):
 
 
 def dense_variational_module(
-    n_features, n_components, sizes, activation, skip_connection=False
+    n_features,
+    n_components,
+    sizes,
+    activation,
+    skip_connection=False,
+    dropout=0.0,
+    normalization=None,
 ):
     """Make a variational module of dense networks.
 
@@ -75,19 +81,24 @@ def dense_variational_module(
         Number of components of a code.
     sizes : sequence of int
         Widths of the encoder's hidden layers; the decoder's are the same in reverse.
-    activation : {"relu", "tanh", "logistic", "identity"}
+    activation : str or callable
         Activation of the hidden layers.
     skip_connection : bool, default=False
         Whether an affine map is added to each of encoder and decoder. The networks then
         start from outputs of zero.
+    dropout : float, default=0.0
+        Share of the hidden outputs that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization before each activation.
 
     Returns
     -------
     VariationalModule
         The module.
     """
-    encoder = Dense([n_features, *sizes, 2 * n_components], activation)
-    decoder = Dense([n_components, *sizes[::-1], n_features], activation)
+    after = (activation, dropout, normalization)
+    encoder = Dense([n_features, *sizes, 2 * n_components], *after)
+    decoder = Dense([n_components, *sizes[::-1], n_features], *after)
     return _module(
         encoder, decoder, n_features, n_components, skip_connection and sizes
     )
@@ -104,7 +115,13 @@ def _module(encoder, decoder, n_features, n_components, skip_connection):
 
 
 def conv_variational_module(
-    image_shape, n_components, channels, activation, skip_connection=False
+    image_shape,
+    n_components,
+    channels,
+    activation,
+    skip_connection=False,
+    dropout=0.0,
+    normalization=None,
 ):
     """Make a variational module of convolutional networks.
 
@@ -116,19 +133,25 @@ def conv_variational_module(
         Number of components of a code.
     channels : sequence of int
         Channels of the encoder's stages; the decoder's are the same in reverse.
-    activation : {"relu", "tanh", "logistic", "identity"}
+    activation : str or callable
         Activation of the hidden layers.
     skip_connection : bool, default=False
         Whether an affine map is added to each of encoder and decoder. The networks then
         start from outputs of zero.
+    dropout : float, default=0.0
+        Share of the hidden outputs that are zero in a step of training.
+    normalization : {"batch_norm", "layer_norm"}, default=None
+        Normalization before each activation.
 
     Returns
     -------
     VariationalModule
         The module.
     """
-    encoder = ConvEncoder(image_shape, 2 * n_components, channels, activation)
-    decoder = ConvDecoder(image_shape, n_components, channels, activation)
+    options = (channels, activation)
+    after = {"dropout": dropout, "normalization": normalization}
+    encoder = ConvEncoder(image_shape, 2 * n_components, *options, **after)
+    decoder = ConvDecoder(image_shape, n_components, *options, **after)
     n_features = math.prod(image_shape)
     return _module(encoder, decoder, n_features, n_components, skip_connection)
 

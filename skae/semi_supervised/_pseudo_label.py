@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.labels import split_labels, warn_without_unlabeled
@@ -64,8 +64,10 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         convolution. Each of the others has two, the first of which halves height and
         width. For a table they are the widths of the hidden layers, and None means
         (256, 64).
-    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        Activation of the hidden layers. Other layers have none.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers: "relu", "leaky_relu", "gelu", "silu", "tanh",
+        "logistic" or "identity"; or a class of :mod:`torch.nn`, or a function, that
+        makes a module when it is called without arguments. Other layers have none.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, n_channels): reads the rows of a table as
         images. Images of uint8 mean 0 to 255 and are scaled to [0, 1]; without
@@ -211,7 +213,6 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "hidden_layer_sizes": ["array-like", None],
-        "activation": [StrOptions({"identity", "logistic", "relu", "tanh"})],
     }
 
     def __init__(

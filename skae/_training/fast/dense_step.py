@@ -27,10 +27,12 @@ MIN_PRODUCTS_FOR_THREADS = 2**22
 # Multiplications per layer and batch above which bfloat16 pays for its conversions.
 MIN_PRODUCTS_FOR_BFLOAT16 = 2**23
 
+LEAK = torch.nn.LeakyReLU().negative_slope
 ACTIVATIONS = {
     "relu": torch.relu_,
     "tanh": torch.tanh_,
     "logistic": torch.sigmoid_,
+    "leaky_relu": torch.nn.functional.leaky_relu_,
     "identity": None,
 }
 # Derivatives of the activations in terms of their results.
@@ -38,6 +40,9 @@ ACTIVATION_GRADS = {
     "relu": lambda grad, result: torch.ops.aten.threshold_backward(grad, result, 0),
     "tanh": torch.ops.aten.tanh_backward,
     "logistic": torch.ops.aten.sigmoid_backward,
+    "leaky_relu": lambda grad, result: torch.ops.aten.leaky_relu_backward(
+        grad, result, LEAK, True
+    ),
     "identity": None,
 }
 
@@ -106,8 +111,16 @@ def make_step(objective, optimizer, compute_dtype):
         and type(objective.likelihood) in LOSSES
         and objective.nll is None
         and not objective.contractive_penalty
+        and _is_plain(objective.module.encoder)
     )
     return DenseStep(objective, optimizer, compute_dtype) if written_out else None
+
+
+def _is_plain(network):
+    """Whether layers with a written-out derivative are all that there is."""
+    network = network.network if isinstance(network, Residual) else network
+    is_known = isinstance(network.activation, str) and network.activation in ACTIVATIONS
+    return is_known and len(network) == 2 * len(network.linears()) - 1
 
 
 class DenseStep:

@@ -40,7 +40,7 @@ LIKELIHOODS = [
 CASES = list(
     product(
         [(), (8, 6)],
-        ["identity", "logistic", "relu", "tanh"],
+        ["identity", "leaky_relu", "logistic", "relu", "tanh"],
         LIKELIHOODS,
         [0.0, 0.1],
     )
