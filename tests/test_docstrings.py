@@ -64,7 +64,6 @@ OTHER_WORDS = {
         "scale_": "the standard deviation even where the mean is zero",
         "tol": "in nats",
         "validation_fraction": "selects nothing",
-        "validation_loss_curve_": "no samples of one's own",
         "validation_loss_curve_": "with labels",
         "weight_decay": "of the optimizer alone",
     },
