@@ -1,15 +1,16 @@
 """Inference: rows go through the module chunk by chunk into one array."""
 
+import math
+
 import numpy as np
 import torch
 from sklearn.utils import assert_all_finite
 
 from skae._common.runtime import default_modes, isolated_generators
 from skae._common.validation import Samples, check_samples
-from skae._estimator.pickling import copy_with_tensors
+from skae._estimator.module_copies import copy_in
 from skae._training.batches import Rows
 from skae._training.scaling import FLOAT32_ANSWERS, Scaling, subsample
-from skae._training.weights import tensors_of
 
 # Inference takes at most this many numbers at a time, and at most MAX_CHUNK samples.
 CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
@@ -51,15 +52,16 @@ class InferenceMixin:
         """Return the module in a type, without changing what threads share."""
         if dtype == torch.float32:
             return self.module_
-        tensors = [t.detach() for t in tensors_of(self.module_)]
-        copies = [t.to(dtype) if t.is_floating_point() else t.clone() for t in tensors]
-        return copy_with_tensors(self.module_, copies)
+        return copy_in(self.module_, dtype)
 
-    def _chunk_length(self):
+    def _chunk_length(self, n_rows):
         """Return the number of samples that inference takes at a time."""
-        convolves = any(weight.dim() > 2 for weight in self.module_.parameters())
-        on_cpu = self.device_.type == "cpu"
-        size = CONV_CHUNK_SIZE if convolves and on_cpu else CHUNK_SIZE
+        size = CHUNK_SIZE
+        if n_rows * self.n_features_in_ > CONV_CHUNK_SIZE and (
+            self.device_.type == "cpu"
+            and any(weight.dim() > 2 for weight in self.module_.parameters())
+        ):
+            size = CONV_CHUNK_SIZE
         return max(1, min(MAX_CHUNK, size // self.n_features_in_))
 
     def _map_chunks(self, function, shape, rows, *more_rows, seed=None):
@@ -72,7 +74,7 @@ class InferenceMixin:
             seed = self._seed
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
-        length = self._chunk_length()
+        length = self._chunk_length(len(rows))
         may_be_nan = rows.array.dtype.kind == "f"
         isolated = isolated_generators(seed, self.device_)
         with isolated, default_modes(self.device_), torch.no_grad():
@@ -83,7 +85,7 @@ class InferenceMixin:
                 chunk = [r[start:stop].to(rows.dtype) for r in (rows, *more_rows)]
                 # The chunk is in the cache for the network anyway. Checking all of X
                 # first would add a sixth to the time of a small network.
-                if may_be_nan and not chunk[0].sum().isfinite():
+                if may_be_nan and not math.isfinite(chunk[0].sum()):
                     assert_all_finite(
                         rows.array[start:stop],
                         input_name="X",

@@ -58,9 +58,22 @@ class Scaling:
         self.is_identity = scale == 1.0 and not mean.any()
         # Relative to the scale: the larger, the fewer digits are left for differences.
         self.distance = float(np.abs(mean).max()) / scale
+        self._vectors = {}
+
+    def __getstate__(self):
+        return {**vars(self), "_vectors": {}}
 
     def __setstate__(self, state):
         vars(self).update(copy_memmaps(state))
+        self._vectors = {}  # which older pickles lack
+
+    def _vector(self, name, device, dtype):
+        """Return the mean, or the shift of the scaled numbers, as a tensor."""
+        key = name, device, dtype
+        if key not in self._vectors:
+            vector = self.mean if name == "mean" else -self.mean / self.scale
+            self._vectors[key] = torch.from_numpy(vector).to(device, dtype)
+        return self._vectors[key]
 
     @classmethod
     def identity(cls, n_features):
@@ -158,9 +171,10 @@ class Scaling:
         dtype = torch.float32 if x.dtype in EXACT_IN_FLOAT32 else torch.float64
         if self.distance > FUSED_MEAN_LIMIT:
             x = x.to(dtype) if byte_scale == 1.0 else x.to(dtype) * byte_scale
-            return (x - torch.from_numpy(self.mean).to(x.device, dtype)) / self.scale
-        shift = torch.from_numpy(-self.mean / self.scale).to(x.device, dtype)
-        return torch.add(shift, x, alpha=byte_scale / self.scale)
+            return (x - self._vector("mean", x.device, dtype)) / self.scale
+        return torch.add(
+            self._vector("shift", x.device, dtype), x, alpha=byte_scale / self.scale
+        )
 
     def to_data_scale(self, z):
         """Scale outputs of the module to samples.
@@ -177,5 +191,4 @@ class Scaling:
         """
         if self.is_identity:
             return z
-        mean = torch.from_numpy(self.mean).to(z.device, z.dtype)
-        return torch.add(mean, z, alpha=self.scale)
+        return torch.add(self._vector("mean", z.device, z.dtype), z, alpha=self.scale)

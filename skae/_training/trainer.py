@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch.autograd.graph import increment_version
 
 from skae._common.runtime import STREAMS, reseed
 from skae._training.averaging import make_average, swap
@@ -194,6 +195,8 @@ class Trainer:
                 if self.average is not None and self.epoch:
                     swap(self.average, objective.module)
                 losses = {"train": self._run_epoch(training, self._train_step)}
+                if self.dense_step:  # which changes them behind torch's back
+                    increment_version(list(objective.parameters()))
                 if self.average is not None:
                     swap(self.average, objective.module)
                 if looks:  # between the epochs

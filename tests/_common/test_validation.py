@@ -132,3 +132,22 @@ def test_channels_come_last(shape):
 def test_small_images_are_not_channels(shape):
     X = np.random.default_rng(0).random((6, *shape))
     assert AutoEncoderTransformer(2, **OPTIONS).fit(X).image_shape_ == shape
+
+
+@pytest.mark.parametrize("rows", [[0], [[0.0] * 63], np.zeros((0, 64))])
+def test_what_has_another_shape_is_refused_after_the_fit(rows):
+    model = AutoEncoderTransformer(4, **OPTIONS).fit(DIGITS.data[:80])
+    with pytest.raises(ValueError, match=r"Expected 2D|63 features|0 sample"):
+        model.transform(np.asarray(rows, dtype=float))
+
+
+def test_one_row_is_encoded_as_many_are_however_it_is_stored():
+    X = DIGITS.data[:80]
+    model = AutoEncoderTransformer(4, **OPTIONS).fit(X)
+    codes = model.transform(X)
+    table = np.full((1, 128), np.nan)
+    table[:, ::2] = X[:1]
+    for row in (X[:1], table[:, ::2], X[:1].astype(">f8"), X[:1].tolist()):
+        np.testing.assert_allclose(model.transform(row), codes[:1], rtol=1e-12)
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.transform(table[:, :64].copy())

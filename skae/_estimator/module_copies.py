@@ -1,0 +1,93 @@
+"""Copies of modules in another type, made again only where their weights changed."""
+
+from weakref import WeakKeyDictionary
+
+from skae._estimator.pickling import copy_with_tensors
+from skae._training.weights import tensors_of
+
+# Per module and type the copy and the state that it was made in. A copy is as old as
+# its module. Threads may make one twice, and the last one stays.
+_copies = WeakKeyDictionary()
+
+
+def copy_in(module, dtype):
+    """Copy a module in another type, or return the copy that is there.
+
+    A change of a tensor is seen by its version, which every operation in place on the
+    tensor itself increases. What torch does not count is not seen: operations on
+    ``tensor.data`` or on an array of NumPy that shares the memory.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    dtype : torch.dtype
+        Type of the copy's floats.
+
+    Returns
+    -------
+    torch.nn.Module
+        A copy that threads may share where they may share the module.
+    """
+    if module.training:  # its weights are about to change
+        return _copy_in(module, dtype)
+    copies = _copies.get(module)
+    if copies is None:
+        copies = _copies.setdefault(module, {})
+    state, copy = copies.get(dtype, (None, None))
+    if state is None or not state.is_current():
+        state = _State(module)  # before the copy: a change meanwhile is seen next time
+        copy = _copy_in(module, dtype)
+        if _is_known(module):
+            copies[dtype] = state, copy
+    return copy
+
+
+def _copy_in(module, dtype):
+    tensors = [t.detach() for t in tensors_of(module)]
+    copies = [t.to(dtype) if t.is_floating_point() else t.clone() for t in tensors]
+    return copy_with_tensors(module, copies)
+
+
+def _is_known(module):
+    """Whether all parts are of torch or skae: those of a user may keep more state."""
+    return all(
+        type(part).__module__.startswith(("torch.nn.", "skae."))
+        for part in module.modules()
+    )
+
+
+class _State:
+    """The parts and tensors of a module, and the versions of its tensors.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    """
+
+    def __init__(self, module):
+        parts = list(module.modules())
+        # Not the parts themselves, whose root must not be kept alive.
+        self.parts = [(p._modules, *item) for p in parts for item in p._modules.items()]
+        self.tensors = [
+            (tensors, name, tensor, tensor.data_ptr(), tensor._version)
+            for part in parts
+            for tensors in (part._parameters, part._buffers)
+            for name, tensor in tensors.items()
+            if tensor is not None
+        ]
+
+    def is_current(self):
+        """Whether the module is still in this state."""
+        for parts, name, part in self.parts:
+            if parts.get(name) is not part:
+                return False
+        for tensors, name, tensor, pointer, version in self.tensors:
+            if (
+                tensors.get(name) is not tensor
+                or tensor._version != version
+                or tensor.data_ptr() != pointer
+            ):
+                return False
+        return True
