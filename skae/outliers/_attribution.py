@@ -1,45 +1,58 @@
-"""What each feature contributes to a function of samples."""
+"""What each feature contributes to the score of a sample."""
 
 import numpy as np
-import torch
 
-# Points at which gradients are taken on the way from the baseline to a sample.
-N_POINTS = 16
+# Pairs of an order of the features and its reverse.
+N_PAIRS = 2
+# Numbers that are scored at a time.
+BLOCK_SIZE = 2**20
 
 
-def integrated_gradients(function, x, baseline):
+def shapley_values(function, X, baseline, rng):
     """Share out the change of a function between a baseline and samples.
 
-    The gradient is integrated along the straight line from the baseline to each sample.
-    The shares of a sample sum to ``function(x) - function(baseline)``, up to the error
-    of the integral [1]_.
+    The features of the baseline are replaced by those of the sample, one after another.
+    The share of a feature is the change when it is replaced, as a mean over random
+    orders and their reverses [1]_. All samples have the same orders. The shares of a
+    sample sum to ``function(X) - function(baseline)``.
 
     Parameters
     ----------
     function : callable
-        Returns one number per sample, differentiable.
-    x : torch.Tensor of shape (n_samples, n_features)
+        Returns one number per sample.
+    X : ndarray of shape (n_samples, n_features)
         The samples.
-    baseline : torch.Tensor of shape (1, n_features)
-        Where the lines begin.
+    baseline : ndarray of shape (1, n_features)
+        What they are compared with.
+    rng : numpy.random.Generator
+        Source of the orders.
 
     Returns
     -------
-    torch.Tensor of shape (n_samples, n_features)
-        The share of each feature.
+    ndarray of shape (n_samples, n_features)
+        The share of each feature. It is infinite where the feature makes the function
+        infinite.
 
     References
     ----------
-    .. [1] M. Sundararajan, A. Taly and Q. Yan, "Axiomatic attribution for deep
-       networks", ICML 2017.
+    .. [1] R. Mitchell, J. Cooper, E. Frank and G. Holmes, "Sampling permutations for
+       Shapley value estimation", JMLR 23, 2022.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(N_POINTS)
-    step = x - baseline
-    total = torch.zeros_like(x)
-    with torch.enable_grad():
-        for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-            # Squared: a log-density bends most near the baseline.
-            point = (baseline + t**2 * step).requires_grad_()
-            (gradient,) = torch.autograd.grad(function(point).sum(), point)
-            total += 2 * t * weight * gradient
-    return step * total
+    n_samples, n_features = X.shape
+    values = np.zeros(X.shape)
+    orders = [rng.permutation(n_features) for _ in range(N_PAIRS)]
+    orders += [order[::-1] for order in orders]
+    n_rows = max(1, BLOCK_SIZE // (n_features * (n_features + 1)))
+    for start in range(0, n_samples, n_rows):
+        rows = X[start : start + n_rows, np.newaxis]
+        for order in orders:
+            # Row i of a path has the first i features in the order from the sample.
+            is_replaced = np.argsort(order) < np.arange(n_features + 1)[:, np.newaxis]
+            paths = np.where(is_replaced, rows, baseline)
+            results = function(paths.reshape(-1, n_features))
+            results = results.reshape(len(rows), -1).astype(np.float64)
+            with np.errstate(invalid="ignore"):
+                changes = np.diff(results, axis=1)
+            changes[np.isnan(changes)] = 0.0  # infinite before and after
+            values[start : start + n_rows, order] += changes
+    return values / len(orders)

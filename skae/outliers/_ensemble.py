@@ -143,8 +143,7 @@ class AutoencoderEnsemble(nn.Module):
         self.register_buffer("residual_variance", variance.to(x.dtype))
 
     def _standardize(self, x):
-        # Far numbers keep a derivative, by which contributions know their feature.
-        return x / torch.maximum(self.scale, x.detach().abs() / FAR)
+        return (x / self.scale).clamp(-FAR, FAR)
 
     def log_density(self, x):
         """Return how usual samples are, as a mean over the autoencoders.

@@ -324,6 +324,10 @@ def test_what_a_fitted_autoencoder_cannot_produce():
     detector = AutoEncoderOutlierDetector(fitted, random_state=0).fit(with_impossible)
     assert (detector.score_samples(with_impossible)[100:] == -np.inf).all()
     assert (detector.predict(with_impossible)[100:] == -1).all()
+    impossible = X[:1].copy()
+    impossible[0, 3] = 2.0
+    contributions = detector.feature_contributions(impossible)
+    assert (contributions[0] == np.inf).tolist() == [False, False, False, True, False]
 
 
 @pytest.mark.parametrize("estimator", [PCA(), "ensemble"])
