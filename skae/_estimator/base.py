@@ -46,7 +46,7 @@ MIN_HELD_OUT_SAMPLES = 1000
 
 @contextmanager
 def restore_on_error(estimator, *, continues):
-    """Restore an estimator if the code inside raises, also by Ctrl-C.
+    """Restore an estimator if the code inside raises.
 
     Parameters
     ----------
@@ -224,13 +224,23 @@ class BaseTorchEstimator(
                 self._initialize(inputs, targets)
             if continues or partial_fit:
                 self._selects = self._is_solved = False
+            n_epochs, interrupt = self.n_epochs_, None
             with default_modes(self.device_):
                 if held_out is not None:
                     held_out = held_out(reset=False)
-                held_out = self._train(
-                    inputs, targets, held_out, partial_fit=partial_fit
-                )
-                self._after_fit(inputs, targets, held_out)
+                try:
+                    held_out = self._train(
+                        inputs, targets, held_out, partial_fit=partial_fit
+                    )
+                    self._after_fit(inputs, targets, held_out)
+                except KeyboardInterrupt as error:
+                    trainer = getattr(self, "_trainer", None)
+                    if trainer is None or len(trainer.loss_curve) == n_epochs:
+                        raise
+                    interrupt = error
+                    self._end_interrupted(inputs, targets)
+        if interrupt is not None:
+            raise interrupt
         if not (partial_fit or self._is_solved):
             self._warn_if_unfinished()
         return self
@@ -308,10 +318,20 @@ class BaseTorchEstimator(
                 trainer.plan(n_epochs, len(training), lr, schedule)
                 watches = self.early_stopping or validation is not None
                 trainer.run(training, held_out if watches else None)
-        self.loss_curve_ = [*trainer.loss_curve]
-        self.validation_loss_curve_ = [*trainer.validation_loss_curve]
-        self.n_epochs_ = len(self.loss_curve_)
+        self._record_curves()
         return held_out
+
+    def _record_curves(self):
+        self.loss_curve_ = [*self._trainer.loss_curve]
+        self.validation_loss_curve_ = [*self._trainer.validation_loss_curve]
+        self.n_epochs_ = len(self.loss_curve_)
+
+    def _end_interrupted(self, inputs, targets):
+        """End the fit with the module as it is, and without a selection."""
+        self._record_curves()
+        self._selects = False
+        self._after_fit(inputs, targets, None)
+        del self._trainer  # its optimizer is some steps ahead
 
     def _plan_epochs(self, n_batches):
         """Return the number of epochs of a fit."""

@@ -12,6 +12,7 @@ from skae._training.net import TrainingNet
 from skae._training.objective import Objective, compile_objective
 from skae._training.schedules import SCHEDULES
 from skae._training.weights import restore, snapshot
+from skae._training.whole_epoch import WholeEpoch
 from skae.exceptions import DivergenceError
 
 try:
@@ -173,14 +174,38 @@ class Trainer:
         ------
         DivergenceError
             If the loss is not finite or ends far above where it began.
+        KeyboardInterrupt
+            If it is interrupted, with the module as of the last whole epoch.
         """
         net, objective = self.net, self.objective
-        datasets = {"dataset_train": training, "dataset_valid": validation}
         net.stop_training_ = False
         listens = net.callbacks_ and watches_batches(net.callbacks_)
         self.watched = net if listens else None
         net.notify("on_train_begin", X=training, y=validation)
         self.start = self.start or snapshot(objective.module)
+        self.last_whole = WholeEpoch(self)
+        try:
+            self._run_epochs(training, validation)
+            self._check_end(training)
+        except KeyboardInterrupt:
+            self.last_whole.restore(self)
+            self._end(training, validation)
+            raise
+        self._end(training, validation)
+        return self
+
+    def _end(self, training, validation):
+        """Leave the module as a run leaves it."""
+        self.objective.eval()
+        if self.best is not None:
+            restore(self.objective.module, self.best)
+        self.best = self.start = self.average = self.last_whole = None
+        self.net.notify("on_train_end", X=training, y=validation)
+
+    def _run_epochs(self, training, validation):
+        """Train until the last epoch, or until something asks for an end."""
+        net, objective = self.net, self.objective
+        datasets = {"dataset_train": training, "dataset_valid": validation}
         learns = type(objective).end_epoch is not Objective.end_epoch
         looks, first = learns or validation is not None or net.callbacks_, self.epoch
         with fast.limit_threads(self.dense_step, training.batch_size):
@@ -204,16 +229,11 @@ class Trainer:
                 if validation is not None:
                     losses["valid"] = self._run_epoch(validation, self._validation_step)
                 self._end_epoch(losses)
+                if net.callbacks_ or self.last_whole.is_old():
+                    self.last_whole = WholeEpoch(self)
                 net.notify("on_epoch_end", **datasets)
                 if net.stop_training_ or self.n_stale == self.patience:
                     break
-        objective.eval()
-        self._check_end(training)
-        if self.best is not None:
-            restore(objective.module, self.best)
-        self.best = self.start = self.average = None
-        net.notify("on_train_end", X=training, y=validation)
-        return self
 
     def _run_epoch(self, batches, take_step):
         """Run over the data once and return the mean loss."""
@@ -256,8 +276,11 @@ class Trainer:
             x = regularization.step(batch[0], progress, rate / self.sum_of_rates)
             batch = (x, *batch[1:])
 
+        losses = []
+
         def closure():
             loss = (self._autograd if dense is None else dense.gradient)(*batch)
+            losses.append(loss)
             if watched:
                 watched.notify(
                     "on_grad_computed",
@@ -267,11 +290,14 @@ class Trainer:
                 )
             return loss
 
-        loss = (optimizer if dense is None else dense).step(closure)
+        if dense is not None:
+            dense.optimizer = optimizer  # a callback may have replaced the last one
+        (optimizer if dense is None else dense).step(closure)
         if self.average is not None:
             self.average.update_parameters(self.objective.module)
         self.step += 1
-        return loss
+        # Not what the step returns: an optimizer that wraps another may return nothing.
+        return losses[0]
 
     def _autograd(self, *batch):
         self.net.optimizer_.zero_grad()

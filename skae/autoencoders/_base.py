@@ -223,10 +223,13 @@ class BaseAutoEncoder(
         Raises
         ------
         ValueError
-            If X, X_val or a parameter is not as it must be. Whatever stops a fit, the
-            estimator then has the state from before it.
+            If X, X_val or a parameter is not as it must be. Whatever else stops a fit,
+            the estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
+        KeyboardInterrupt
+            If it is interrupted. After its first epoch, the estimator is then fitted as
+            of the last whole epoch, without a selection.
         """
         validate = self._validate_training
         return self._run_fit(partial(validate, X), held_out=bind(validate, X_val))

@@ -344,10 +344,13 @@ class ColorizationAutoEncoder(
         Raises
         ------
         ValueError
-            If X, y or a parameter is not as it must be. Whatever stops a fit, the
+            If X, y or a parameter is not as it must be. Whatever else stops a fit, the
             estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
+        KeyboardInterrupt
+            If it is interrupted. After its first epoch, the estimator is then fitted as
+            of the last whole epoch.
         """
         return self._run_fit(partial(self._validate_pairs, X, y))
 

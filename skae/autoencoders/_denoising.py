@@ -377,10 +377,13 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         Raises
         ------
         ValueError
-            If samples or a parameter are not as they must be. Whatever stops a fit,
-            the estimator then has the state from before it.
+            If samples or a parameter are not as they must be. Whatever else stops a
+            fit, the estimator then has the state from before it.
         DivergenceError
             If the loss is not finite or ends far above where it began.
+        KeyboardInterrupt
+            If it is interrupted. After its first epoch, the estimator is then fitted as
+            of the last whole epoch, without a selection.
         """
         if (X_val_corrupted is None) != (X_val is None or X_corrupted is None):
             raise ValueError(

@@ -345,6 +345,60 @@ def test_loading_the_state_of_the_optimizer_leaves_the_schedule(optimizer, modul
     assert reloaded.fit(X).loss_curve_ == undisturbed.fit(X).loss_curve_
 
 
+class ReplaceOptimizer(Callback):
+    """Replace the optimizer by another one, as skorch's ``set_params`` does."""
+
+    def on_train_begin(self, net, **kwargs):
+        net.initialize_optimizer()
+
+
+class Wrapped(torch.optim.Optimizer):
+    """An optimizer around another, whose step returns nothing."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    state = property(lambda self: self.optimizer.state)
+    param_groups = property(lambda self: self.optimizer.param_groups)
+
+    def zero_grad(self, set_to_none=True):
+        self.optimizer.zero_grad(set_to_none)
+
+    def step(self, closure=None):
+        self.optimizer.step(closure)
+
+
+class WrapOptimizer(Callback):
+    def on_train_begin(self, net, **kwargs):
+        net.optimizer_ = Wrapped(net.optimizer_)
+
+
+@pytest.mark.parametrize("kind", [ReplaceOptimizer, WrapOptimizer])
+@pytest.mark.parametrize("module", [None, UserModule])
+def test_a_replaced_optimizer_follows_the_schedule(kind, module):
+    options = {"module": module, "lr_schedule": "one_cycle", "max_epochs": 6}
+    plain, replaced = make(**options), make([kind()], **options)
+    plain.fit(X), replaced.fit(X)
+    np.testing.assert_allclose(replaced.loss_curve_, plain.loss_curve_, rtol=1e-5)
+
+
+class AddGroup(Callback):
+    """Let the optimizer train a parameter beside the module."""
+
+    def __init__(self):
+        self.parameter = nn.Parameter(torch.ones(3))
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 1:
+            net.optimizer_.add_param_group({"params": [self.parameter]})
+
+
+def test_groups_of_parameters_may_be_added():
+    added, plain = make([AddGroup()], max_epochs=3), make(max_epochs=3)
+    added.fit(X), plain.fit(X)
+    np.testing.assert_allclose(added.loss_curve_, plain.loss_curve_, rtol=1e-5)
+
+
 class ForgetGradients(Callback):
     def on_batch_begin(self, net, **kwargs):
         net.optimizer_.zero_grad()
@@ -609,7 +663,7 @@ def test_ctrl_c_leaves_fit_and_a_grid_search(base):
     ae = make([Interrupt()], max_epochs=3)
     with pytest.raises(KeyboardInterrupt):
         ae.fit(X)
-    assert not hasattr(ae, "module_")
+    assert ae.n_epochs_ == 2
     search = GridSearchCV(ae, {"lr": [1e-3, 1e-2]}, cv=2)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X)

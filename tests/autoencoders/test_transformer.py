@@ -835,7 +835,7 @@ def test_pipeline_memory_and_workers(tmp_path):
 
 
 class Interrupting(Callback):
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_begin(self, net, **kwargs):
         raise KeyboardInterrupt
 
 

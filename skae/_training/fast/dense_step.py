@@ -282,12 +282,12 @@ class DenseStep:
         """
         state = self.optimizer.state.get(self.parameters[0], {})
         # The first step makes the state; loading one replaces it.
-        if state.get("exp_avg") is not self.first_moment:
+        group, *more = self.optimizer.param_groups
+        if state.get("exp_avg") is not self.first_moment or more:
             self._adopt_state()
         if self.moments is None:
             return self.optimizer.step(closure)
         loss = closure()
-        (group,) = self.optimizer.param_groups
         self.n_steps.add_(self.one)
         FUSED_KERNELS[type(self.optimizer)](
             [self.vector],
