@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from skae._common.memmap import copy_memmaps
+from skae._common.warn import warn_user
 
 # Types of X for which results are in float32; for all others they are in float64.
 FLOAT32_ANSWERS = (np.float32, np.float16, np.uint8)
@@ -21,6 +22,9 @@ FUSED_MEAN_LIMIT = 10.0
 # Means beyond this many times the scale leave samples in float32 too few digits for a
 # corruption or an augmentation to work on: they get float64.
 FLOAT32_MEAN_LIMIT = 1e3
+# Columns whose widths, from the lowest to the highest value, differ by more than this
+# factor have different units; a warning names at most so many of them.
+MAX_WIDTH_RATIO, MAX_NAMES = 1e3, 5
 
 
 def subsample(rows, n_rows=MAX_STATISTICS_ROWS):
@@ -39,6 +43,41 @@ def subsample(rows, n_rows=MAX_STATISTICS_ROWS):
         A view, which always has the first row.
     """
     return rows[:: -(-len(rows) // n_rows)]
+
+
+def warn_of_units(rows, names=None, name="X"):
+    """Warn of columns that one scale for all of them cannot suit.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        The columns of a table, of which at most 4096 rows are used.
+    names : sequence of str, default=None
+        Names of the columns, where they have names.
+    name : str, default="X"
+        Name of the table.
+    """
+    some = subsample(rows)
+    low, high = np.fmin.reduce(some, axis=0), np.fmax.reduce(some, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        widths = high.astype(np.float64) - low
+    largest = np.fmax.reduce(widths)
+    is_small = (widths > 0) & (widths < largest / MAX_WIDTH_RATIO)
+    if not is_small.any():
+        return
+
+    def told(columns):
+        some = [repr(str(names[i])) if names is not None else str(i) for i in columns]
+        return ", ".join(some[:MAX_NAMES]) + (", ..." if len(some) > MAX_NAMES else "")
+
+    wide = np.flatnonzero(widths >= largest / MAX_WIDTH_RATIO)
+    wide = wide[np.argsort(-widths[wide], kind="stable")]
+    small = np.flatnonzero(is_small)
+    warn_user(
+        f"The columns {told(small)} of {name} span less than a thousandth of what "
+        f"{told(wide)} span, and will hardly be learned beside them. Put a "
+        "StandardScaler before the estimator."
+    )
 
 
 class Scaling:

@@ -20,7 +20,7 @@ from skae._common.user_code import make_user_module
 from skae._common.validation import Samples, check_samples, check_sizes
 from skae._estimator.base import BaseTorchEstimator, bind
 from skae._training.objective import Regularization
-from skae._training.scaling import Scaling
+from skae._training.scaling import Scaling, warn_of_units
 from skae.autoencoders._generation import GenerationMixin
 from skae.autoencoders._scoring import ScoringMixin
 from skae.autoencoders._variance import VarianceMixin
@@ -79,6 +79,12 @@ class BaseAutoEncoder(
         if inputs.byte_scale == 1.0:  # images of bytes end up in [0, 1] in any case
             self._likelihood.check(inputs.rows)
         if reset:
+            likelihood = self._likelihood
+            if self.image_shape_ is None and (
+                likelihood.scale_exponent or likelihood.loss_needs_variance
+            ):
+                names = getattr(self, "feature_names_in_", None)
+                warn_of_units(inputs.rows, names)
             # A user's module gets X as it is.
             has_scaling = self.module is None and self._likelihood.scale_exponent
             self._scaling = self._target_scaling = (

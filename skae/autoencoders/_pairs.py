@@ -8,7 +8,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skae._common.validation import check_samples, require_target
-from skae._training.scaling import Scaling
+from skae._training.scaling import Scaling, warn_of_units
 from skae.autoencoders._gray import (
     check_gray_weights,
     check_image_range,
@@ -93,6 +93,8 @@ class PairsMixin:
         self._scaling = Scaling.fit(inputs)
         if self.image_shape_ is None:
             self._target_scaling = Scaling.fit(targets, "y")
+            warn_of_units(inputs.rows, getattr(self, "feature_names_in_", None))
+            warn_of_units(targets.rows, name="y")
             return
         # One mean, so that gray is the same in the scales of gray and of colour.
         mean, scale = self._scaling.mean.mean(), self._scaling.scale

@@ -16,7 +16,7 @@ from skae._common.validation import Samples, check_samples, check_sizes, require
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.batches import Rows
 from skae._training.label_correction import LabelCorrection
-from skae._training.scaling import Scaling
+from skae._training.scaling import Scaling, warn_of_units
 from skae._training.supervised_objective import ClassificationObjective
 from skae.modules import ConvClassifier, DenseClassifier
 from skae.semi_supervised._log_probability import LogProbabilityMixin
@@ -345,7 +345,9 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
             )
         if reset:
             self._scaling = Scaling.fit(inputs)
-            if self.image_shape_ is not None:
+            if self.image_shape_ is None:
+                warn_of_units(inputs.rows, getattr(self, "feature_names_in_", None))
+            else:
                 # A feature must look the same wherever it is, and black like the
                 # border that convolutions put around an image.
                 self._scaling = Scaling(

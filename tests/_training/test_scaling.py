@@ -1,18 +1,29 @@
 """Tests of the one change of scale."""
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits
 from sklearn.metrics import r2_score
+from sklearn.preprocessing import scale
 
-from skae import AutoEncoderTransformer, DenoisingAutoEncoder
+from skae import (
+    AutoEncoderTransformer,
+    ColorizationAutoEncoder,
+    DenoisingAutoEncoder,
+    PseudoLabelClassifier,
+    VariationalAutoEncoder,
+)
 from skae._common.validation import Samples
 from skae._training.scaling import (
     FLOAT32_MEAN_LIMIT,
     FUSED_MEAN_LIMIT,
     Scaling,
     subsample,
+    warn_of_units,
 )
 from skae.corruption import GaussianNoise
 
@@ -217,3 +228,50 @@ def test_an_offset_is_not_a_matter_for_what_is_learned(make):
         scores.append(r2_score(samples, found, multioutput="variance_weighted"))
     assert scores[0] > 0.6
     assert scores[1] == pytest.approx(scores[0], abs=0.01)
+
+
+# -- Columns of other units ---------------------------------------------------------
+
+TABLE = np.random.default_rng(0).normal(size=(200, 4)) * [1.0, 1e3, 1e-3, 0.0]
+MAKERS = [
+    lambda: AutoEncoderTransformer(2, max_epochs=1),
+    lambda: DenoisingAutoEncoder(2, max_epochs=1),
+    lambda: VariationalAutoEncoder(2, max_epochs=1),
+    lambda: PseudoLabelClassifier(max_epochs=1),
+    lambda: ColorizationAutoEncoder(2, max_epochs=1),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_columns_of_other_units_are_named_once(make):
+    frame = pd.DataFrame(TABLE, columns=["volts", "meters", "amperes", "nothing"])
+    labels = np.arange(200) % 2
+    with pytest.warns(UserWarning, match="StandardScaler") as told:
+        make().fit(frame, labels)
+    (text,) = [str(w.message) for w in told if "StandardScaler" in str(w.message)]
+    assert text.startswith(
+        "The columns 'volts', 'amperes' of X span less than a thousandth of what "
+        "'meters' span"
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*StandardScaler")
+        make().fit(scale(TABLE), labels)
+        make().fit(np.delete(TABLE, 1, axis=1) / [1.0, 2e-3, 1.0], labels)
+
+
+def test_columns_without_names_are_told_by_their_numbers():
+    wide = np.hstack([TABLE[:, 1:2]] + [TABLE[:, 2:3]] * 7)
+    with pytest.warns(
+        UserWarning, match=r"columns 1, 2, 3, 4, 5, \.\.\. of X .* 0 span"
+    ):
+        warn_of_units(wide)
+
+
+def test_missing_values_and_images_have_no_units():
+    table = TABLE.copy()
+    table[::2] = np.nan
+    with pytest.warns(UserWarning, match="columns 0, 2 of X"):
+        warn_of_units(table)
+    images = np.random.default_rng(0).normal(size=(60, 2, 2))
+    images[:, 0, 0] *= 1e6
+    AutoEncoderTransformer(2, max_epochs=1).fit(images)
