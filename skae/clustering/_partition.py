@@ -8,15 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import entr
 
-from skae.clustering._borders import border_sparsity
-
 # Number of standard errors by which the uncertainty coefficient of a partition may be
 # below the best one. Chosen with the labels of digits, MNIST and tables in sight.
 MAX_STANDARD_ERRORS = 3
-# By how much, beyond one standard error, the borders of a partition may be less sparse
-# than the sparsest. Chosen with labels in sight, too: of two blobs of 1:1 to 1:50,
-# moons, circles, tables, and parts of digits and MNIST with a rare or frequent class.
-MAX_SPARSITY_LOSS = 0.05
 # Number of steps of the random walk that measures how certain a cluster is: few would
 # reach the next neighbours only, many would cross every border.
 N_WALK_STEPS = 10
@@ -154,38 +148,21 @@ def vote(graph, labels, n_clusters):
 # -- Choice -----------------------------------------------------------------------
 
 
-def choose_partition(graph, found, merged, counts, radii, n_clusters):
-    """Choose a partition with sparse borders, few edges across them, and even sizes.
+def choose_partition(graph, found, merged, counts, n_clusters):
+    """Choose the most informative of the partitions with about the best coefficient.
 
-    Each criterion decides among the partitions that are about equally good by those
-    before it; a partition that is as clean as that with the sparsest borders passes the
-    first, too, as a border of few edges may be sparse by chance. Returns the index
-    among the partitions that k-means found, followed by the merged ones. The best
-    uncertainty coefficient is taken among those that k-means found: mergers maximize
-    nothing else, and would separate the smallest of groups for it.
+    Returns its index among the partitions that k-means found, followed by the merged
+    ones. The best uncertainty coefficient is taken among those that k-means found:
+    mergers maximize nothing else, and would separate the smallest of groups for it.
     """
     partitions = found + merged
-    measures = np.full((4, len(partitions)), -np.inf)
-    information, coefficients, sparsity, sparsity_error = measures
+    information, coefficients = np.full((2, len(partitions)), -np.inf)
     for i, labels in enumerate(partitions):
         joint = joint_weights(graph, labels, n_clusters)
         if joint.diagonal().all():  # no cluster is empty
             information[i] = mutual_information(joint)
             coefficients[i] = uncertainty_coefficient(joint)
-            sparsity[i], sparsity_error[i] = border_sparsity(
-                graph, labels, counts, radii
-            )
-
-    def is_about_as_clean(as_which, n_errors):
-        error = standard_error(graph, partitions[as_which], counts, n_clusters)
-        return coefficients >= coefficients[as_which] - n_errors * error
-
-    sparsest = sparsity.argmax()
-    loss = MAX_SPARSITY_LOSS + sparsity_error[sparsest]
-    is_good = (sparsity >= sparsity[sparsest] - loss) | is_about_as_clean(sparsest, 1)
-    is_reference = is_good & (np.arange(len(partitions)) < len(found))
-    if not is_reference.any():
-        is_reference = is_good
-    cleanest = np.where(is_reference, coefficients, -np.inf).argmax()
-    is_good &= is_about_as_clean(cleanest, MAX_STANDARD_ERRORS)
+    best = coefficients[: len(found)].argmax()
+    error = standard_error(graph, found[best], counts, n_clusters)
+    is_good = coefficients >= coefficients[best] - MAX_STANDARD_ERRORS * error
     return np.where(is_good, information, -np.inf).argmax()

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._common.runtime import draw_seed
 from skae._common.validation import check_table
 from skae._common.warn import warn_user
-from skae.clustering import _borders, _graph, _partition, _spectral
+from skae.clustering import _graph, _partition, _spectral
 
 # Limit of how many numbers of eigenvectors are tried if the user gives none.
 MAX_TRIED = 11
@@ -114,30 +114,24 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     leading eigenvectors of the normalized graph Laplacian as columns, and its rows are
     scaled to unit length [2]_. Equal samples are one point of greater weight.
 
-    Each run of k-means gives a partition. K-means cuts across long and bent clusters in
-    the embedding, too, and overlooks small ones beside large ones. So for each number
+    Each run of k-means gives a partition. Two criteria judge it, and both start from
+    the mutual information of the clusters of two neighbours [4]_: the mutual
+    information itself, and its share of the entropy of the clusters, the uncertainty
+    coefficient [5]_, which is 1 where no edge leads from one cluster to another.
+    Neither is enough alone. The mutual information prefers to split a cluster that is
+    larger than others. The coefficient, like the normalized cut [1]_, prefers to
+    separate a small group that lies a little aside over two large clusters that touch.
+    So the partition with the greatest mutual information is chosen among those whose
+    coefficient is at most three standard errors below the best: sizes count where the
+    edges do not decide. On large data sets these errors are small, and the coefficient
+    decides almost alone. Finally each sample moves to the cluster of most of its
+    neighbours, as long as the mutual information rises.
+
+    K-means cuts across long and bent clusters in the embedding, too. So for each number
     of eigenvectors up to eight surplus clusters are found as well. These are merged two
-    by two in two ways: where the border is densest, and such that the uncertainty
-    coefficient (see below) becomes as large as possible. Then three criteria choose,
-    each among the partitions that are about equally good by those before it:
-
-    1. Sparse borders. The ends of the edges between clusters are ranked by how far
-       their neighbours are, among the samples of their cluster. The mean rank is about
-       1/2 or less where a border runs through one hill of samples, and larger where it
-       runs through a valley, whatever the sizes of the clusters. It may be lower than
-       the best one by 0.05 and a standard error, or by more if the partition is as
-       clean by the second criterion.
-    2. Few edges across borders, by the uncertainty coefficient [5]_: the mutual
-       information of the clusters of two neighbours [4]_ as a share of the entropy of
-       the clusters. It may be lower by three standard errors. Like the normalized cut
-       [1]_ it prefers to separate a small group that lies a little aside. So merged
-       partitions take part in the choice, but do not raise the best coefficient that
-       others are compared with.
-    3. The mutual information itself, which prefers clusters of the same size. Thus
-       sizes count where nothing else decides.
-
-    Finally each sample moves to the cluster of most of its neighbours, as long as the
-    mutual information rises.
+    by two, such that the coefficient becomes as large as possible. The resulting
+    partitions take part in the choice, but do not raise the best coefficient that
+    others are compared with.
 
     If the graph has as many components as there are clusters, these are the clusters
     [3]_. If it has more, the smallest are linked to the samples nearest to them.
@@ -252,17 +246,13 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         rng = np.random.RandomState(draw_seed(self.random_state))
 
         n_neighbors = int(self.n_neighbors)
-        neighbors = _graph.find_neighbors(points, n_neighbors, self.n_jobs)
-        radii = _graph.find_radii(neighbors)
-        graph = _graph.make_neighbor_graph(neighbors)
+        graph = _graph.make_neighbor_graph(points, n_neighbors, self.n_jobs)
         graph, components = _graph.link_components(graph, points, n_clusters)
         graph = _graph.weigh_by_counts(graph, counts)
         start = rng.uniform(-1, 1, len(points))
         vectors = _spectral.leading_eigenvectors(graph, components, max(tried), start)
 
-        labels = self._best_partition(
-            graph, vectors, counts, radii, tried, n_clusters, rng
-        )
+        labels = self._best_partition(graph, vectors, counts, tried, n_clusters, rng)
         joint = _partition.joint_weights(graph, labels, n_clusters)
         self.normalized_cut_ = _partition.normalized_cut(joint)
         self.mutual_information_ = _partition.mutual_information(joint)
@@ -328,7 +318,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         # Products of narrow integers would overflow.
         return np.unique(requested.astype(np.intp).clip(n_clusters, n_points))
 
-    def _best_partition(self, graph, vectors, counts, radii, tried, n_clusters, rng):
+    def _best_partition(self, graph, vectors, counts, tried, n_clusters, rng):
         """Return the labels of the best of all tries; sets ``n_components_``."""
         if n_clusters == 1:
             self.n_components_ = int(tried[0])
@@ -343,22 +333,14 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             ]
             n_distinct = _spectral.count_distinct_rows(rows, rng)
             n_with_surplus = min(n_clusters + MAX_SURPLUS, n_distinct)
-            merged += [found[-1]] * 2
+            labels = found[-1]
             if n_with_surplus > n_clusters:
                 labels = _spectral.k_means_labels(
                     rows, counts, n_with_surplus, seeds[0]
                 )
-                merged[-2:] = [
-                    _partition.merge_clusters(graph, labels, n_clusters),
-                    _borders.merge_at_dense_borders(
-                        graph, labels, counts, radii, n_clusters
-                    ),
-                ]
-        best = _partition.choose_partition(
-            graph, found, merged, counts, radii, n_clusters
-        )
-        n_components = np.concatenate(
-            [np.repeat(tried, self.n_init), np.repeat(tried, 2)]
-        )
+                labels = _partition.merge_clusters(graph, labels, n_clusters)
+            merged.append(labels)
+        best = _partition.choose_partition(graph, found, merged, counts, n_clusters)
+        n_components = np.concatenate([np.repeat(tried, self.n_init), tried])
         self.n_components_ = int(n_components[best])
         return _partition.vote(graph, (found + merged)[best], n_clusters)

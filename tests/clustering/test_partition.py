@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn.datasets import load_digits
 
 from skae import SpectralKMeans
-from skae.clustering._graph import find_neighbors, make_neighbor_graph
+from skae.clustering._graph import make_neighbor_graph
 from skae.clustering._partition import (
     _find_best_merger,
     choose_partition,
@@ -57,7 +57,7 @@ def test_standard_error_is_that_of_samples_drawn_again():
     # Bootstrap: the points drawn with replacement, each with the edges that it has.
     X = load_digits().data[:600]
     labels = SpectralKMeans(10, random_state=0).fit_predict(X)
-    graph = make_neighbor_graph(find_neighbors(X, 10, None))
+    graph = make_neighbor_graph(X, 10, None)
     members = np.eye(10)[labels]
     edges_to = graph @ members
     rng = np.random.default_rng(0)
@@ -115,18 +115,16 @@ def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
     joints = [joint_weights(graph, labels, 2) for labels in partitions]
     assert np.argmax([mutual_information(joint) for joint in joints]) == 0
     assert np.argmax([uncertainty_coefficient(joint) for joint in joints]) == 1
-    counts = radii = np.ones(sum(sizes))  # all borders are equally sparse
-    assert choose_partition(graph, partitions, [], counts, radii, 2) == expected
+    counts = np.ones(sum(sizes))
+    assert choose_partition(graph, partitions, [], counts, 2) == expected
     # A cluster without members is none.
     nothing = np.zeros(sum(sizes), dtype=int)
     found = [nothing, *partitions]
-    assert choose_partition(graph, found, [], counts, radii, 2) == expected + 1
+    assert choose_partition(graph, found, [], counts, 2) == expected + 1
     # A merged partition that is cleaner does not raise what is required of the others.
-    assert (
-        choose_partition(graph, partitions[:1], partitions[1:], counts, radii, 2) == 0
-    )
+    assert choose_partition(graph, partitions[:1], partitions[1:], counts, 2) == 0
     # A hundred samples at each point: the edges decide.
-    assert choose_partition(1e4 * graph, partitions, [], 100 * counts, radii, 2) == 1
+    assert choose_partition(1e4 * graph, partitions, [], 100 * counts, 2) == 1
 
 
 @pytest.mark.parametrize("n_clusters", [3, 6, 12])
