@@ -82,10 +82,10 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
                 make_generator(self.seed),
             )
             self.module_.fit_weights(subsets)
-            self.module_.fit_densities(rows, self._chunk_length())
+            self.module_.fit_densities(rows, self._chunk_length(n_samples))
         return self
 
-    def _chunk_length(self):
+    def _chunk_length(self, n_rows):
         """Return the number of samples that all autoencoders take at a time."""
         size = self.n_estimators * self.n_features_in_
         return max(1, min(MAX_CHUNK, CHUNK_SIZE // size))
