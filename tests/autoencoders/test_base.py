@@ -77,7 +77,7 @@ def test_the_best_of_early_stopping_has_its_running_statistics():
         ({"activation": "swish"}, "'activation' parameter"),
         ({"activation": nn.GELU()}, "activation is a built GELU"),
         ({"dropout": 1.0}, "'dropout' parameter"),
-        ({"normalization": "batch"}, "'normalization' parameter .* 'batch_norm'"),
+        ({"normalization": "batch"}, "'normalization' parameter .*'batch_norm'"),
     ],
 )
 def test_wrong_knobs_are_refused(parameters, message):
