@@ -1,7 +1,7 @@
 """The base of every estimator that trains a torch module: one straight fit."""
 
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from numbers import Integral, Real
 
@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skae._common.callbacks import CallbackSupportMixin, restore_attributes
 from skae._common.runtime import (
     STREAMS,
     default_modes,
@@ -23,6 +24,7 @@ from skae._common.runtime import (
 from skae._common.user_code import call_on_rows, is_user_code
 from skae._common.validation import refuse_class
 from skae._common.warn import warn_user
+from skae._estimator.fit_report import FitReport
 from skae._estimator.inference import InferenceMixin
 from skae._estimator.pickling import PicklingMixin
 from skae._training.batches import Batches, Rows
@@ -65,46 +67,47 @@ def restore_on_error(estimator, *, continues):
     try:
         yield before
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        restore_attributes(estimator, before)
         if continues:
             restore(estimator.module_, weights)
             estimator.module_.eval()
         raise
 
 
-def bind(validate, X, *others):
+def bind(validate, X, **others):
     """Bind samples to validate on to the function that checks them.
 
     Parameters
     ----------
     validate : callable
-        Called as ``validate(X, *others, reset=False)``.
+        Called as ``validate(X, **others, reset=False)``.
     X : array-like or None
         The samples, ``X_val``.
-    *others : array-like or None
+    **others : array-like or None
         What belongs to them.
 
     Returns
     -------
-    callable or None
+    functools.partial or None
         Called as ``function(reset=False)``, it raises errors that name ``X_val``. None
         where there are no samples.
     """
-    if X is None:
-        return None
 
-    def validate_held_out(*, reset):
+    def validate_held_out(X, **arguments):
         try:
-            return validate(X, *others, reset=reset)
+            return validate(X, **arguments)
         except ValueError as error:
             raise ValueError(f"X_val cannot be validated on: {error}") from error
 
-    return validate_held_out
+    return None if X is None else partial(validate_held_out, X, **others)
 
 
 class BaseTorchEstimator(
-    InferenceMixin, PicklingMixin, BaseEstimator, metaclass=ABCMeta
+    InferenceMixin,
+    PicklingMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Base of the estimators that train a torch module. Think twice before adding.
 
@@ -120,6 +123,8 @@ class BaseTorchEstimator(
     _starts_at_pca = _is_solved = _selects = False
     # Values, one per sample, of which the same shares are held out, or None.
     _strata = None
+    # Which samples have a target to score them by, or None for all.
+    _has_target = None
     # Fewest epochs of a fit with ``max_epochs="auto"``.
     _auto_epochs = 50
     # Type in which the objective gets its targets, where they are not samples.
@@ -206,8 +211,9 @@ class BaseTorchEstimator(
         ``validate(reset=...)`` returns inputs and targets. Targets are None where the
         inputs are the targets. With ``reset`` it sets the shape of samples and their
         scaling. ``held_out(reset=False)`` returns samples to validate on, or is None.
-        ``partial_fit`` trains for one epoch and continues with the last
-        optimizer.
+        Both are of :class:`functools.partial` and hold the samples as they were passed.
+        ``partial_fit`` trains for one epoch and continues with the last optimizer;
+        scikit-learn's callbacks are not called.
         """
         if partial_fit and self.early_stopping:
             raise ValueError(
@@ -225,20 +231,22 @@ class BaseTorchEstimator(
             if continues or partial_fit:
                 self._selects = self._is_solved = False
             n_epochs, interrupt = self.n_epochs_, None
+            report = None if partial_fit else FitReport(self, validate, held_out)
             with default_modes(self.device_):
-                if held_out is not None:
-                    held_out = held_out(reset=False)
+                validation = None if held_out is None else held_out(reset=False)
                 try:
-                    held_out = self._train(
-                        inputs, targets, held_out, partial_fit=partial_fit
+                    batches = self._train(
+                        inputs, targets, validation, report, partial_fit=partial_fit
                     )
-                    self._after_fit(inputs, targets, held_out)
+                    self._after_fit(inputs, targets, batches)
                 except KeyboardInterrupt as error:
                     trainer = getattr(self, "_trainer", None)
                     if trainer is None or len(trainer.loss_curve) == n_epochs:
                         raise
                     interrupt = error
                     self._end_interrupted(inputs, targets)
+                if report and interrupt is None:
+                    report.end()
         if interrupt is not None:
             raise interrupt
         if not (partial_fit or self._is_solved):
@@ -282,7 +290,9 @@ class BaseTorchEstimator(
             or any(isinstance(part, torch.nn.Dropout) for part in module.modules())
         )
 
-    def _train(self, inputs, targets, validation=None, *, partial_fit=False):
+    def _train(
+        self, inputs, targets, validation=None, report=None, *, partial_fit=False
+    ):
         """Train the module, and return batches of the samples that were held out.
 
         ``validation`` are inputs and targets to hold out in the place of a share.
@@ -313,11 +323,17 @@ class BaseTorchEstimator(
             trainer.objective.regularization = None
         else:
             n_epochs = self._plan_epochs(len(training))
-        if n_epochs:
-            with isolated_generators(self._user_seed(), self.device_):
-                trainer.plan(n_epochs, len(training), lr, schedule)
-                watches = self.early_stopping or validation is not None
-                trainer.run(training, held_out if watches else None)
+        batches = [training]
+        if self.early_stopping or validation is not None:
+            batches.append(held_out)
+        told = nullcontext()
+        if report:
+            told = report.epochs(trainer, n_epochs, (inputs, targets), batches)
+        with told:
+            if n_epochs:
+                with isolated_generators(self._user_seed(), self.device_):
+                    trainer.plan(n_epochs, len(training), lr, schedule)
+                    trainer.run(*batches)
         self._record_curves()
         return held_out
 

@@ -216,6 +216,15 @@ class Batches:
             n_samples += self.n_rows - self.n_all_runs * self.run_length
         return n_samples
 
+    @property
+    def row_numbers(self):
+        """Numbers of the rows in an epoch, in ascending order."""
+        numbers = np.arange(self.n_rows)
+        if self.runs is None:
+            return numbers
+        run_of_row = np.minimum(numbers // self.run_length, self.n_all_runs - 1)
+        return numbers[np.isin(run_of_row, self.runs)]
+
     def __len__(self):
         return len(_lengths(self.n_samples, self.batch_size))
 

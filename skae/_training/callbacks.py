@@ -95,6 +95,26 @@ def watches_batches(callbacks):
     )
 
 
+class EpochTasks(Callback):
+    """Calls functions around each epoch; the second returns whether to stop.
+
+    Parameters
+    ----------
+    begin, end : callable
+        Called without arguments.
+    """
+
+    def __init__(self, begin, end):
+        self.begin, self.end = begin, end
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.begin()
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.end():
+            net.stop_training_ = True
+
+
 class ProgressBar(Callback):
     """Progress bar over the epochs, with the losses beside it."""
 

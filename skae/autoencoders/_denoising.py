@@ -392,8 +392,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
             )
         validate = self._validate_training
         return self._run_fit(
-            partial(validate, X, X_corrupted),
-            held_out=bind(validate, X_val, X_val_corrupted),
+            partial(validate, X, X_corrupted=X_corrupted),
+            held_out=bind(validate, X_val, X_corrupted=X_val_corrupted),
         )
 
     def partial_fit(self, X, y=None):

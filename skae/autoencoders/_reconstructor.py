@@ -19,9 +19,15 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
+
 
 class Reconstructor(
-    OneToOneFeatureMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+    OneToOneFeatureMixin,
+    MetaEstimatorMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
 ):
     """Transformer that returns an autoencoder's reconstructions: a cleaning step.
 
@@ -99,7 +105,12 @@ class Reconstructor(
         """
         if _routing_enabled():
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+        estimator = clone(self.estimator)
+        with (
+            report_fit(self, 1, X, y),
+            report_part(self, "autoencoder", estimator, X, y),
+        ):
+            self.estimator_ = estimator.fit(X, y, **fit_params)
         return self
 
     def get_metadata_routing(self):

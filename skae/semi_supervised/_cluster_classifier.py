@@ -16,6 +16,12 @@ from sklearn.utils import (
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skae._common.callbacks import (
+    CallbackSupportMixin,
+    report_fit,
+    report_part,
+    restore_attributes,
+)
 from skae._common.labels import count_classes, split_labels, warn_without_unlabeled
 from skae._common.runtime import seed_unset
 from skae._common.validation import check_table
@@ -23,6 +29,7 @@ from skae.semi_supervised._cluster_space import ClusterSpaceMixin
 from skae.semi_supervised._clusters import (
     Clusters,
     find_certain,
+    fit_transform,
     has_default_number,
     predict_clusters,
     set_number,
@@ -35,7 +42,11 @@ from skae.semi_supervised._naming import (
 
 
 class ClusterClassifier(
-    LogProbabilityMixin, ClusterSpaceMixin, ClassifierMixin, BaseEstimator
+    LogProbabilityMixin,
+    ClusterSpaceMixin,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Classifier that clusters the samples and matches the clusters to classes.
 
@@ -232,10 +243,10 @@ class ClusterClassifier(
         """
         before = dict(vars(self))
         try:
-            return self._fit(X, y)
+            with report_fit(self, 3 - [self.encoder, self.refiner].count(None), X, y):
+                return self._fit(X, y)
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            restore_attributes(self, before)
             raise
 
     def _fit(self, X, y):
@@ -361,10 +372,8 @@ class ClusterClassifier(
         else:
             self.encoder_ = clone(self.encoder)
             seed_unset(self.encoder_, random_state)
-            if hasattr(self.encoder_, "fit_transform"):
-                codes = self.encoder_.fit_transform(X)
-            else:  # a FrozenEstimator, whose `fit` does nothing but requires a y
-                codes = self.encoder_.fit(X, None).transform(X)
+            with report_part(self, "encoder", self.encoder_, X):
+                codes = fit_transform(self.encoder_, X)
             for name in ("n_features_in_", "feature_names_in_"):
                 vars(self).pop(name, None)  # of an earlier fit
                 if hasattr(self.encoder_, name):
@@ -379,7 +388,8 @@ class ClusterClassifier(
         seed_unset(clusterer, random_state)
         self.clusterer_ = clusterer
         self._clusters = Clusters(clusterer)
-        self.labels_ = self._clusters.fit(codes)
+        with report_part(self, "clusterer", clusterer, codes):
+            self.labels_ = self._clusters.fit(codes)
         self.exemplar_indices_ = self._clusters.exemplar_indices
 
     def _fit_refiner(self, X, codes, random_state):
@@ -389,16 +399,16 @@ class ClusterClassifier(
             return
         refiner = clone(self.refiner)
         seed_unset(refiner, random_state)
-        is_certain = find_certain(self.clusterer_, self.labels_, self.doubtful)
+        samples, clusters = X, self.labels_
+        is_certain = find_certain(self.clusterer_, clusters, self.doubtful)
         if "unlabeled" in refiner.get_params(deep=False):
             # Its labels are numbers of clusters, whatever marks those of the user.
             refiner.set_params(unlabeled=None if is_certain.all() else -1)
-            self.refiner_ = refiner.fit(X, np.where(is_certain, self.labels_, -1))
-        elif is_certain.all():
-            self.refiner_ = refiner.fit(X, self.labels_)
-        else:
-            certain = _safe_indexing(X, is_certain)
-            self.refiner_ = refiner.fit(certain, self.labels_[is_certain])
+            clusters = np.where(is_certain, clusters, -1)
+        elif not is_certain.all():
+            samples, clusters = _safe_indexing(X, is_certain), clusters[is_certain]
+        with report_part(self, "refiner", refiner, samples, clusters):
+            self.refiner_ = refiner.fit(samples, clusters)
         self.labels_, _ = predict_clusters(self.refiner_, X, repr(self.refiner))
         self._clusters.relocate(codes, self.labels_)
 

@@ -34,6 +34,27 @@ def set_number(clusterer, n_clusters):
         clusterer.set_params(**{name: n_clusters})
 
 
+def fit_transform(encoder, X):
+    """Fit an encoder on samples and return their codes.
+
+    Parameters
+    ----------
+    encoder : transformer
+        It is changed.
+    X : array-like
+        What it accepts.
+
+    Returns
+    -------
+    array-like of shape (n_samples, n_components)
+        The codes.
+    """
+    if hasattr(encoder, "fit_transform"):
+        return encoder.fit_transform(X)
+    # A FrozenEstimator, whose `fit` does nothing but requires a y.
+    return encoder.fit(X, None).transform(X)
+
+
 def find_certain(clusterer, labels, uncertain_fraction):
     """Return which samples remain if the least certain of each cluster are left out.
 

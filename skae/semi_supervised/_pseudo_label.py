@@ -288,11 +288,11 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
     def _make_objective(self, training, generator):
         inputs, labels = self._training_set
         # As in training: in float32 whatever X is, and products in its type.
-        rows = Rows(inputs, self._scaling, self.device_)
+        self._training_rows = Rows(inputs, self._scaling, self.device_)
         self._label_correction = LabelCorrection(
             labels,
             self.confidence,
-            lambda: self._probabilities(rows, self.compute_dtype_),
+            lambda: self._probabilities(self._training_rows, self.compute_dtype_),
             self.device_,
         )
         return ClassificationObjective(
@@ -318,9 +318,9 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
             labels[is_open] = self._probabilities(rows).argmax(axis=1)
         self.labels_ = self.classes_[labels]
         # They would keep the samples in memory.
-        self._label_correction.predict = None
-        del self._training_set, self._label_correction
-        self.__dict__.pop("_strata", None)
+        del self._training_set, self._training_rows, self._label_correction
+        for name in ("_strata", "_has_target"):
+            self.__dict__.pop(name, None)
 
     def _validate_pairs(self, X, y, *, reset):
         inputs = check_samples(self, X, reset=reset)
@@ -355,6 +355,7 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
                 )
             self._target_scaling = Scaling.identity(1)
         self._training_set = inputs, labels
+        self._has_target = is_labeled
         # Both parts need a sample of each class.
         n_held_out = math.ceil(self.validation_fraction * len(labels))
         n_fewest = min(n_held_out, len(labels) - n_held_out)
