@@ -82,12 +82,8 @@ class FitReport:
 
         @cache
         def take(position):
-            data = samples.args[position]
-            return (
-                data
-                if len(numbers) == batches.n_rows
-                else _safe_indexing(data, numbers)
-            )
+            data, is_all = samples.args[position], len(numbers) == batches.n_rows
+            return data if is_all else _safe_indexing(data, numbers)
 
         metadata = {
             name: _safe_indexing(values, numbers)

@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
 from skae._common.memmap import copy_memmaps
 from skae._common.runtime import draw_seed, isolated_generators, seed_unset
 from skae._common.validation import Samples, check_samples
@@ -24,7 +25,7 @@ MAX_ROWS = 4096
 AUTO_CONTAMINATION = 0.1
 
 
-class AutoEncoderOutlierDetector(OutlierMixin, BaseEstimator):
+class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     """Outlier detector that scores code and reconstruction error of a sample together.
 
     A sample is an outlier if its code is unusual or if it is not reconstructed well. A
@@ -170,12 +171,18 @@ class AutoEncoderOutlierDetector(OutlierMixin, BaseEstimator):
             If X or a parameter is not as it must be. Whatever stops a fit, the detector
             then has the state from before it.
         """
-        with restore_on_error(self, continues=False):
+        is_trained = self.estimator is not None and not self._is_prefitted()
+        with (
+            restore_on_error(self, continues=False),
+            report_fit(self, int(is_trained), X),
+        ):
             rows = self._start(X)
             if self.estimator is None:
                 self._fit_ensemble()
-            elif not self._is_prefitted():
-                self.estimator_ = self._new_estimator().fit(self._as_fitted(rows))
+            elif is_trained:
+                estimator = self._new_estimator()
+                with report_part(self, "autoencoder", estimator, X):
+                    self.estimator_ = estimator.fit(self._as_fitted(rows))
             self._fit_density()
             self._set_offset(rows)
         return self
