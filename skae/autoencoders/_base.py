@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from skae._common.tables import as_array
 from skae._common.user_code import make_user_module
 from skae._common.validation import Samples, check_samples, check_sizes
-from skae._estimator.base import BaseTorchEstimator, bind
+from skae._estimator.base import BaseTorchEstimator
+from skae._estimator.held_out import bind
 from skae._training.objective import Regularization
 from skae._training.scaling import Scaling, warn_of_units
 from skae.autoencoders._generation import GenerationMixin

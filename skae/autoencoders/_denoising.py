@@ -6,7 +6,7 @@ import torch
 from sklearn.base import _fit_context, clone
 
 from skae._common.validation import check_corrupted_samples, refuse_class
-from skae._estimator.base import bind
+from skae._estimator.held_out import bind
 from skae._training.scaling import Scaling
 from skae.autoencoders._corrupting import CorruptingMixin
 from skae.autoencoders._deterministic import DeterministicAutoEncoder
