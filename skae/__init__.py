@@ -1,6 +1,7 @@
 """Autoencoders for scikit-learn users, on torch."""
 
 from skae.autoencoders import (
+    AutoEncoderImputer,
     AutoEncoderTransformer,
     ColorizationAutoEncoder,
     DenoisingAutoEncoder,
@@ -19,6 +20,7 @@ from skae.semi_supervised import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "AutoEncoderImputer",
     "AutoEncoderOutlierDetector",
     "AutoEncoderTransformer",
     "ClusterClassifier",

@@ -15,6 +15,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from skae import (
+    AutoEncoderImputer,
     AutoEncoderOutlierDetector,
     AutoEncoderTransformer,
     ClusterClassifier,
@@ -31,6 +32,7 @@ from skae.modules import DenseAutoencoder
 pytestmark = pytest.mark.filterwarnings("ignore:The posterior has collapsed")
 
 ESTIMATORS = [
+    AutoEncoderImputer(DenoisingAutoEncoder(max_epochs=5), random_state=0),
     AutoEncoderOutlierDetector(),
     AutoEncoderTransformer(),
     ClusterClassifier(),

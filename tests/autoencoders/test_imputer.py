@@ -1,0 +1,103 @@
+"""Missing values are filled by what the present ones tell, which stay as they are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from skae import AutoEncoderImputer, AutoEncoderTransformer, DenoisingAutoEncoder
+
+SHORT = DenoisingAutoEncoder(2, max_epochs=3, hidden_layer_sizes=(8,))
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Seven features of two factors and little noise, a third of them missing."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 7))
+    X = (X + 0.1 * rng.normal(size=X.shape)) * [1, 1e3, 1e-3, 1, 1, 1, 1] + 5.0
+    missing = rng.random(X.shape) < 0.3
+    return X, np.where(missing, np.nan, X), missing
+
+
+@pytest.fixture(scope="module")
+def imputer(table):
+    return AutoEncoderImputer(SHORT, random_state=0).fit(table[1])
+
+
+def test_fills_what_the_other_values_tell_in_any_unit(table, imputer):
+    X, X_missing, missing = table
+    filled = imputer.transform(X_missing)
+    np.testing.assert_array_equal(filled[~missing], X[~missing])
+    for j in range(X.shape[1]):
+        hole = missing[:, j]
+        error = np.mean((filled - X)[hole, j] ** 2)
+        # Two of five present values are enough to know the factors.
+        assert error < 0.25 * np.nanvar(X_missing[:, j])
+
+
+def test_row_without_values_gets_the_means(table, imputer):
+    filled = imputer.transform(np.full((1, 7), np.nan))[0]
+    mean, scale = np.nanmean(table[1], axis=0), np.nanstd(table[1], axis=0)
+    np.testing.assert_array_less(abs(filled - mean), 0.3 * scale)
+
+
+def test_complete_rows_stay_and_do_not_change_others(table, imputer):
+    X, X_missing, _ = table
+    np.testing.assert_array_equal(imputer.transform(X), X)
+    together = imputer.transform(X_missing)
+    np.testing.assert_allclose(imputer.transform(X_missing[:3]), together[:3])
+
+
+def test_copying_autoencoder_keeps_the_expected_values(table):
+    X, X_missing, missing = table
+    copying = AutoEncoderTransformer(7, hidden_layer_sizes=())
+    filled = AutoEncoderImputer(copying, random_state=0).fit_transform(X_missing)
+    errors = ((filled - X) / X.std(axis=0))[missing]
+    assert np.mean(errors**2) < 0.25
+
+
+def test_same_seed_same_result(table, imputer):
+    again = AutoEncoderImputer(SHORT, random_state=0).fit(table[1])
+    np.testing.assert_array_equal(
+        again.transform(table[1]), imputer.transform(table[1])
+    )
+
+
+def test_nullable_columns_of_pandas_and_their_names():
+    X, _ = load_iris(return_X_y=True, as_frame=True)
+    holes = X.convert_dtypes().astype("Float64")
+    holes.iloc[::3, 0] = pd.NA
+    imputer = AutoEncoderImputer(SHORT, random_state=0).set_output(transform="pandas")
+    filled = imputer.fit_transform(holes)
+    assert [*filled.columns] == [*X.columns]
+    assert [*imputer.get_feature_names_out()] == [*X.columns]
+    assert not filled.isna().any(axis=None)
+    pd.testing.assert_frame_equal(filled.iloc[:, 1:], X.iloc[:, 1:])
+
+
+def test_is_searched_in_a_pipeline_on_a_frame_with_missing_values():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    X = X.convert_dtypes().astype("Float64")
+    X.iloc[::4, 2] = pd.NA
+    steps = [
+        ("fill", AutoEncoderImputer(SHORT, random_state=0)),
+        ("classify", LogisticRegression(max_iter=1000)),
+    ]
+    grid = {"fill__estimator__n_components": [1, 3]}
+    search = GridSearchCV(Pipeline(steps), grid, cv=2, error_score="raise").fit(X, y)
+    assert search.best_score_ > 0.9
+
+
+def test_feature_without_values_is_named():
+    X = pd.DataFrame({"a": [1.0, 2.0], "b": [np.nan, np.nan]})
+    with pytest.raises(ValueError, match="X has no value in the column 'b'"):
+        AutoEncoderImputer().fit(X)
+
+
+def test_infinity_is_refused():
+    with pytest.raises(ValueError, match="infinity"):
+        AutoEncoderImputer().fit([[1.0, np.inf], [2.0, 3.0]])
