@@ -1,5 +1,7 @@
 """Class labels of which some may be missing."""
 
+import math
+
 import numpy as np
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import assert_all_finite, column_or_1d
@@ -134,7 +136,29 @@ def warn_without_unlabeled(is_labeled, unlabeled):
         warn_user(f"y has no samples without a label: none is unlabeled={unlabeled!r}.")
 
 
-def count_classes(labels, clusters, n_clusters):
+def can_stratify(labels, fraction):
+    """Return whether both parts of a division can have a sample of each class.
+
+    Parameters
+    ----------
+    labels : ndarray of int of shape (n_samples,)
+        Classes by number; -1 for a sample without a label.
+    fraction : float
+        Share of the samples in one part.
+
+    Returns
+    -------
+    bool
+        False where a sample has no label.
+    """
+    if labels.min() < 0:
+        return False
+    counts = np.bincount(labels)
+    n_held_out = math.ceil(fraction * len(labels))
+    return counts.min() > 1 and min(n_held_out, len(labels) - n_held_out) >= len(counts)
+
+
+def count_classes(labels, clusters, n_clusters, weight=None):
     """Count the samples of each class in each cluster.
 
     Parameters
@@ -145,14 +169,21 @@ def count_classes(labels, clusters, n_clusters):
         Their clusters, from 0.
     n_clusters : int
         Number of clusters, also of those in which no sample is labelled.
+    weight : ndarray of shape (n_labeled,), default=None
+        Weights of the samples.
 
     Returns
     -------
     classes : ndarray of shape (n_classes,)
         The classes, sorted.
     contingency : ndarray of shape (n_classes, n_clusters)
-        The counts.
+        The counts, or the sums of the weights.
     """
+    if weight is not None:
+        classes, numbers = np.unique(labels, return_inverse=True)
+        contingency = np.zeros((len(classes), n_clusters))
+        np.add.at(contingency, (numbers, clusters), weight)
+        return classes, contingency
     classes = np.unique(labels)
     contingency = np.zeros((len(classes), n_clusters), dtype=np.int64)
     counts = contingency_matrix(labels, clusters, dtype=np.int64)

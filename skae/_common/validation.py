@@ -33,10 +33,29 @@ class Samples(NamedTuple):
         The numbers.
     byte_scale : float
         What one in the rows means: 1/255 for images of bytes, else 1.
+    weight : ndarray of shape (n_samples,), default=None
+        Weights of the samples; None where all count the same.
     """
 
     rows: np.ndarray
     byte_scale: float = 1.0
+    weight: np.ndarray | None = None
+
+    def take(self, index):
+        """Take some of the samples.
+
+        Parameters
+        ----------
+        index : slice or ndarray
+            Their numbers, or a mask.
+
+        Returns
+        -------
+        Samples
+            These samples and their weights.
+        """
+        weight = None if self.weight is None else self.weight[index]
+        return self._replace(rows=self.rows[index], weight=weight)
 
 
 def check_sizes(sizes, *, are_channels):
@@ -327,7 +346,7 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True):
     return Samples(rows, check_byte_scale(rows, estimator._bytes))
 
 
-def check_corrupted_samples(estimator, X_corrupted, clean):
+def check_corrupted_samples(estimator, X_corrupted, n_samples):
     """Check recorded corrupted samples.
 
     Parameters
@@ -336,8 +355,8 @@ def check_corrupted_samples(estimator, X_corrupted, clean):
         It has seen the clean samples.
     X_corrupted : array-like
         One corrupted sample for each clean one.
-    clean : Samples
-        The clean samples, checked.
+    n_samples : int
+        Number of the clean samples.
 
     Returns
     -------
@@ -354,7 +373,7 @@ def check_corrupted_samples(estimator, X_corrupted, clean):
     checked = check_array(
         as_array(X_corrupted), dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
     )
-    n_samples, n_features = clean.rows.shape
+    n_features = estimator.n_features_in_
     if (len(checked), np.prod(checked.shape[1:])) != (n_samples, n_features):
         raise ValueError(
             f"X_corrupted has the shape {checked.shape}; it must hold one sample for "

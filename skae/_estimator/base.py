@@ -401,6 +401,7 @@ class BaseTorchEstimator(
             batch_size=int(self.batch_size),
             generator=generators["order"],
             transform=transform,
+            weight=inputs.weight,
         )
 
     # -- Code of the user ---------------------------------------------------------

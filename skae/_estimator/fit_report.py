@@ -4,6 +4,7 @@ import warnings
 from contextlib import contextmanager
 from functools import cache, partial
 
+import numpy as np
 import torch
 from sklearn.utils import _safe_indexing
 
@@ -76,13 +77,16 @@ class FitReport:
 
     def _part(self, samples, batches):
         """Return functions that select the samples in batches."""
-        numbers = batches.row_numbers
+        numbers, weight = batches.row_numbers, samples.keywords.get("sample_weight")
+        n_samples = batches.n_rows
+        if weight is not None:  # samples of weight zero were left out
+            numbers, n_samples = np.flatnonzero(weight)[numbers], len(weight)
         if self.estimator._has_target is not None:
             numbers = numbers[self.estimator._has_target[numbers]]
 
         @cache
         def take(position):
-            data, is_all = samples.args[position], len(numbers) == batches.n_rows
+            data, is_all = samples.args[position], len(numbers) == n_samples
             return data if is_all else _safe_indexing(data, numbers)
 
         metadata = {

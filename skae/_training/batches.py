@@ -10,6 +10,9 @@ import copy
 import numpy as np
 import torch
 
+from skae._common.validation import Samples
+from skae._training.scaling import Scaling
+
 # A memory map larger than this is read through a window of this many bytes.
 WINDOW_BYTES = 2**28
 # Rows are gathered in blocks of about this many numbers: large enough that the calls
@@ -68,7 +71,7 @@ class Rows:
 
     @torch.inference_mode(False)  # tensors of that mode are good for nothing else
     def __init__(self, samples, scaling, device, dtype=torch.float32):
-        self.array, self.byte_scale = samples
+        self.array, self.byte_scale, _ = samples
         self.scaling = scaling
         self.device = device
         self.dtype = dtype
@@ -151,10 +154,21 @@ class Batches:
     transform : callable, default=None
         Turns the tensors of a batch into input and target, for instance by corrupting
         the input.
+    weight : ndarray of shape (n_samples,), default=None
+        Weights of the samples. A batch then has them as its third part, divided by
+        their mean.
     """
 
-    def __init__(self, *rows, batch_size, generator=None, runs=None, transform=None):
-        self.rows = rows
+    def __init__(
+        self,
+        *rows,
+        batch_size,
+        generator=None,
+        runs=None,
+        transform=None,
+        weight=None,
+    ):
+        self.rows = self.columns = rows
         self.batch_size = batch_size
         self.generator = generator
         self.transform = transform
@@ -167,6 +181,31 @@ class Batches:
             self.n_all_runs = len(_lengths(self.n_rows, self.run_length))
         self.runs = runs
         self.n_runs = self.n_all_runs if runs is None else len(runs)
+        self.weight = weight
+        if weight is not None:
+            run_of_row = np.arange(self.n_rows) // self.run_length
+            run_of_row = run_of_row.clip(max=self.n_all_runs - 1)
+            used = weight if runs is None else weight[np.isin(run_of_row, runs)]
+            self._add_weight(np.float32(weight / used.mean()), rows[0].device)
+
+    def _add_weight(self, weight, device):
+        dtype = torch.from_numpy(weight).dtype
+        samples = Samples(weight.reshape(-1, 1))
+        column = Rows(samples, Scaling.identity(1), device, dtype)
+        self.columns = (*self.rows, column)
+
+    def with_exact_weights(self):
+        """Make the same batches with the weights as they were given.
+
+        Returns
+        -------
+        Batches
+            Their weights are in float64 on the CPU.
+        """
+        batches = copy.copy(self)
+        if self.weight is not None:
+            batches._add_weight(self.weight, torch.device("cpu"))
+        return batches
 
     def split(self, split):
         """Divide the data in two.
@@ -198,12 +237,14 @@ class Batches:
                 generator=self.generator,
                 runs=training,
                 transform=self.transform,
+                weight=self.weight,
             ),
             Batches(
                 *self.rows,
                 batch_size=self.batch_size,
                 runs=np.sort(validation),
                 transform=self.transform,
+                weight=self.weight,
             ),
         )
 
@@ -239,15 +280,15 @@ class Batches:
         if self.runs is not None:
             runs = torch.from_numpy(self.runs)[runs]
         if not self.in_window:
-            yield self.rows, runs
+            yield self.columns, runs
             return
-        row_bytes = sum(r.array.itemsize * r.array.shape[1] for r in self.rows)
+        row_bytes = sum(r.array.itemsize * r.array.shape[1] for r in self.columns)
         runs_a_window = max(1, WINDOW_BYTES // (row_bytes * self.run_length))
         buffers = [
             np.empty(
                 (runs_a_window * self.run_length + 1, r.array.shape[1]), r.array.dtype
             )
-            for r in self.rows
+            for r in self.columns
         ]
         for chosen in runs.split(runs_a_window):
             filled = 0
@@ -255,7 +296,7 @@ class Batches:
                 start = run * self.run_length
                 is_last = run == self.n_all_runs - 1
                 stop = self.n_rows if is_last else start + self.run_length
-                for rows, buffer in zip(self.rows, buffers, strict=True):
+                for rows, buffer in zip(self.columns, buffers, strict=True):
                     buffer[filled : filled + stop - start] = rows.array[start:stop]
                 filled += stop - start
             if self.generator is None:
@@ -265,7 +306,8 @@ class Batches:
                     filled, generator=self.generator, device=self.generator.device
                 )
             windows = [
-                r.window(buffer) for r, buffer in zip(self.rows, buffers, strict=True)
+                r.window(buffer)
+                for r, buffer in zip(self.columns, buffers, strict=True)
             ]
             yield windows, order
 
@@ -278,8 +320,9 @@ class Batches:
             for index in order.split(_lengths(len(order), block_length)):
                 lengths = _lengths(len(index), self.batch_size)
                 blocks = [r[index].split(lengths) for r in rows]
-                for batch in zip(*blocks, strict=True):
+                for columns in zip(*blocks, strict=True):
+                    batch = columns[: len(self.rows)]
                     if self.transform is not None:
-                        yield self.transform(*batch)
-                    else:
-                        yield batch[0], batch[-1]
+                        batch = self.transform(*batch)
+                    weight = [column[:, 0] for column in columns[len(self.rows) :]]
+                    yield batch[0], batch[-1], *weight

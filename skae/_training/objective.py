@@ -37,16 +37,18 @@ def weighted_mean(losses, weight=None):
     losses : torch.Tensor of shape (n_samples, n_features)
         One loss per value.
     weight : torch.Tensor of shape (n_samples,), default=None
-        Weights of the samples; None for equal ones.
+        Weights of the samples, one on average over all batches; None for equal ones.
 
     Returns
     -------
     torch.Tensor
-        A scalar.
+        A scalar. It is not divided by the weights of the batch: a batch of light
+        samples counts less than one of heavy samples, so that the mean over the batches
+        is the mean over the samples.
     """
     if weight is None:
         return losses.mean()
-    return (losses.mean(dim=1) * weight).sum() / weight.sum()
+    return (losses.mean(dim=1) * weight).mean()
 
 
 class Regularization:
@@ -204,7 +206,7 @@ class NegativeLogLikelihood(nn.Module):
         self.likelihood = likelihood
         self.error = None
 
-    def forward(self, output, target):
+    def forward(self, output, target, weight=None):
         """Evaluate it on a batch; in training the variance learns from the batch.
 
         Parameters
@@ -213,6 +215,8 @@ class NegativeLogLikelihood(nn.Module):
             The decoder's outputs.
         target : torch.Tensor of shape (n_samples, n_features)
             What the outputs are compared with.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples in what the variance learns.
 
         Returns
         -------
@@ -222,12 +226,15 @@ class NegativeLogLikelihood(nn.Module):
         variance = None
         if self.likelihood.has_variance:
             if self.training:
-                self._learn(output.detach(), target)
+                self._learn(output.detach(), target, weight)
             variance = self.likelihood.variance(self.error)
         return -self.likelihood.log_prob(target, output, variance)
 
-    def _learn(self, output, target):
-        error = self.likelihood.error(output, target).mean(dim=0)
+    def _learn(self, output, target, weight):
+        error = self.likelihood.error(output, target)
+        if weight is not None:
+            error = error * weight.unsqueeze(1)
+        error = error.mean(dim=0)
         error = error.clamp(min=SMALLEST_ERROR)
         if self.error is not None:
             error = self.error.lerp(error, BATCH_WEIGHT)
@@ -316,8 +323,11 @@ class ReconstructionObjective(Objective):
             x = x.detach().requires_grad_()
         code = self.module.encode(x)
         output = self.module.decode(code).float()
-        value = self.likelihood.loss if self.nll is None else self.nll
-        loss = weighted_mean(value(output, target), weight)
+        if self.nll is None:
+            losses = self.likelihood.loss(output, target)
+        else:
+            losses = self.nll(output, target, weight)
+        loss = weighted_mean(losses, weight)
         if self.l1_penalty and self.training:
             penalty = code.float().abs().sum(dim=1, keepdim=True)
             loss = loss + self.l1_penalty * weighted_mean(penalty, weight)

@@ -151,12 +151,20 @@ class Scaling:
         ValueError
             If the samples are too large or too small to be squared.
         """
-        some = subsample(samples.rows)
+        some, weight = subsample(samples.rows), samples.weight
         is_constant = (some == some[0]).all(axis=0)
         with np.errstate(over="ignore", invalid="ignore"):
+            if weight is None:
+                mean = some.mean(axis=0, dtype=np.float64)
+            else:
+                weight = subsample(weight)
+                mean = np.average(some, axis=0, weights=weight)
             # The mean of equal numbers may differ from them by its rounding.
-            mean = np.where(is_constant, some[0], some.mean(axis=0, dtype=np.float64))
-            variance = float(np.square(some - mean).mean())
+            mean = np.where(is_constant, some[0], mean)
+            squares = np.square(some - mean)
+            if weight is not None:
+                squares = np.average(squares, axis=0, weights=weight)
+            variance = float(squares.mean())
         limits = np.finfo(np.float32 if some.dtype in FLOAT32_ANSWERS else np.float64)
         if not variance < float(limits.max):
             raise ValueError(

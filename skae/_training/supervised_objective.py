@@ -1,5 +1,6 @@
 """Losses of predictions: of outputs, and of classes."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -64,12 +65,20 @@ class ClassificationObjective(Objective):
         Share of the features that are set to zero in training.
     generator : torch.Generator, default=None
         Source of the random features.
+    class_weight : ndarray of shape (n_classes,), default=None
+        Weights of the classes; a sample has that of its label.
     """
 
     not_compiled = ("_draw",)  # a generator cannot be compiled
 
     def __init__(
-        self, module, labels, label_smoothing=0.0, dropout=0.0, generator=None
+        self,
+        module,
+        labels,
+        label_smoothing=0.0,
+        dropout=0.0,
+        generator=None,
+        class_weight=None,
     ):
         super().__init__()
         self.module = module
@@ -77,6 +86,10 @@ class ClassificationObjective(Objective):
         self.label_smoothing = label_smoothing
         self.dropout = dropout
         self.generator = generator
+        self.class_weight = None
+        if class_weight is not None:
+            device = next(module.parameters()).device
+            self.class_weight = torch.from_numpy(np.float32(class_weight)).to(device)
 
     def end_epoch(self, epoch, n_epochs):
         self.labels.end_epoch(epoch, n_epochs)
@@ -103,13 +116,16 @@ class ClassificationObjective(Objective):
         if self.dropout and self.training:
             kept = 1 - self.dropout
             features = features * (self._draw(features, kept) / kept)
+        labels = self.labels.of_samples(target[:, 0], corrected=self.training)
         losses = F.cross_entropy(
             self.module.decode(features).float(),
-            self.labels.of_samples(target[:, 0], corrected=self.training),
+            labels,
             ignore_index=-1,
             label_smoothing=self.label_smoothing,
             reduction="none",
         )
+        if self.class_weight is not None:
+            losses = losses * self.class_weight[labels]  # zero for the label -1
         return weighted_mean(losses.unsqueeze(1), weight)
 
     def _draw(self, features, kept):

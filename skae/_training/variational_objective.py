@@ -83,7 +83,7 @@ class VariationalObjective(Objective):
         mean, std = (part.float() for part in self.module.encode_distribution(x))
         code = mean + std * self._draw(mean.shape, mean.device)
         output = self.module.decode(code).float()
-        nll = weighted_mean(self.nll(output, target), weight)
+        nll = weighted_mean(self.nll(output, target, weight), weight)
         divergence = kl_divergence(mean, std).sum(dim=1, keepdim=True)
         divergence = weighted_mean(divergence, weight) / target.shape[1]
         if not self.training:

@@ -10,11 +10,11 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
-from sklearn.decomposition import PCA
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skae._common.sample_weight import attach_weight
 from skae._common.tables import as_array
 from skae._common.user_code import make_user_module
 from skae._common.validation import Samples, check_samples, check_sizes
@@ -29,8 +29,6 @@ from skae.likelihood import LIKELIHOODS, Gaussian, Likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
 from skae.modules._hidden import NORMALIZATIONS
 
-# `score` draws the same for every estimator and every sample.
-SCORE_SEED = 0
 # Widths of the hidden layers, or channels of the stages, where the user passes none.
 HIDDEN_LAYER_SIZES = {"dense": (256, 64), "conv": (32, 64)}
 # Mean squared errors below this, relative to the variance, leave nothing to learn.
@@ -71,9 +69,10 @@ class BaseAutoEncoder(
 
     # -- Fitting ------------------------------------------------------------------
 
-    def _validate_training(self, X, *, reset):
+    def _validate_training(self, X, sample_weight=None, *, reset):
         """Check training samples; with ``reset`` they decide likelihood and scaling."""
         inputs = check_samples(self, X, reset=reset)
+        (inputs,), _ = attach_weight(sample_weight, inputs)
         n_features = inputs.rows.shape[1]
         if reset:  # a training that continues keeps its likelihood
             self._likelihood = self._bind_likelihood(n_features)
@@ -198,15 +197,8 @@ class BaseAutoEncoder(
             )
         self.module_.start_at(*self._affine_maps, alone=self._is_solved)
 
-    def _fit_pca(self, rows):
-        """Fit PCA; return it and its number of components, which rows may limit."""
-        n_components = min(self._n_features_out, *rows.shape)
-        with np.errstate(invalid="ignore"):  # of samples that do not differ
-            pca = PCA(n_components, random_state=self._seed).fit(rows)
-        return pca, n_components
-
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
         """Learn encoder and decoder.
 
         Parameters
@@ -217,6 +209,11 @@ class BaseAutoEncoder(
             are scaled to [0, 1].
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples, not negative. A sample of weight zero is left out
+            before anything is learned. An integer weight stands for so many equal
+            samples: exactly where the model is affine (``is_linear_``), else on average
+            over the order of the samples.
         X_val : array-like of the shape of samples in X, default=None
             Samples to validate on, for early stopping or to select by, in the place of
             a random share of X. Needed where random samples are not independent of the
@@ -239,10 +236,13 @@ class BaseAutoEncoder(
             of the last whole epoch, without a selection.
         """
         validate = self._validate_training
-        return self._run_fit(partial(validate, X), held_out=bind(validate, X_val))
+        return self._run_fit(
+            partial(validate, X, sample_weight=sample_weight),
+            held_out=bind(validate, X_val),
+        )
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Train for one epoch on samples, starting from the weights that are there.
 
         The learning rate is constant at ``lr``. The first samples that the estimator
@@ -256,6 +256,8 @@ class BaseAutoEncoder(
             Training samples, as for :meth:`fit`.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples among those of this call, as for :meth:`fit`.
 
         Returns
         -------
@@ -270,7 +272,10 @@ class BaseAutoEncoder(
             If the loss is not finite or ends far above where it began. The weights
             are then those from before the call.
         """
-        return self._run_fit(partial(self._validate_training, X), partial_fit=True)
+        return self._run_fit(
+            partial(self._validate_training, X, sample_weight=sample_weight),
+            partial_fit=True,
+        )
 
     # -- Inference ----------------------------------------------------------------
 

@@ -10,17 +10,12 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.metrics import r2_score
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-)
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skae._common.gray import GRAY_WEIGHTS
-from skae._common.validation import (
-    check_sizes,
-    require_target,
-)
+from skae._common.sample_weight import pop_weight
+from skae._common.validation import check_sizes, require_target
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.objective import ReconstructionObjective
 from skae._training.supervised_objective import PredictionObjective
@@ -221,6 +216,7 @@ class ColorizationAutoEncoder(
     True
     """
 
+    __metadata_request__fit = {"sample_weight": None}  # not in the signature
     _parameter_constraints: dict = {
         **BaseTorchEstimator._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -323,7 +319,7 @@ class ColorizationAutoEncoder(
             self.saturation_ = self._measure_saturation(inputs, targets)
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y, **fit_params):
         """Learn to colour gray images, or to predict the outputs of a table.
 
         Parameters
@@ -335,6 +331,11 @@ class ColorizationAutoEncoder(
         y : array-like of shape (n_samples, n_outputs), (n_samples,) or images
             Colour images of shape (n_samples, height, width, 3), or their flat rows;
             for a table its outputs.
+        **fit_params : dict
+            ``sample_weight`` may be passed, the weights of the samples, of shape
+            (n_samples,) and not negative. A sample of weight zero is left out before
+            anything is learned. An integer weight stands for so many equal samples on
+            average over the order of the samples.
 
         Returns
         -------
@@ -352,7 +353,8 @@ class ColorizationAutoEncoder(
             If it is interrupted. After its first epoch, the estimator is then fitted as
             of the last whole epoch.
         """
-        return self._run_fit(partial(self._validate_pairs, X, y))
+        weight = pop_weight(fit_params)
+        return self._run_fit(partial(self._validate_pairs, X, y, sample_weight=weight))
 
     # -- Inference ----------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 """Corruption by a fitted estimator, and its score of what it restores."""
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed, make_generator
+from skae._common.sample_weight import average
 from skae._common.user_code import call_on_rows
 from skae._common.validation import check_corrupted_samples, check_samples
-from skae.autoencoders._base import SCORE_SEED
+from skae.autoencoders._scoring import SCORE_SEED
 
 
 class CorruptingMixin:
@@ -59,7 +59,7 @@ class CorruptingMixin:
         )
         return out.reshape(-1, *self._sample_shape)
 
-    def score(self, X, y=None, X_corrupted=None):
+    def score(self, X, y=None, X_corrupted=None, sample_weight=None):
         """Mean log-likelihood of clean samples given the codes of corrupted ones.
 
         Parameters
@@ -71,6 +71,8 @@ class CorruptingMixin:
         X_corrupted : array-like of the shape of X, default=None
             Recorded corrupted samples. None draws them from the corruption process of
             the estimator, with the same seed in each call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
 
         Returns
         -------
@@ -87,7 +89,9 @@ class CorruptingMixin:
         log_prob, generator = self._log_prob(), self._generator(SCORE_SEED)
         clean = check_samples(self, X, reset=False)
         if X_corrupted is not None:
-            other = self._make_rows(check_corrupted_samples(self, X_corrupted, clean))
+            other = self._make_rows(
+                check_corrupted_samples(self, X_corrupted, len(clean.rows))
+            )
         elif self.corruption_ is None:
             raise ValueError(
                 "score needs X_corrupted, since fit got recorded samples, too."
@@ -103,4 +107,4 @@ class CorruptingMixin:
 
         seed = self._user_seed(SCORE_SEED)
         scores = self._score_rows(clean, function, other, seed=seed)
-        return float(scores.mean(dtype=np.float64))
+        return average(scores, sample_weight)

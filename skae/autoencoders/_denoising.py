@@ -4,7 +4,9 @@ from functools import partial
 
 import torch
 from sklearn.base import _fit_context, clone
+from sklearn.utils.validation import _num_samples
 
+from skae._common.sample_weight import attach_weight, pop_weight
 from skae._common.validation import check_corrupted_samples, refuse_class
 from skae._estimator.held_out import bind
 from skae._training.scaling import Scaling
@@ -254,6 +256,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     """
 
     _function_attributes = ("augmentation", "corruption_")
+    __metadata_request__fit = {"sample_weight": None}  # not in the signature
     _parameter_constraints: dict = {
         **DeterministicAutoEncoder._parameter_constraints,
         "corruption": [callable, None],
@@ -332,14 +335,16 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
 
     # -- Fitting ------------------------------------------------------------------
 
-    def _validate_training(self, X, X_corrupted=None, *, reset):
-        clean, _ = super()._validate_training(X, reset=reset)
+    def _validate_training(self, X, X_corrupted=None, sample_weight=None, *, reset):
+        clean, _ = super()._validate_training(X, sample_weight, reset=reset)
         if reset:
             self.__dict__.pop("corruption_", None)
             self._default_corruption = GaussianNoise(std=Scaling.fit(clean).scale / 2)
         if X_corrupted is not None:
             self.corruption_ = None
-            return check_corrupted_samples(self, X_corrupted, clean), clean
+            corrupted = check_corrupted_samples(self, X_corrupted, _num_samples(X))
+            (corrupted,), _ = attach_weight(sample_weight, corrupted)
+            return corrupted, clean
         if self.corruption is not None:
             refuse_class("corruption", self.corruption)
             self.corruption_ = clone(self.corruption, safe=False)
@@ -348,7 +353,16 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         return clean, None
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, X_corrupted=None, *, X_val=None, X_val_corrupted=None):
+    def fit(
+        self,
+        X,
+        y=None,
+        X_corrupted=None,
+        *,
+        X_val=None,
+        X_val_corrupted=None,
+        **fit_params,
+    ):
         """Learn to undo a corruption.
 
         Parameters
@@ -368,6 +382,11 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
             independent of the others: for groups, time series and augmented copies.
         X_val_corrupted : array-like of the shape of X_val, default=None
             Recorded corrupted samples, one for each of X_val; needed with X_corrupted.
+        **fit_params : dict
+            ``sample_weight`` may be passed, the weights of the samples, of shape
+            (n_samples,) and not negative. A sample of weight zero is left out before
+            anything is learned. An integer weight stands for so many equal samples on
+            average over the corruptions.
 
         Returns
         -------
@@ -390,19 +409,19 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
                 "X_val_corrupted must be passed where both X_corrupted and X_val are, "
                 "and only there."
             )
-        validate = self._validate_training
+        weight, validate = pop_weight(fit_params), self._validate_training
         return self._run_fit(
-            partial(validate, X, X_corrupted=X_corrupted),
+            partial(validate, X, X_corrupted=X_corrupted, sample_weight=weight),
             held_out=bind(validate, X_val, X_corrupted=X_val_corrupted),
         )
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         if self.corruption is None and getattr(self, "corruption_", self) is None:
             raise ValueError(
                 "partial_fit has no corrupted samples after a fit on recorded "
                 "pairs; set corruption to a process."
             )
-        return super().partial_fit(X)
+        return super().partial_fit(X, sample_weight=sample_weight)
 
     def _make_augment(self, generator):
         augment = super()._make_augment(generator)

@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from skae._common.memmap import copy_memmaps
+from skae._common.sample_weight import moments, takes_weight
 
 # Added to the covariance for its inverse, as a share of the mean variance.
 RIDGE = 1e-6
@@ -40,7 +41,7 @@ class NormalDensity(BaseEstimator):
         density.mean_, density.covariance_ = np.zeros(n_features), np.eye(n_features)
         return density
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Learn mean and covariance.
 
         Parameters
@@ -49,15 +50,20 @@ class NormalDensity(BaseEstimator):
             The samples. One is enough; its covariance is zero.
         y : None
             Ignored.
+        sample_weight : ndarray of shape (n_samples,), default=None
+            Weights of the samples.
 
         Returns
         -------
         self : NormalDensity
             The density.
         """
-        self.mean_ = X.mean(axis=0, dtype=np.float64)
-        centred = X - self.mean_
-        self.covariance_ = centred.T @ centred / len(X)
+        self.mean_, _ = moments(X, sample_weight)
+        centred, n_samples = X - self.mean_, len(X)
+        if sample_weight is not None:
+            n_samples = sample_weight.sum()
+            centred *= np.sqrt(sample_weight)[:, np.newaxis]
+        self.covariance_ = centred.T @ centred / n_samples
         return self
 
     def score_samples(self, X):
@@ -103,3 +109,30 @@ class NormalDensity(BaseEstimator):
 
     def __setstate__(self, state):
         super().__setstate__(copy_memmaps(state))
+
+
+def fit_density(density, codes, weight):
+    """Fit a density to codes, of which each may stand for several.
+
+    Parameters
+    ----------
+    density : estimator
+        With ``fit`` and ``sample``.
+    codes : ndarray of shape (n_samples, n_components)
+        The codes.
+    weight : ndarray of shape (n_samples,) or None
+        Their weights. A density whose ``fit`` takes none gets as many codes, each
+        repeated in proportion to its weight.
+
+    Returns
+    -------
+    estimator
+        The fitted density.
+    """
+    if weight is None:
+        return density.fit(codes)
+    if takes_weight(density):
+        return density.fit(codes, sample_weight=weight)
+    total = weight.cumsum()
+    places = (np.arange(len(codes)) + 0.5) / len(codes) * total[-1]
+    return density.fit(codes[np.searchsorted(total, places)])

@@ -9,10 +9,11 @@ from sklearn.linear_model import Ridge
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from skae._common.runtime import isolated_generators, seed_unset
+from skae._common.sample_weight import moments
 from skae._training.objective import ReconstructionObjective
-from skae.autoencoders._affine import gather
 from skae.autoencoders._base import BaseAutoEncoder
-from skae.autoencoders._density import NormalDensity
+from skae.autoencoders._density import NormalDensity, fit_density
+from skae.autoencoders._principal_components import fit_pca, gather, unbiased
 from skae.autoencoders._selection import SelectionMixin
 
 # Penalty of the best affine map from corrupted samples, in units of their variance.
@@ -60,36 +61,42 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
         They are the principal components of the samples, or of what the best affine map
         from inputs to targets returns (reduced-rank regression).
         """
-        x, target = gather(batches)
+        x, target, weight = gather(batches)
         fitted = target
         if x is not target:
-            ridge = Ridge(alpha=RIDGE * len(x) * float(x.var(axis=0).mean()))
-            ridge.fit(x, target)
+            n_samples = len(x) if weight is None else weight.sum()
+            alpha = RIDGE * n_samples * float(moments(x, weight)[1].mean())
+            ridge = Ridge(alpha).fit(x, target, sample_weight=weight)
             slopes = ridge.coef_.reshape(target.shape[1], -1)
             fitted = x @ slopes.T + ridge.intercept_
-        pca, n_components = self._fit_pca(fitted)
+        pca = fit_pca(fitted, self._n_features_out, weight, self._seed)
+        n_components = pca.n_components_
         components = np.zeros((self._n_features_out, target.shape[1]))
         components[:n_components] = pca.components_
-        weight, bias = components, -components @ pca.mean_
+        encode, bias = components, -components @ pca.mean_
         if x is not target:
             bias = bias + components @ ridge.intercept_
-            weight = components @ slopes
+            encode = components @ slopes
         self._affine_maps = [
             tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)
-            for parts in ((weight, bias), (components.T, pca.mean_))
+            for parts in ((encode, bias), (components.T, pca.mean_))
         ]
-        reconstruction = (x @ weight.T + bias) @ components + pca.mean_
-        self._affine_error = float(np.square(reconstruction - target).mean())
+        reconstruction = (x @ encode.T + bias) @ components + pca.mean_
+        squares, total = np.square(reconstruction - target), target.var(axis=0, ddof=1)
+        if weight is not None:
+            squares = np.average(squares, axis=0, weights=weight)
+            total = moments(target, weight)[1] * unbiased(len(target), weight)
+        self._affine_error = float(squares.mean())
         explained = np.zeros(self._n_features_out)
-        total = target.var(axis=0, ddof=1).sum() or 1.0
+        total = total.sum() or 1.0
         explained[:n_components] = pca.explained_variance_ / total
         self._explained_variance_ratio = explained
 
     def _after_fit(self, inputs, targets, held_out, corrupt=None):
         self._select(inputs, targets, held_out)
-        codes = self._learn_variance(inputs, targets, corrupt)
+        codes, weight = self._learn_variance(inputs, targets, corrupt)
         self._warn_if_dead()
         density = NormalDensity() if self.density is None else clone(self.density)
         seed_unset(density, np.random.RandomState(self._seed))
         with isolated_generators(self._seed, self.device_):
-            self.density_ = density.fit(codes)
+            self.density_ = fit_density(density, codes, weight)

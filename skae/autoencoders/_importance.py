@@ -8,8 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import make_generator
 from skae._training.variational_objective import VariationalObjective, importance_bound
-from skae.autoencoders._base import SCORE_SEED
 from skae.autoencoders._likely_code import most_likely_code
+from skae.autoencoders._scoring import SCORE_SEED
 
 
 class ImportanceSamplingMixin:
@@ -72,23 +72,6 @@ class ImportanceSamplingMixin:
         )
 
         return self._score(X, lambda m, x: importance_bound(m, x, log_prob, draws))
-
-    def score(self, X, y=None):
-        """Mean log-likelihood of samples, as a lower bound.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        float
-            Mean of :meth:`score_samples` in nats, higher is better.
-        """
-        return super().score(X)
 
     def _complete(self, module, x, missing, max_iter):
         start = super()._complete(module, x, missing, max_iter)

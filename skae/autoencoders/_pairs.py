@@ -7,6 +7,7 @@ import torch
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import validate_parameter_constraints
 
+from skae._common.sample_weight import attach_weight
 from skae._common.validation import check_samples, require_target
 from skae._training.scaling import Scaling, warn_of_units
 from skae.autoencoders._gray import (
@@ -20,7 +21,7 @@ class PairsMixin:
     """Training of an estimator on gray and colour images, or tables."""
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y):
+    def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on samples, starting from the weights that are there.
 
         The learning rate is constant at ``lr``. The first samples that the estimator
@@ -34,6 +35,8 @@ class PairsMixin:
             Gray images or rows, as for :meth:`fit`.
         y : array-like of shape (n_samples, n_outputs), (n_samples,) or images
             Colour images or outputs, as for :meth:`fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples among those of this call, as for :meth:`fit`.
 
         Returns
         -------
@@ -48,7 +51,8 @@ class PairsMixin:
             If the loss is not finite or ends far above where it began. The weights
             are then those from before the call.
         """
-        return self._run_fit(partial(self._validate_pairs, X, y), partial_fit=True)
+        validate = partial(self._validate_pairs, X, y, sample_weight=sample_weight)
+        return self._run_fit(validate, partial_fit=True)
 
     def _validate_gray(self, X, *, reset, ensure_all_finite=True):
         """Check X, and that images are gray and in [0, 1]."""
@@ -65,7 +69,7 @@ class PairsMixin:
             check_image_range(inputs, "X")
         return inputs
 
-    def _validate_pairs(self, X, y, *, reset):
+    def _validate_pairs(self, X, y, sample_weight=None, *, reset):
         inputs = self._validate_gray(X, reset=reset)
         require_target(self, y)
         targets, shape = check_targets(y, len(inputs.rows), self.image_shape_)
@@ -83,6 +87,7 @@ class PairsMixin:
                     f"gray={self.gray!r} must stay {self._gray!r} until the next fit "
                     "without warm_start=True, as the network is built for it."
                 )
+        (inputs, targets), _ = attach_weight(sample_weight, inputs, targets)
         if reset:
             self._learn_scaling(inputs, targets)
             self._n_features_out = int(self.n_components)
@@ -124,10 +129,12 @@ class PairsMixin:
             colors = (c.view(len(x), -1, 3) - gray for c in (target, module(x)))
             return torch.stack([c.square().mean(dim=(1, 2)) for c in colors], dim=1)
 
+        some = self._subsample(inputs)
         rows = [
-            self._make_rows(self._subsample(inputs)),
+            self._make_rows(some),
             self._make_rows(self._subsample(targets), self._target_scaling),
         ]
-        true, predicted = self._map_chunks(powers, (2,), *rows).mean(axis=0)
+        both = self._map_chunks(powers, (2,), *rows)
+        true, predicted = np.average(both, axis=0, weights=some.weight)
         # Gray targets: nothing is missing.
         return float(np.sqrt(predicted / true)) if true else 1.0

@@ -8,8 +8,8 @@ import torch
 from skae._common.runtime import draw, make_generator
 from skae._training.objective import SMALLEST_ERROR
 from skae._training.variational_objective import log_ratio
-from skae.autoencoders._affine import gather
-from skae.autoencoders._base import SCORE_SEED
+from skae.autoencoders._principal_components import fit_pca, gather
+from skae.autoencoders._scoring import SCORE_SEED
 from skae.autoencoders._selection import SIGN_LIMIT, SelectionMixin, compare
 from skae.likelihood import Gaussian
 
@@ -50,8 +50,9 @@ class ProbabilisticPCAMixin(SelectionMixin):
 
     def _fit_affine_maps(self, batches):
         """Fit probabilistic PCA; its noise variance is the error that is expected."""
-        _, target = gather(batches)
-        pca, n_components = self._fit_pca(target)
+        _, target, weight = gather(batches)
+        pca = fit_pca(target, self._n_features_out, weight, self._seed)
+        n_components = pca.n_components_
         found, noise = pca.explained_variance_, pca.noise_variance_
         if n_components == min(target.shape):  # the covariance itself is the model
             noise = found[-1]
@@ -63,11 +64,11 @@ class ProbabilisticPCAMixin(SelectionMixin):
         total[:n_components] = found
         variance = np.ones(self._n_features_out)  # of p(h|x)
         variance[:n_components] = noise / found
-        weight = loadings / total[:, None]
+        encode = loadings / total[:, None]
         maps = (
             (
-                np.concatenate([weight, np.zeros_like(weight)]),
-                np.concatenate([-weight @ pca.mean_, np.log(variance)]),
+                np.concatenate([encode, np.zeros_like(encode)]),
+                np.concatenate([-encode @ pca.mean_, np.log(variance)]),
             ),
             (np.ascontiguousarray(loadings.T), pca.mean_),
         )
@@ -90,29 +91,30 @@ class ProbabilisticPCAMixin(SelectionMixin):
             total = total + torch.stack([error, ratio], dim=1)
         return total / N_DRAWS
 
-    def _is_better_than_start(self, *terms):
+    def _is_better_than_start(self, terms, baseline, weight):
         """Compare ELBOs, each with the variance that is most likely for its errors.
 
         The errors in training would make the variance too small for other samples.
         """
         losses, variances = [], []
-        for error, ratio in (part.T for part in terms):
-            variance = max(float(error.mean()), SMALLEST_ERROR)
+        for error, ratio in (part.T for part in (terms, baseline)):
+            mean_error = float(np.average(error, weights=weight))
+            variance = max(mean_error, SMALLEST_ERROR)
             nll = 0.5 * (math.log(2.0 * math.pi * variance) + error / variance)
             losses.append(self.n_features_in_ * nll + ratio)
             variances.append(variance)
         self._held_out_error = variances[0]
-        self.elbo_gain_ = float((losses[1] - losses[0]).mean())
+        self.elbo_gain_ = float(np.average(losses[1] - losses[0], weights=weight))
         is_clear = self.elbo_gain_ > CLEAR_GAIN * self.n_features_in_
-        t, z = compare(*losses)
+        t, z = compare(*losses, weight)
         return (t > T_LIMIT or is_clear) and z > SIGN_LIMIT
 
     def _learn_variance(self, inputs, targets=None):
-        encoded = super()._learn_variance(inputs, targets)
+        encoded, weight = super()._learn_variance(inputs, targets)
         if self.is_linear_ and (self._selects or not self.n_epochs_):
             self.noise_variance_ = self._affine_error * self.scale_**2
         elif self._selects:
             # Held-out samples are few: they may lack the outliers of the others.
             held_out = self._held_out_error * self.scale_**2
             self.noise_variance_ = max(self.noise_variance_, held_out)
-        return encoded
+        return encoded, weight

@@ -5,7 +5,11 @@ import math
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skae._common.sample_weight import average
 from skae._common.validation import check_samples
+
+# `score` draws the same for every estimator and every sample.
+SCORE_SEED = 0
 
 
 class ScoringMixin:
@@ -32,8 +36,8 @@ class ScoringMixin:
         log_prob = self._log_prob()
         return self._score(X, lambda m, x: log_prob(x, m.decode(m.encode(x))))
 
-    def score(self, X, y=None):
-        """Mean log-likelihood of samples given their codes.
+    def score(self, X, y=None, sample_weight=None):
+        """Mean log-likelihood of samples.
 
         Parameters
         ----------
@@ -41,13 +45,15 @@ class ScoringMixin:
             Samples.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
 
         Returns
         -------
         float
             Mean of :meth:`score_samples` in nats, higher is better.
         """
-        return float(self.score_samples(X).mean(dtype=np.float64))
+        return average(self.score_samples(X), sample_weight)
 
     def _log_prob(self):
         """Return log p(x|h) per sample, a function in the module's scale."""

@@ -8,7 +8,7 @@ import torch
 from sklearn.model_selection import KFold
 
 from skae._common.runtime import default_modes, isolated_generators
-from skae._common.validation import Samples
+from skae._common.sample_weight import moments
 
 N_FOLDS = 4
 # A module is selected if its errors are lower in a one-sided test at this value of
@@ -17,7 +17,7 @@ N_FOLDS = 4
 T_LIMIT, SMALL_RATIO, SIGN_LIMIT = 2.0, 0.5, 2.0
 
 
-def compare(losses, baseline):
+def compare(losses, baseline, weight=None):
     """Test whether losses of held-out samples are lower than others.
 
     Parameters
@@ -26,6 +26,9 @@ def compare(losses, baseline):
         Losses of a module.
     baseline : ndarray of shape (n_samples,)
         Losses of the one that is kept in doubt.
+    weight : ndarray of shape (n_samples,), default=None
+        Weights of the samples. They count as many as equal ones of the same variance of
+        the mean would (Kish's effective sample size).
 
     Returns
     -------
@@ -35,8 +38,14 @@ def compare(losses, baseline):
         Statistic of the sign test; positive where most losses are lower.
     """
     gain = baseline - losses
-    t = gain.mean() * math.sqrt(len(gain) - 1) / (gain.std() or 1.0)
-    return float(t), float(np.sign(gain).mean() * math.sqrt(len(gain)))
+    if weight is None:
+        mean, std, n_samples = gain.mean(), gain.std(), len(gain)
+    else:
+        mean, variance = moments(gain, weight)
+        std, n_samples = math.sqrt(variance), weight.sum() ** 2 / (weight**2).sum()
+    t = mean * math.sqrt(n_samples - 1) / (std or 1.0)
+    z = np.average(np.sign(gain), weights=weight) * math.sqrt(n_samples)
+    return float(t), float(z)
 
 
 class SelectionMixin:
@@ -66,52 +75,50 @@ class SelectionMixin:
         """Return what samples are judged by, here their errors."""
         return self._likelihood.loss(module(x), target).mean(dim=1)
 
-    def _is_better_than_start(self, errors, baseline):
+    def _is_better_than_start(self, errors, baseline, weight):
         """Whether the module is better, by its terms and those of its start."""
-        self.error_ratio_ = float(errors.mean() / baseline.mean())
-        t, z = compare(errors, baseline)
+        means = (np.average(terms, weights=weight) for terms in (errors, baseline))
+        self.error_ratio_ = float(np.divide(*means))
+        t, z = compare(errors, baseline, weight)
         return (t > T_LIMIT or self.error_ratio_ < SMALL_RATIO) and z > SIGN_LIMIT
 
     @torch.no_grad()
     def _held_out_terms(self, batches):
-        """Return the terms of samples, of the module and of its start."""
+        """Return the terms of samples, of the module and of its start, and weights."""
         start = copy.deepcopy(self.module_)
         start.start_at(*self._affine_maps, alone=True)
+        terms, weights = [], []
         with default_modes(self.device_):
-            terms = [
-                torch.stack(
-                    [self._row_terms(m, x, target) for m in (self.module_, start)]
-                )
-                for x, target in batches
-            ]
-        return torch.cat(terms, dim=1).double().cpu().numpy()
+            for x, target, *weight in batches.with_exact_weights():
+                both = [self._row_terms(m, x, target) for m in (self.module_, start)]
+                terms.append(torch.stack(both))
+                weights += weight
+        terms = torch.cat(terms, dim=1).double().cpu().numpy()
+        return *terms, torch.cat(weights).numpy() if weights else None
 
     def _cross_fitted_terms(self, inputs, targets):
         """Return the terms of all samples by modules that are trained on the others.
 
         Few samples are too precious not to train on, and too few to decide by a part.
         """
-        terms = []
+        parts, weight = [], inputs.weight
         folds = KFold(N_FOLDS, shuffle=True, random_state=self._seed)
         for train, test in folds.split(inputs.rows):
             part = copy.copy(self)
             part.callbacks, part.verbose, part.compile = None, 0, False
             part.random_state = self._seed
-            samples = _take(inputs, train), _take(targets, train)
+            samples, others = (
+                (inputs.take(part_of), targets and targets.take(part_of))
+                for part_of in (train, test)
+            )
             part._initialize(*samples)
             part._selects = False  # it is trained in any case
             part._train(*samples)
             batches = part._make_batches(
-                _take(inputs, test),
-                _take(targets, test),
-                {**part._trainer.generators, "order": None},
+                *others, {**part._trainer.generators, "order": None}
             )
-            terms.append(part._held_out_terms(batches))
-        return np.concatenate(terms, axis=1)
-
-
-def _take(samples, index):
-    """Take samples by number."""
-    if samples is None:
-        return None
-    return Samples(samples.rows[index], samples.byte_scale)
+            parts.append(part._held_out_terms(batches))
+        *terms, weights = zip(*parts, strict=True)
+        if weight is not None:
+            weight = np.concatenate(weights)
+        return *map(np.concatenate, terms), weight

@@ -323,8 +323,8 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _validate_training(self, X, *, reset):
-        samples = super()._validate_training(X, reset=reset)
+    def _validate_training(self, X, sample_weight=None, *, reset):
+        samples = super()._validate_training(X, sample_weight, reset=reset)
         copies = not self.l1_penalty and not self.contractive_penalty
         if reset and copies and self.n_components >= self.n_features_in_:
             warn_user(

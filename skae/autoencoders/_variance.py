@@ -5,6 +5,8 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._common.runtime import make_generator
+from skae._common.sample_weight import moments
+from skae._common.validation import Samples
 from skae._common.warn import warn_user
 
 # Stream of the random numbers by which the variance is learned; the trainer has 0 to 2.
@@ -17,7 +19,7 @@ class VarianceMixin:
     """The variance of p(x|h) of an autoencoder with ``module_`` and ``_trainer``."""
 
     def _learn_variance(self, inputs, targets=None, corrupt=None):
-        """Learn the variance of p(x|h), if it has one; return some targets encoded.
+        """Learn the variance of p(x|h); return some targets encoded, and their weights.
 
         ``corrupt(x, generator)`` makes the inputs of samples in X's scale.
         """
@@ -30,16 +32,21 @@ class VarianceMixin:
         )
         clean = self._subsample(inputs if targets is None else targets)
         # Rows to be filled by ``impute`` start here.
-        self._mean = clean.rows.mean(axis=0, dtype=np.float64) * clean.byte_scale
+        mean, _ = moments(clean.rows, weight := clean.weight)
+        self._mean = mean * clean.byte_scale
         rows = [self._make_rows(clean)]
         if corrupt is not None:
             rows.append(self._make_data_rows(clean))
         elif targets is not None:
             rows.append(self._make_rows(self._subsample(inputs)))
+        if weight is not None:
+            rows.append(self._make_data_rows(Samples(weight.reshape(-1, 1))))
         total = torch.zeros(self.n_features_in_, dtype=torch.float64, device="cpu")
         all_encoded = []
 
         def add_errors(module, target, *others):
+            if weight is not None:
+                *others, share = others
             encoded = objective.encode(module, target)
             all_encoded.append(encoded)
             if likelihood.has_variance:
@@ -49,16 +56,19 @@ class VarianceMixin:
                     encoded = objective.encode(module, x)
                 output = module.decode(objective.sample_code(encoded, generator))
                 error = likelihood.error(output, target)
+                if weight is not None:
+                    error = error * share
                 total.add_(error.sum(dim=0).cpu())
             return target.new_zeros(len(target))  # nothing is kept per row
 
         self._map_chunks(add_errors, (), *rows, seed=self._user_seed())
         if likelihood.has_variance:
-            variance = likelihood.variance(total / len(rows[0])).numpy()
+            n_samples = len(rows[0]) if weight is None else weight.sum()
+            variance = likelihood.variance(total / n_samples).numpy()
             # A perfect fit must not make the density infinite.
             variance = np.maximum(variance, 1e-12) * self.scale_**2
             self.noise_variance_ = variance if variance.ndim else float(variance)
-        return torch.cat(all_encoded).cpu().numpy()
+        return torch.cat(all_encoded).cpu().numpy(), weight
 
     def _variance_like(self):
         """Return the learned variance in the module's scale, for a tensor."""

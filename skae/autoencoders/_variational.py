@@ -6,6 +6,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
+from skae._common.sample_weight import moments
 from skae._common.warn import warn_user
 from skae._training.variational_objective import VariationalObjective, kl_divergence
 from skae.autoencoders._base import BaseAutoEncoder
@@ -348,11 +349,14 @@ class VariationalAutoEncoder(
 
     def _after_fit(self, inputs, targets, held_out):
         self._select(inputs, targets, held_out)
-        encoded = self._learn_variance(inputs, targets)
+        encoded, weight = self._learn_variance(inputs, targets)
         mean, std = encoded[:, 0], encoded[:, 1]
         divergence = kl_divergence(torch.from_numpy(mean), torch.from_numpy(std))
         self.kl_divergence_ = divergence.mean(dim=0).numpy()
-        self.n_active_components_ = int((mean.var(axis=0) > ACTIVE_VARIANCE).sum())
+        if weight is not None:
+            self.kl_divergence_ = weight @ divergence.numpy() / weight.sum()
+        _, variance = moments(mean, weight)
+        self.n_active_components_ = int((variance > ACTIVE_VARIANCE).sum())
         self.density_ = NormalDensity.standard(self._n_features_out)
         terms = self._trainer.terms
         first = self.n_epochs_ - len(terms)  # of this trainer

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
-from sklearn.cluster import KMeans
 from sklearn.utils import (
     _safe_indexing,
     check_array,
@@ -14,7 +13,7 @@ from sklearn.utils import (
     get_tags,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skae._common.callbacks import (
     CallbackSupportMixin,
@@ -24,6 +23,7 @@ from skae._common.callbacks import (
 )
 from skae._common.labels import count_classes, split_labels, warn_without_unlabeled
 from skae._common.runtime import seed_unset
+from skae._common.sample_weight import check_sample_weight, pop_weight, weight_for
 from skae._common.validation import check_table
 from skae.semi_supervised._cluster_space import ClusterSpaceMixin
 from skae.semi_supervised._clusters import (
@@ -31,8 +31,8 @@ from skae.semi_supervised._clusters import (
     find_certain,
     fit_transform,
     has_default_number,
+    make_clusterer,
     predict_clusters,
-    set_number,
 )
 from skae.semi_supervised._log_probability import LogProbabilityMixin
 from skae.semi_supervised._naming import (
@@ -133,7 +133,7 @@ class ClusterClassifier(
         The class of each cluster.
 
     contingency_matrix_ : ndarray of shape (n_classes, n_clusters)
-        Number of labelled samples of each class in each cluster.
+        Number of labelled samples of each class in each cluster, or their weight.
 
     exemplar_indices_ : ndarray of shape (n_clusters,)
         Index into the training X of the most typical sample of each cluster: the
@@ -183,6 +183,7 @@ class ClusterClassifier(
     True
     """
 
+    __metadata_request__fit = {"sample_weight": None}  # not in the signature
     _parameter_constraints: dict = {
         "encoder": [HasMethods(["fit", "transform"]), None],
         "clusterer": [HasMethods("fit_predict"), HasMethods(["fit", "predict"]), None],
@@ -216,7 +217,7 @@ class ClusterClassifier(
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, **fit_params):
         """Cluster all samples, then match the clusters to the classes of labelled ones.
 
         Parameters
@@ -229,6 +230,12 @@ class ClusterClassifier(
             one. The clustering uses at most the number of classes from y. Without y
             the classes are the cluster numbers.
 
+        **fit_params : dict
+            ``sample_weight`` may be passed, the weights of the samples, of shape
+            (n_samples,) and not negative. They go to the clusterer, which must take
+            them, as k-means does, to encoder and refiner where these take them, and
+            into ``contingency_matrix_``. A sample of weight zero only gets a label.
+
         Returns
         -------
         self : ClusterClassifier
@@ -238,45 +245,50 @@ class ClusterClassifier(
         ------
         ValueError
             If X or y is not valid, if no sample is labelled, if neither y nor a
-            parameter determines the number of clusters, or if all samples are noise.
-            If ``fit`` raises, the classifier is in the state from before the call.
+            parameter determines the number of clusters, if all samples are noise, or
+            if the clusterer takes no weights. If ``fit`` raises, the classifier is in
+            the state from before the call.
         """
-        before = dict(vars(self))
+        before, weight = dict(vars(self)), pop_weight(fit_params)
         try:
             with report_fit(self, 3 - [self.encoder, self.refiner].count(None), X, y):
-                return self._fit(X, y)
+                return self._fit(X, y, weight)
         except BaseException:
             restore_attributes(self, before)
             raise
 
-    def _fit(self, X, y):
+    def _fit(self, X, y, sample_weight):
         if self.encoder is None:
             X = check_table(self, X, reset=True, dtype=[np.float64, np.float32])
         if y is not None:
             is_labeled, labels = split_labels(y, self.unlabeled)
             warn_without_unlabeled(is_labeled, self.unlabeled)
             check_consistent_length(X, is_labeled)
-        clusterer = (
-            KMeans(n_init=10) if self.clusterer is None else clone(self.clusterer)
+        every, weight, counts = X, None, np.ones(_num_samples(X), dtype=bool)
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, len(counts))
+            counts, weight = weight > 0, weight[weight > 0]
+            X = _safe_indexing(X, counts)
+        if y is not None:
+            labels, is_labeled = labels[counts[is_labeled]], is_labeled[counts]
+        clusterer = make_clusterer(
+            self.clusterer, self.n_clusters, None if y is None else labels
         )
-        n_clusters = self.n_clusters
-        if n_clusters is None and has_default_number(clusterer):
-            if y is None:
-                raise ValueError(
-                    "This ClusterClassifier requires y to be passed, but the target y "
-                    "is None. Pass y, or the number of clusters, for example "
-                    "n_clusters=10."
-                )
-            n_clusters = len(np.unique(labels))
-        if n_clusters is not None:
-            set_number(clusterer, n_clusters)
         random_state = check_random_state(self.random_state)
-        codes = self._fit_encoder(X, random_state)
-        self._fit_clusterer(clusterer, codes, random_state)
-        self._fit_refiner(X, codes, random_state)
+        codes = self._fit_encoder(X, weight, random_state)
+        self._fit_clusterer(clusterer, codes, weight, random_state)
+        self._fit_refiner(X, codes, weight, random_state)
         if y is None:
-            return self._assign_classes(self.labels_, self.labels_)
-        return self._assign_classes(self.labels_[is_labeled], labels)
+            is_labeled, labels = slice(None), self.labels_
+        of_labeled = None if weight is None else weight[is_labeled]
+        self._assign_classes(self.labels_[is_labeled], labels, of_labeled)
+        if not counts.all():
+            rest = self._memberships(_safe_indexing(every, ~counts)).argmax(axis=1)
+            labels = np.empty(len(counts), dtype=np.intp)
+            labels[counts], labels[~counts] = self.labels_, rest
+            self.labels_ = labels
+            self.exemplar_indices_ = np.flatnonzero(counts)[self.exemplar_indices_]
+        return self
 
     def map_labels(self, X, y):
         """Match the clusters to the classes of labelled samples, without clustering.
@@ -308,22 +320,6 @@ class ClusterClassifier(
         check_consistent_length(X, is_labeled)
         clusters = self._memberships(X).argmax(axis=1)
         return self._assign_classes(clusters[is_labeled], labels)
-
-    def predict(self, X):
-        """Predict the class of each sample: that of the cluster it belongs to.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), or what the encoder accepts
-            The samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            The class with the largest probability of ``predict_proba``.
-        """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
 
     def predict_proba(self, X):
         """Return a score of each class for each sample.
@@ -364,7 +360,7 @@ class ClusterClassifier(
             tags.input_tags = get_tags(self.encoder).input_tags
         return tags
 
-    def _fit_encoder(self, X, random_state):
+    def _fit_encoder(self, X, weight, random_state):
         """Fit ``encoder_`` and return the codes of X."""
         if self.encoder is None:
             self.encoder_ = None
@@ -373,26 +369,25 @@ class ClusterClassifier(
             self.encoder_ = clone(self.encoder)
             seed_unset(self.encoder_, random_state)
             with report_part(self, "encoder", self.encoder_, X):
-                codes = fit_transform(self.encoder_, X)
+                codes = fit_transform(self.encoder_, X, weight)
             for name in ("n_features_in_", "feature_names_in_"):
                 vars(self).pop(name, None)  # of an earlier fit
                 if hasattr(self.encoder_, name):
                     setattr(self, name, getattr(self.encoder_, name))
             codes = check_array(codes, dtype=[np.float64, np.float32])
-        # k-means fitted on one of the two types refuses to predict on the other.
-        self._code_dtype = codes.dtype
+        self._code_dtype = codes.dtype  # which alone k-means predicts on
         return codes
 
-    def _fit_clusterer(self, clusterer, codes, random_state):
+    def _fit_clusterer(self, clusterer, codes, weight, random_state):
         """Fit ``clusterer_`` and find out where its clusters lie."""
         seed_unset(clusterer, random_state)
         self.clusterer_ = clusterer
         self._clusters = Clusters(clusterer)
         with report_part(self, "clusterer", clusterer, codes):
-            self.labels_ = self._clusters.fit(codes)
+            self.labels_ = self._clusters.fit(codes, weight)
         self.exemplar_indices_ = self._clusters.exemplar_indices
 
-    def _fit_refiner(self, X, codes, random_state):
+    def _fit_refiner(self, X, codes, weight, random_state):
         """Fit ``refiner_`` on the clusters; its predictions become the clusters."""
         self.refiner_ = None
         if self.refiner is None:
@@ -400,6 +395,7 @@ class ClusterClassifier(
         refiner = clone(self.refiner)
         seed_unset(refiner, random_state)
         samples, clusters = X, self.labels_
+        params = weight_for(refiner, weight)
         is_certain = find_certain(self.clusterer_, clusters, self.doubtful)
         if "unlabeled" in refiner.get_params(deep=False):
             # Its labels are numbers of clusters, whatever marks those of the user.
@@ -407,10 +403,11 @@ class ClusterClassifier(
             clusters = np.where(is_certain, clusters, -1)
         elif not is_certain.all():
             samples, clusters = _safe_indexing(X, is_certain), clusters[is_certain]
+            params = {name: value[is_certain] for name, value in params.items()}
         with report_part(self, "refiner", refiner, samples, clusters):
-            self.refiner_ = refiner.fit(samples, clusters)
+            self.refiner_ = refiner.fit(samples, clusters, **params)
         self.labels_, _ = predict_clusters(self.refiner_, X, repr(self.refiner))
-        self._clusters.relocate(codes, self.labels_)
+        self._clusters.relocate(codes, self.labels_, weight)
 
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
@@ -438,10 +435,10 @@ class ClusterClassifier(
         memberships[rows, clusters] = best * (1 + 1e-6)
         return memberships
 
-    def _assign_classes(self, clusters, labels):
+    def _assign_classes(self, clusters, labels, weight=None):
         """Set the class of each cluster from the clusters and labels of samples."""
         means = self._clusters.means
-        classes, contingency = count_classes(labels, clusters, len(means))
+        classes, contingency = count_classes(labels, clusters, len(means), weight)
         rows = match_clusters_to_classes(contingency, self.assignment)
         self.classes_ = classes
         self.contingency_matrix_ = contingency

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """What a classifier with clusters shares with clusterers such as KMeans."""
 
-    def fit_predict(self, X, y=None):
+    def fit_predict(self, X, y=None, **fit_params):
         """Fit, then predict the class of each training sample.
 
         Parameters
@@ -19,12 +19,15 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         y : array-like of shape (n_samples,), default=None
             Their classes, as for ``fit``.
 
+        **fit_params : dict
+            Passed to ``fit``.
+
         Returns
         -------
         ndarray of shape (n_samples,)
             The classes, those of ``fit(X, y).predict(X)``.
         """
-        return self.fit(X, y).predict(X)
+        return self.fit(X, y, **fit_params).predict(X)
 
     def transform(self, X):
         """Return the distances of samples to the clusters.

@@ -4,8 +4,12 @@ import inspect
 
 import numpy as np
 from scipy.spatial.distance import cdist
+from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier
+
+from skae._common.sample_weight import weight_for
 
 # A sample at least this certain is never uncertain, however certain the others are.
 MIN_CERTAINTY_TO_KEEP = 0.95
@@ -34,7 +38,43 @@ def set_number(clusterer, n_clusters):
         clusterer.set_params(**{name: n_clusters})
 
 
-def fit_transform(encoder, X):
+def make_clusterer(clusterer, n_clusters, labels):
+    """Make the clusterer that is fitted.
+
+    Parameters
+    ----------
+    clusterer : estimator or None
+        It is cloned; None means k-means.
+    n_clusters : int or None
+        Number of clusters; None for as many as there are classes, where the clusterer
+        has a number that was not set.
+    labels : ndarray or None
+        The labels that there are; None where no sample has one.
+
+    Returns
+    -------
+    estimator
+        The clusterer, not fitted.
+
+    Raises
+    ------
+    ValueError
+        If the number of clusters is not determined.
+    """
+    clusterer = KMeans(n_init=10) if clusterer is None else clone(clusterer)
+    if n_clusters is None and has_default_number(clusterer):
+        if labels is None:
+            raise ValueError(
+                "This ClusterClassifier requires y to be passed, but the target y is "
+                "None. Pass y, or the number of clusters, for example n_clusters=10."
+            )
+        n_clusters = len(np.unique(labels))
+    if n_clusters is not None:
+        set_number(clusterer, n_clusters)
+    return clusterer
+
+
+def fit_transform(encoder, X, weight=None):
     """Fit an encoder on samples and return their codes.
 
     Parameters
@@ -43,6 +83,8 @@ def fit_transform(encoder, X):
         It is changed.
     X : array-like
         What it accepts.
+    weight : ndarray of shape (n_samples,), default=None
+        Weights of the samples, for an encoder that takes weights.
 
     Returns
     -------
@@ -50,7 +92,7 @@ def fit_transform(encoder, X):
         The codes.
     """
     if hasattr(encoder, "fit_transform"):
-        return encoder.fit_transform(X)
+        return encoder.fit_transform(X, **weight_for(encoder, weight))
     # A FrozenEstimator, whose `fit` does nothing but requires a y.
     return encoder.fit(X, None).transform(X)
 
@@ -141,7 +183,7 @@ def predict_clusters(refiner, X, name):
     return probabilities.argmax(axis=1), probabilities
 
 
-def locate_clusters(codes, labels):
+def locate_clusters(codes, labels, weight=None):
     """Return the clusters' means, the variance about them, and the exemplars.
 
     The variance is the mean over samples and dimensions; the exemplar of a cluster is
@@ -151,20 +193,29 @@ def locate_clusters(codes, labels):
     numbers = np.unique(labels)
     means = np.empty((len(numbers), codes.shape[1]))
     exemplars = np.empty(len(numbers), dtype=np.intp)
-    scatter = 0.0
+    scatter, total = 0.0, len(codes) if weight is None else weight.sum()
     for cluster, number in enumerate(numbers):
         members = np.flatnonzero(labels == number)
         member_codes = codes[members].astype(np.float64)
-        means[cluster] = member_codes.mean(axis=0)
+        weights = np.ones(len(members)) if weight is None else weight[members]
+        means[cluster] = np.average(
+            member_codes, axis=0, weights=None if weight is None else weights
+        )
         distances = ((member_codes - means[cluster]) ** 2).sum(axis=1)
-        scatter += distances.sum()
+        scatter += (weights * distances).sum()
         # Stray members of other classes pull the mean away from where most members
         # are; the mean of the nearer half is among them again.
-        nearer_half = distances.argsort(kind="stable")[: len(members) // 2 + 1]
-        center = member_codes[nearer_half].mean(axis=0)
+        order = distances.argsort(kind="stable")
+        counted = weights[order].cumsum()
+        nearer_half = order[: counted.searchsorted(counted[-1] / 2, side="right") + 1]
+        center = np.average(
+            member_codes[nearer_half],
+            axis=0,
+            weights=None if weight is None else weights[nearer_half],
+        )
         distances = ((member_codes - center) ** 2).sum(axis=1)
         exemplars[cluster] = members[distances.argmin()]
-    return means, scatter / codes.size, exemplars
+    return means, scatter / (total * codes.shape[1]), exemplars
 
 
 class Clusters:
@@ -193,12 +244,19 @@ class Clusters:
     def __init__(self, clusterer):
         self.clusterer = clusterer
 
-    def fit(self, codes):
+    def fit(self, codes, weight=None):
         """Fit the clusterer and return the cluster of each code."""
+        params = weight_for(self.clusterer, weight)
+        if weight is not None and not params:
+            raise ValueError(
+                f"sample_weight must be None with clusterer={self.clusterer!r}, whose "
+                "fit takes no weights."
+            )
         if hasattr(self.clusterer, "fit_predict"):
-            found = np.asarray(self.clusterer.fit_predict(codes))
+            found = np.asarray(self.clusterer.fit_predict(codes, **params))
         else:
-            found = np.asarray(self.clusterer.fit(codes, None).predict(codes))
+            self.clusterer.fit(codes, None, **params)
+            found = np.asarray(self.clusterer.predict(codes))
         is_core = found >= 0  # the rest is noise
         if not is_core.any():
             raise ValueError(
@@ -207,7 +265,7 @@ class Clusters:
             )
         self._numbers, core_labels = np.unique(found[is_core], return_inverse=True)
         self.means, self.variance, exemplars = locate_clusters(
-            codes[is_core], core_labels
+            codes[is_core], core_labels, None if weight is None else weight[is_core]
         )
         self.exemplar_indices = np.flatnonzero(is_core)[exemplars]
 
@@ -222,13 +280,15 @@ class Clusters:
             labels[~is_core] = self.assign(codes[~is_core])
         return labels
 
-    def relocate(self, codes, labels):
+    def relocate(self, codes, labels, weight=None):
         """Update the places of clusters whose members have changed.
 
         A cluster that has lost all its members stays where it was.
         """
         numbers = np.unique(labels)
-        self.means[numbers], self.variance, exemplars = locate_clusters(codes, labels)
+        self.means[numbers], self.variance, exemplars = locate_clusters(
+            codes, labels, weight
+        )
         self.exemplar_indices[numbers] = exemplars
 
     def assign(self, codes):

@@ -1,6 +1,5 @@
 """A classifier for labels of which some are wrong or missing."""
 
-import math
 from functools import partial
 from numbers import Real
 
@@ -8,10 +7,11 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.labels import split_labels, warn_without_unlabeled
+from skae._common.labels import can_stratify, split_labels, warn_without_unlabeled
+from skae._common.sample_weight import attach_weight, check_class_weight, pop_weight
 from skae._common.validation import Samples, check_samples, check_sizes, require_target
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.batches import Rows
@@ -56,6 +56,10 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
     label_smoothing : float, default=0.05
         Share of each label that is spread evenly over all classes in training, at least
         0 and below 1.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes: a dict from class to weight, where a class that is not
+        in it has the weight one, or "balanced" for weights by which all classes count
+        the same. A sample has the weight of its label, which may be a corrected one.
     dropout : float, default=0.3
         Share of the last hidden layer that is set to zero in training, at least 0 and
         below 1.
@@ -206,11 +210,13 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
     _averages_weights = True
     _auto_epochs = 20
     _target_dtype = torch.int64  # numbers of samples
+    __metadata_request__fit = {"sample_weight": None}  # not in the signature
     _parameter_constraints: dict = {
         **BaseTorchEstimator._parameter_constraints,
         "confidence": [Interval(Real, 0.5, 1, closed="both"), None],
         "unlabeled": "no_validation",
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "hidden_layer_sizes": ["array-like", None],
     }
@@ -221,6 +227,7 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         confidence=0.9,
         unlabeled=None,
         label_smoothing=0.05,
+        class_weight=None,
         dropout=0.3,
         hidden_layer_sizes=None,
         activation="relu",
@@ -248,6 +255,7 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         self.confidence = confidence
         self.unlabeled = unlabeled
         self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
         self.dropout = dropout
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -276,17 +284,19 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
 
     def _make_module(self, inputs, n_outputs):
         is_image = self.image_shape_ is not None
-        sizes = self.hidden_layer_sizes
-        if sizes is None:
-            sizes = IMAGE_SIZES if is_image else TABLE_SIZES
-        sizes = check_sizes(sizes, are_channels=is_image)
+        sizes = IMAGE_SIZES if is_image else TABLE_SIZES
+        if self.hidden_layer_sizes is not None:
+            sizes = check_sizes(self.hidden_layer_sizes, are_channels=is_image)
         n_classes = len(self.classes_)
         if is_image:
             return ConvClassifier(self.image_shape_, n_classes, sizes, self.activation)
         return DenseClassifier(self.n_features_in_, n_classes, sizes, self.activation)
 
     def _make_objective(self, training, generator):
-        inputs, labels = self._training_set
+        inputs, labels, _ = self._training_set
+        class_weight = check_class_weight(
+            self.class_weight, self.classes_, labels, inputs.weight
+        )
         # As in training: in float32 whatever X is, and products in its type.
         self._training_rows = Rows(inputs, self._scaling, self.device_)
         self._label_correction = LabelCorrection(
@@ -301,6 +311,7 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
             self.label_smoothing,
             self.dropout,
             generator,
+            class_weight,
         )
 
     def _make_augment(self, generator):
@@ -311,10 +322,12 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         return lambda x, numbers: (augment(x)[0], numbers)
 
     def _after_fit(self, inputs, targets, held_out):
-        labels = self._label_correction.labels.copy()
+        *_, (every, kept) = self._training_set
+        labels = np.full(len(every.rows), -1)
+        labels[kept] = self._label_correction.labels
         is_open = labels < 0
         if is_open.any():
-            rows = self._make_rows(inputs._replace(rows=inputs.rows[is_open]))
+            rows = self._make_rows(every.take(is_open))
             labels[is_open] = self._probabilities(rows).argmax(axis=1)
         self.labels_ = self.classes_[labels]
         # They would keep the samples in memory.
@@ -322,7 +335,7 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         for name in ("_strata", "_has_target"):
             self.__dict__.pop(name, None)
 
-    def _validate_pairs(self, X, y, *, reset):
+    def _validate_pairs(self, X, y, sample_weight, *, reset):
         inputs = check_samples(self, X, reset=reset)
         require_target(self, y)
         is_labeled, known = split_labels(y, self.unlabeled)
@@ -343,6 +356,9 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
                 f"y has the classes {classes}, but {type(self).__name__} was fitted on "
                 f"{self.classes_}; with warm_start=True they must stay the same."
             )
+        every = inputs
+        (inputs,), kept = attach_weight(sample_weight, inputs)
+        labels = labels[kept]
         if reset:
             self._scaling = Scaling.fit(inputs)
             if self.image_shape_ is None:
@@ -354,18 +370,16 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
                     np.zeros_like(self._scaling.mean), self._scaling.scale
                 )
             self._target_scaling = Scaling.identity(1)
-        self._training_set = inputs, labels
+        self._training_set = inputs, labels, (every, kept)
         self._has_target = is_labeled
-        # Both parts need a sample of each class.
-        n_held_out = math.ceil(self.validation_fraction * len(labels))
-        n_fewest = min(n_held_out, len(labels) - n_held_out)
-        if is_labeled.all() and np.bincount(labels).min() > 1:
-            self._strata = labels if n_fewest >= len(self.classes_) else None
+        if can_stratify(labels, self.validation_fraction):
+            self._strata = labels
         # The targets are the numbers of the samples, whose labels may be corrected.
-        return inputs, Samples(np.arange(len(labels)).reshape(-1, 1))
+        numbers = np.arange(len(labels)).reshape(-1, 1)
+        return inputs, Samples(numbers, weight=inputs.weight)
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y, **fit_params):
         """Learn to predict the classes, and correct labels that look wrong.
 
         Parameters
@@ -377,6 +391,11 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         y : array-like of shape (n_samples,)
             Their classes, some of them wrong; the value ``unlabeled`` marks samples
             without one.
+        **fit_params : dict
+            ``sample_weight`` may be passed, the weights of the samples, of shape
+            (n_samples,) and not negative. A sample of weight zero is left out before
+            anything is learned; ``labels_`` has its most probable class. An integer
+            weight stands for so many equal samples on average over what is drawn.
 
         Returns
         -------
@@ -394,7 +413,8 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
             If it is interrupted. After its first epoch, the classifier is then fitted
             as of the last whole epoch.
         """
-        return self._run_fit(partial(self._validate_pairs, X, y))
+        weight = pop_weight(fit_params)
+        return self._run_fit(partial(self._validate_pairs, X, y, sample_weight=weight))
 
     # -- Inference ----------------------------------------------------------------
 
@@ -428,19 +448,3 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         check_is_fitted(self)
         samples = check_samples(self, X, reset=False, ensure_all_finite=False)
         return self._probabilities(self._make_rows(samples))
-
-    def predict(self, X):
-        """Predict the class of each sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            The most probable classes.
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]

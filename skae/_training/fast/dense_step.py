@@ -13,7 +13,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch.utils.flop_counter import FlopCounterMode
 
-from skae._training.objective import ReconstructionObjective
+from skae._training.objective import ReconstructionObjective, weighted_mean
 from skae.likelihood import Bernoulli, Gaussian, Laplace
 from skae.modules import DenseAutoencoder
 from skae.modules._dense import Residual
@@ -199,7 +199,7 @@ class DenseStep:
             start += -(-parameter.numel() // ALIGNMENT) * ALIGNMENT
         return views
 
-    def gradient(self, x, target):
+    def gradient(self, x, target, weight=None):
         """Evaluate the objective and fill the gradients.
 
         Parameters
@@ -208,6 +208,8 @@ class DenseStep:
             Input.
         target : torch.Tensor of shape (n_samples, n_outputs)
             Target.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples.
 
         Returns
         -------
@@ -229,7 +231,12 @@ class DenseStep:
             if activation is not None:
                 x = activation(x)
             results.append(x)
-        loss, grad = self.loss(self.objective.likelihood, x.float(), target)
+        output, likelihood = x.float(), self.objective.likelihood
+        loss, grad = self.loss(likelihood, output, target)
+        if weight is not None:
+            loss = weighted_mean(likelihood.loss(output, target), weight)
+            weight = weight.unsqueeze(1)
+            grad = grad * weight
 
         code, grad_output = results[self.n_encoder], None
         if self.low_vector is not None:
@@ -239,9 +246,12 @@ class DenseStep:
                 if self.skips:
                     grad = grad.addmm_(grad_output, self.skips[len(self.layers) - 1][0])
                 if self.objective.l1_penalty:
-                    rate = self.objective.l1_penalty / len(code)
-                    loss = loss + rate * code.float().abs().sum()
-                    grad = grad + rate * code.sign()
+                    rate, sizes = self.objective.l1_penalty / len(code), code.float()
+                    signs = code.sign()
+                    if weight is not None:
+                        sizes, signs = sizes * weight, signs * weight.to(signs.dtype)
+                    loss = loss + rate * sizes.abs().sum()
+                    grad = grad + rate * signs
             weight, _, _, grad_weight, grad_bias = self.layers[i]
             _, activation_grad = self.activations[i]
             if activation_grad is not None:

@@ -1,0 +1,248 @@
+"""Weights of samples: checked, attached to samples, and used in means.
+
+An integer weight stands for so many equal rows, and a sample of weight zero is left out
+before anything is learned.
+"""
+
+from inspect import signature
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metadata_routing import get_routing_for_object
+
+
+def check_sample_weight(sample_weight, n_samples):
+    """Check weights of samples.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,)
+        The weights.
+    n_samples : int
+        Number of samples.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        The weights in float64.
+
+    Raises
+    ------
+    ValueError
+        If they are not one number per sample, if one is negative, or all are zero.
+    """
+    weight = check_array(
+        sample_weight,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_min_samples=0,
+        input_name="sample_weight",
+    )
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight has the shape {weight.shape}; it must hold one number for "
+            f"each of the {n_samples} samples."
+        )
+    if (weight < 0).any():
+        raise ValueError(
+            f"sample_weight must not be negative; sample {(weight < 0).argmax()} has "
+            f"the weight {weight[weight < 0][0]:g}."
+        )
+    if not weight.any():
+        raise ValueError("sample_weight is zero for all samples; one must count.")
+    return weight
+
+
+def attach_weight(sample_weight, *all_samples):
+    """Attach weights to samples, and leave out those of weight zero.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+        The weights; None, or one for all samples, attaches nothing.
+    *all_samples : Samples
+        Matching samples, such as inputs and targets.
+
+    Returns
+    -------
+    list of Samples
+        The samples that count.
+    kept : ndarray of int or slice
+        Which these are.
+    """
+    everything = slice(None)
+    if sample_weight is None:
+        return [*all_samples], everything
+    n_samples = all_samples[0].rows.shape[0]
+    weight = check_sample_weight(sample_weight, n_samples)
+    if (weight == 1.0).all():
+        return [*all_samples], everything
+    weighted = [samples._replace(weight=weight) for samples in all_samples]
+    if weight.all():
+        return weighted, everything
+    kept = np.flatnonzero(weight)
+    return [samples.take(kept) for samples in weighted], kept
+
+
+def average(values, sample_weight=None):
+    """Return the mean of one value per sample, such as its score.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+        The values.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples. A value of weight zero does not count, also if it is
+        infinite.
+
+    Returns
+    -------
+    float
+        Their mean.
+    """
+    if sample_weight is None:
+        return float(values.mean(dtype=np.float64))
+    weight = check_sample_weight(sample_weight, len(values))
+    counts = weight > 0
+    return float(np.average(values[counts].astype(np.float64), weights=weight[counts]))
+
+
+def moments(rows, weight=None):
+    """Return mean and variance of features.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        The samples.
+    weight : ndarray of shape (n_samples,), default=None
+        Their weights.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_features,)
+        Means in float64.
+    variance : ndarray of shape (n_features,)
+        Mean squared distances from them.
+    """
+    if weight is None:
+        return rows.mean(axis=0, dtype=np.float64), rows.var(axis=0, dtype=np.float64)
+    mean = np.average(rows, axis=0, weights=weight)
+    return mean, np.average(np.square(rows - mean), axis=0, weights=weight)
+
+
+def takes_weight(estimator):
+    """Return whether an estimator's ``fit`` takes the weights of samples.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator.
+
+    Returns
+    -------
+    bool
+        True where ``sample_weight`` is a parameter of ``fit``, or metadata that can be
+        requested for it.
+    """
+    if "sample_weight" in signature(estimator.fit).parameters:
+        return True
+    requests = getattr(get_routing_for_object(estimator), "fit", None)
+    return "sample_weight" in getattr(requests, "requests", {})
+
+
+def weight_for(estimator, weight):
+    """Return the arguments by which an estimator's ``fit`` gets weights.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of the samples.
+
+    Returns
+    -------
+    dict
+        Empty where there are no weights, or the estimator takes none.
+    """
+    if weight is None or not takes_weight(estimator):
+        return {}
+    return {"sample_weight": weight}
+
+
+def check_class_weight(class_weight, classes, labels, weight=None):
+    """Return the weight of each class.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        Weights by class, or "balanced" for weights by which all classes count the same.
+    classes : ndarray of shape (n_classes,)
+        The classes.
+    labels : ndarray of int of shape (n_samples,)
+        Classes of the samples by number; -1 for a sample without a label.
+    weight : ndarray of shape (n_samples,), default=None
+        Weights of the samples.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,) or None
+        The weights; None where all are the same.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or of a class that is not there.
+    """
+    if class_weight is None:
+        return None
+    if class_weight == "balanced":
+        is_labeled = labels >= 0
+        counts = np.bincount(
+            labels[is_labeled],
+            weights=None if weight is None else weight[is_labeled],
+            minlength=len(classes),
+        )
+        return np.where(
+            counts, counts.sum() / (len(classes) * (counts + (counts == 0))), 0
+        )
+    weights = compute_class_weight(class_weight, classes=classes, y=classes)
+    unknown = [name for name in class_weight if name not in classes]
+    if unknown or weights.min() < 0:
+        raise ValueError(
+            f"class_weight={class_weight!r} must have weights of the classes of y, "
+            f"{classes.tolist()}, none of them negative."
+        )
+    return weights
+
+
+def pop_weight(fit_params):
+    """Return the weights in the further arguments of ``fit``; refuse other arguments.
+
+    scikit-learn takes ``sample_weight`` in the signature of ``fit`` for the promise
+    that integer weights give the very model of repeated rows. A fit that draws random
+    numbers for each sample keeps it on average only, so there it is a further argument.
+
+    Parameters
+    ----------
+    fit_params : dict
+        Further arguments.
+
+    Returns
+    -------
+    array-like of shape (n_samples,) or None
+        The weights.
+
+    Raises
+    ------
+    TypeError
+        If there is another argument.
+    """
+    unknown = [name for name in fit_params if name != "sample_weight"]
+    if unknown:
+        raise TypeError(
+            f"fit() got an unexpected keyword argument {unknown[0]!r}; besides X and "
+            "y, sample_weight can be passed."
+        )
+    return fit_params.get("sample_weight")

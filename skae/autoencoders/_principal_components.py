@@ -1,0 +1,109 @@
+"""Principal components of training samples, which may have weights."""
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+
+# The affine maps are fitted on at least so many samples or draws of their corruption,
+# where there are, and on at most so many numbers.
+MIN_AFFINE_ROWS, MAX_AFFINE_SIZE = 4096, 2**24
+
+
+def gather(batches):
+    """Collect samples, of several passes where they are drawn at random.
+
+    Parameters
+    ----------
+    batches : Batches
+        Training batches.
+
+    Returns
+    -------
+    x : ndarray of shape (n_rows, n_features)
+        Inputs in the module's scale.
+    target : ndarray of shape (n_rows, n_outputs)
+        Targets; ``x`` itself where they are the inputs.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of the samples, None where they have none.
+    """
+    xs, targets, weights, n_rows = [], [], [], 0
+    max_rows = MAX_AFFINE_SIZE // batches.rows[0].array.shape[1]
+    min_rows = 0 if batches.transform is None else min(MIN_AFFINE_ROWS, max_rows)
+    while not n_rows or n_rows < min_rows:
+        for x, target, *weight in batches.with_exact_weights():
+            xs.append(x)
+            targets.append(target)
+            weights += weight
+            n_rows += len(x)
+            if n_rows >= max_rows:
+                break
+    weight = torch.cat(weights).numpy() if weights else None
+    target = torch.cat(targets).double().cpu().numpy()
+    if xs[0] is targets[0]:
+        return target, target, weight
+    return torch.cat(xs).double().cpu().numpy(), target, weight
+
+
+def fit_pca(rows, n_components, weight, seed):
+    """Fit PCA.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        The samples.
+    n_components : int
+        Number of components, which the samples may limit.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of the samples.
+    seed : int
+        Seed of the solvers that are randomized.
+
+    Returns
+    -------
+    sklearn.decomposition.PCA
+        Components without variance are zero: rounding decides where they point.
+    """
+    pca = PCA(min(n_components, *rows.shape), random_state=seed)
+    with np.errstate(invalid="ignore"):  # of samples that do not differ
+        if weight is None:
+            pca.fit(rows)
+        else:
+            mean = np.average(rows, axis=0, weights=weight)
+            lengths = np.sqrt(weight / weight.mean())
+            scaled = (rows - mean) * lengths[:, np.newaxis]
+            # With their mirror images they have the mean zero, and the covariance
+            # that the samples have with their weights.
+            pca.fit(np.concatenate([scaled, -scaled]))
+            pca.mean_ = mean
+            factor = (1 - 1 / (2 * len(rows))) * unbiased(len(rows), weight)
+            pca.explained_variance_ *= factor
+            n_rest = [
+                min(n_samples, rows.shape[1]) - pca.n_components_
+                for n_samples in (2 * len(rows), max(len(rows), weight.sum()))
+            ]
+            pca.noise_variance_ *= factor * n_rest[0] / max(n_rest[1], 1)
+    variance = pca.explained_variance_
+    is_real = variance > max(rows.shape) * np.finfo(np.float64).eps * variance[0]
+    pca.components_[~is_real] = 0.0
+    return pca
+
+
+def unbiased(n_samples, weight=None):
+    """Return what turns a mean square into an estimate of the variance, n / (n - 1).
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of samples.
+    weight : ndarray of shape (n_samples,), default=None
+        Weights of the samples. If they have a mean above one they are numbers of equal
+        samples, all of which count.
+
+    Returns
+    -------
+    float
+        The factor; one for a single sample.
+    """
+    if weight is not None:
+        n_samples = max(n_samples, weight.sum())
+    return n_samples / max(n_samples - 1, 1)
