@@ -336,8 +336,10 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
 
     def _check(self, X, *, reset):
         """Return samples as rows, images of bytes as numbers in [0, 1]."""
-        rows, byte_scale = check_samples(self, X, reset=reset)
-        return rows if byte_scale == 1.0 else rows * np.float32(byte_scale)
+        samples = check_samples(self, X, reset=reset)
+        if samples.byte_scale == 1.0:
+            return samples.rows
+        return samples.rows * np.float32(samples.byte_scale)
 
     def _as_fitted(self, rows):
         """Return rows in the shape that X has."""
