@@ -213,6 +213,23 @@ def test_meta_estimators_pass_callbacks_on(digits):
     assert recorder.ended[-1][3].predict(X).tolist() == classifier.predict(X).tolist()
 
 
+def test_callbacks_get_the_samples_that_count_and_their_weights(digits):
+    X, _ = digits
+    weight = np.arange(len(X)) % 3
+    ae = AutoEncoderTransformer(2, max_epochs=1, random_state=0)
+    seen = []
+
+    class Collector(Recorder):
+        def on_fit_task_end(self, estimator, context, *, X, metadata):
+            seen.append((X, metadata["sample_weight"]))
+
+    ae.set_callbacks(Collector()).fit(X, sample_weight=weight)
+    assert seen
+    for samples, weights in seen:
+        np.testing.assert_array_equal(samples, X[weight > 0])
+        np.testing.assert_array_equal(weights, weight[weight > 0])
+
+
 @pytest.mark.parametrize("make", [Reconstructor, AutoEncoderOutlierDetector])
 def test_a_wrapper_passes_callbacks_on(digits, make):
     wrapper = make(AutoEncoderTransformer(4, max_epochs=2))

@@ -233,10 +233,11 @@ class DenseStep:
             results.append(x)
         output, likelihood = x.float(), self.objective.likelihood
         loss, grad = self.loss(likelihood, output, target)
+        factor = None  # of the gradient of each sample
         if weight is not None:
             loss = weighted_mean(likelihood.loss(output, target), weight)
-            weight = weight.unsqueeze(1)
-            grad = grad * weight
+            factor = weight.unsqueeze(1)
+            grad = grad * factor
 
         code, grad_output = results[self.n_encoder], None
         if self.low_vector is not None:
@@ -248,8 +249,8 @@ class DenseStep:
                 if self.objective.l1_penalty:
                     rate, sizes = self.objective.l1_penalty / len(code), code.float()
                     signs = code.sign()
-                    if weight is not None:
-                        sizes, signs = sizes * weight, signs * weight.to(signs.dtype)
+                    if factor is not None:
+                        sizes, signs = sizes * factor, signs * factor.to(signs.dtype)
                     loss = loss + rate * sizes.abs().sum()
                     grad = grad + rate * signs
             weight, _, _, grad_weight, grad_bias = self.layers[i]

@@ -70,11 +70,11 @@ def step_of(objective, dtype=FLOAT32, optimizer=OPTIMIZERS["adam"]):
     return make_step(objective, optimizer(objective.parameters()), dtype)
 
 
-def autograd(objective, x, target, dtype=FLOAT32):
+def autograd(objective, *batch, dtype=FLOAT32):
     """Return the loss, and fill the gradients, by autograd and autocast."""
     objective.zero_grad()
     with torch.autocast("cpu", dtype=BFLOAT16, enabled=dtype == BFLOAT16):
-        loss = objective(x, target)
+        loss = objective(*batch)
     loss.backward()
     return loss.detach()
 
@@ -83,17 +83,21 @@ def autograd(objective, x, target, dtype=FLOAT32):
 
 
 @pytest.mark.parametrize(("hidden", "activation", "likelihood", "l1_penalty"), CASES)
+@pytest.mark.parametrize(
+    "weight", [(), (torch.linspace(0, 2, 13),)], ids=["", "weight"]
+)
 def test_written_out_gradient_is_that_of_autograd(
-    hidden, activation, likelihood, l1_penalty, x
+    weight, hidden, activation, likelihood, l1_penalty, x
 ):
     ours, theirs = (
         make_objective(hidden, activation, likelihood, l1_penalty) for _ in range(2)
     )
-    step, target = step_of(ours), x.flip(0)
+    batch = x, x.flip(0), *weight
+    step = step_of(ours)
     assert type(step) is DenseStep
-    expected_loss = autograd(theirs, x, target)
+    expected_loss = autograd(theirs, *batch)
     for _ in range(2):  # the second call adds nothing to the first
-        torch.testing.assert_close(step.gradient(x, target), expected_loss)
+        torch.testing.assert_close(step.gradient(*batch), expected_loss)
     for (name, tensor), expected in zip(
         ours.named_parameters(), theirs.parameters(), strict=True
     ):
@@ -115,7 +119,7 @@ def test_bfloat16_gradient_is_close_to_that_of_autocast(likelihood, activation, 
     low, full = step_of(ours, BFLOAT16), step_of(exact)
     losses = [
         low.gradient(x, x).item(),
-        autograd(theirs, x, x, BFLOAT16).item(),
+        autograd(theirs, x, x, dtype=BFLOAT16).item(),
         full.gradient(x, x).item(),
     ]
     assert losses[0] == pytest.approx(losses[1], rel=0.01)
