@@ -248,24 +248,59 @@ def isolated_generators(seed, device):
     if seed is None:
         yield
         return
-    # Not torch.manual_seed, which seeds the generators of all other devices too.
-    torch_generators = [torch.default_generator]
-    if device.type == "cuda":
-        torch.cuda.init()  # before it there are no generators
-        torch_generators.append(torch.cuda.default_generators[device.index])
-    elif device.type == "mps":
-        torch_generators.append(torch.mps._get_default_mps_generator())
     with _borrowing:
-        python_state, numpy_state = random.getstate(), np.random.get_state()
-        torch_states = [generator.get_state() for generator in torch_generators]
+        states = get_global_states(device)
         try:
             random.seed(seed)
             np.random.seed(seed)
-            for generator in torch_generators:
+            for generator in _torch_generators(device):
                 generator.manual_seed(seed)
             yield
         finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
-            for generator, state in zip(torch_generators, torch_states, strict=True):
-                generator.set_state(state)
+            set_global_states(states, device)
+
+
+def _torch_generators(device):
+    # Not torch.manual_seed, which seeds the generators of all other devices too.
+    generators = [torch.default_generator]
+    if device.type == "cuda":
+        torch.cuda.init()  # before it there are no generators
+        generators.append(torch.cuda.default_generators[device.index])
+    elif device.type == "mps":
+        generators.append(torch.mps._get_default_mps_generator())
+    return generators
+
+
+def get_global_states(device):
+    """Return the states of the global generators of Python, NumPy and torch.
+
+    Parameters
+    ----------
+    device : torch.device
+        The device whose generator is meant too.
+
+    Returns
+    -------
+    list
+        Of numbers, strings, tuples and tensors, for :func:`set_global_states`.
+    """
+    kind, keys, *place = np.random.get_state()
+    torch_states = [generator.get_state() for generator in _torch_generators(device)]
+    return [random.getstate(), (kind, keys.tolist(), *place), torch_states]
+
+
+def set_global_states(states, device):
+    """Set the states of the global generators.
+
+    Parameters
+    ----------
+    states : list
+        As :func:`get_global_states` returned them.
+    device : torch.device
+        As for :func:`get_global_states`.
+    """
+    python_state, numpy_state, torch_states = states
+    random.setstate(python_state)
+    np.random.set_state(numpy_state)
+    for generator, state in zip(_torch_generators(device), torch_states, strict=True):
+        generator.set_state(state)

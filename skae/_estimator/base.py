@@ -1,7 +1,9 @@
 """The base of every estimator that trains a torch module: one straight fit."""
 
+import os
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
+from datetime import timedelta
 from functools import partial
 from numbers import Integral, Real
 
@@ -12,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skae._common.callbacks import CallbackSupportMixin, restore_attributes
+from skae._common.callbacks import CallbackSupportMixin
 from skae._common.runtime import (
     STREAMS,
     default_modes,
@@ -25,14 +27,16 @@ from skae._common.user_code import call_on_rows, is_user_code
 from skae._common.validation import refuse_class
 from skae._common.warn import warn_user
 from skae._estimator.fit_report import FitReport
+from skae._estimator.identity import identify
 from skae._estimator.inference import InferenceMixin
 from skae._estimator.pickling import PicklingMixin
+from skae._estimator.restoring import restore_on_error
 from skae._training.batches import Batches, Rows
 from skae._training.callbacks import ProgressBar, copy_callbacks
+from skae._training.checkpoint import Checkpoint
 from skae._training.optimizers import OPTIMIZERS, resolve_optimizer
 from skae._training.scaling import Scaling
 from skae._training.trainer import Trainer, fast
-from skae._training.weights import restore, snapshot
 from skae.modules._hidden import ACTIVATIONS
 
 # Fewest steps of a fit with ``max_epochs="auto"``.
@@ -44,34 +48,6 @@ AUTO_LR = {"pca": 5e-3, "random": 1e-3}
 UNFINISHED_SHARE = 0.05
 # From so many samples on a part of them is held out to select by.
 MIN_HELD_OUT_SAMPLES = 1000
-
-
-@contextmanager
-def restore_on_error(estimator, *, continues):
-    """Restore an estimator if the code inside raises.
-
-    Parameters
-    ----------
-    estimator : BaseTorchEstimator
-        The estimator.
-    continues : bool
-        Whether the estimator's module is trained further inside.
-
-    Yields
-    ------
-    dict
-        The attributes that are restored.
-    """
-    before = dict(vars(estimator))
-    weights = snapshot(estimator.module_) if continues else None
-    try:
-        yield before
-    except BaseException:
-        restore_attributes(estimator, before)
-        if continues:
-            restore(estimator.module_, weights)
-            estimator.module_.eval()
-        raise
 
 
 class BaseTorchEstimator(
@@ -125,6 +101,8 @@ class BaseTorchEstimator(
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
+        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_every": [Interval(Integral, 1, None, closed="left"), timedelta],
         "device": [str, torch.device],
         "compute_dtype": [StrOptions({"auto", "float32", "bfloat16"})],
         "compile": ["boolean"],
@@ -185,7 +163,7 @@ class BaseTorchEstimator(
         scaling. ``held_out(reset=False)`` returns samples to validate on, or is None.
         Both are of :class:`functools.partial` and hold the samples as they were passed.
         ``partial_fit`` trains for one epoch and continues with the last optimizer;
-        scikit-learn's callbacks are not called.
+        scikit-learn's callbacks are not called, and there are no checkpoints.
         """
         if partial_fit and self.early_stopping:
             raise ValueError(
@@ -195,20 +173,34 @@ class BaseTorchEstimator(
         continues = hasattr(self, "module_") and (partial_fit or warm_starts)
         with restore_on_error(self, continues=continues) as before:
             inputs, targets = validate(reset=not continues)
+            checkpoint = None
+            if self.checkpoint is not None and not partial_fit:
+                checkpoint = Checkpoint(self.checkpoint, self.checkpoint_every)
             if continues:  # the optimizer is about to change
                 before.pop("_trainer", None)
                 before.pop("net_", None)
             else:
-                self._initialize(inputs, targets)
+                self._initialize(inputs, targets, checkpoint)
             if continues or partial_fit:
                 self._selects = self._is_solved = False
             n_epochs, interrupt = self.n_epochs_, None
             report = None if partial_fit else FitReport(self, validate, held_out)
             with default_modes(self.device_):
                 validation = None if held_out is None else held_out(reset=False)
+                if checkpoint is not None:
+                    samples = [inputs, targets, *(validation or ())]
+                    checkpoint.begin(
+                        self._seed,
+                        identify(self, validate, samples, continues=continues),
+                    )
                 try:
                     batches = self._train(
-                        inputs, targets, validation, report, partial_fit=partial_fit
+                        inputs,
+                        targets,
+                        validation,
+                        report,
+                        checkpoint,
+                        partial_fit=partial_fit,
                     )
                     self._after_fit(inputs, targets, batches)
                 except KeyboardInterrupt as error:
@@ -241,12 +233,14 @@ class BaseTorchEstimator(
                 ConvergenceWarning,
             )
 
-    def _initialize(self, inputs, targets):
-        """Make the initial state of a training."""
+    def _initialize(self, inputs, targets, checkpoint=None):
+        """Make the initial state of a training, with the seed of its checkpoint."""
         for learned in ("_trainer", "net_", "noise_variance_"):
             self.__dict__.pop(learned, None)
         self.device_ = resolve_device(self.device)
         self._seed = draw_seed(self.random_state)
+        if checkpoint is not None and checkpoint.seed is not None:
+            self._seed = checkpoint.seed
         self.mean_, self.scale_ = self._scaling.mean.copy(), self._scaling.scale
         self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
         self._is_new, self._is_solved = True, False
@@ -263,7 +257,14 @@ class BaseTorchEstimator(
         )
 
     def _train(
-        self, inputs, targets, validation=None, report=None, *, partial_fit=False
+        self,
+        inputs,
+        targets,
+        validation=None,
+        report=None,
+        checkpoint=None,
+        *,
+        partial_fit=False,
     ):
         """Train the module, and return batches of the samples that were held out.
 
@@ -303,9 +304,12 @@ class BaseTorchEstimator(
             told = report.epochs(trainer, n_epochs, (inputs, targets), batches)
         with told:
             if n_epochs:
-                with isolated_generators(self._user_seed(), self.device_):
+                seed = self._user_seed()
+                if checkpoint is not None and seed is not None:
+                    checkpoint.isolated_on = self.device_
+                with isolated_generators(seed, self.device_):
                     trainer.plan(n_epochs, len(training), lr, schedule)
-                    trainer.run(*batches)
+                    trainer.run(*batches, checkpoint=checkpoint)
         self._record_curves()
         return held_out
 
@@ -355,7 +359,7 @@ class BaseTorchEstimator(
         )
         callbacks = []
         if self.callbacks:
-            callbacks = copy_callbacks(self.callbacks, lr_schedule)
+            callbacks = copy_callbacks(self.callbacks, lr_schedule, self.checkpoint)
         if self.verbose:
             callbacks.append(ProgressBar())
         self._has_callbacks = bool(self.callbacks)

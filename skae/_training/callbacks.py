@@ -27,7 +27,7 @@ UNFIT_CALLBACKS = {
 }
 
 
-def copy_callbacks(callbacks, lr_schedule):
+def copy_callbacks(callbacks, lr_schedule, checkpoint=None):
     """Check the ``callbacks`` parameter and copy it, since a fit must not change it.
 
     Parameters
@@ -36,6 +36,8 @@ def copy_callbacks(callbacks, lr_schedule):
         Callbacks of skorch, classes of such, or pairs of a name and one of these.
     lr_schedule : {"constant", "cosine", "one_cycle"}
         Schedule of the learning rate.
+    checkpoint : str, os.PathLike or None, default=None
+        Folder for checkpoints.
 
     Returns
     -------
@@ -67,6 +69,11 @@ def copy_callbacks(callbacks, lr_schedule):
             raise ValueError(
                 f"callbacks holds skorch's {kind.__name__}; set lr_schedule='constant' "
                 f"beside it, lr_schedule={lr_schedule!r} would overrule it."
+            )
+        if issubclass(kind, LRScheduler) and checkpoint is not None:
+            raise ValueError(
+                f"callbacks holds skorch's {kind.__name__}, whose state is not in a "
+                f"checkpoint (checkpoint={str(checkpoint)!r}); use lr_schedule instead."
             )
     try:
         return copy.deepcopy(entries)

@@ -82,3 +82,24 @@ class LabelCorrection:
         self.labels = np.where(probability > self.confidence, best, self.labels)
         contradicted = (probability > 0.5) & (best != self.labels)
         self._trained = self._as_tensor(np.where(contradicted, -1, self.labels))
+
+    def state_dict(self):
+        """Return what the corrections so far have changed.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            The labels as corrected, and those to train on.
+        """
+        return {"labels": torch.from_numpy(self.labels), "trained": self._trained}
+
+    def load_state_dict(self, state):
+        """Take over what :meth:`state_dict` returned.
+
+        Parameters
+        ----------
+        state : dict of str to torch.Tensor
+            As returned for the same samples.
+        """
+        self.labels = state["labels"].cpu().numpy()
+        self._trained = state["trained"].to(self._device)

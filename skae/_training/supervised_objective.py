@@ -128,6 +128,26 @@ class ClassificationObjective(Objective):
             losses = losses * self.class_weight[labels]  # zero for the label -1
         return weighted_mean(losses.unsqueeze(1), weight)
 
+    def get_extra_state(self):
+        """Return the state of the labels, for ``state_dict``.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            State of the corrections.
+        """
+        return self.labels.state_dict()
+
+    def set_extra_state(self, state):
+        """Take the state of the labels from a ``state_dict``.
+
+        Parameters
+        ----------
+        state : dict of str to torch.Tensor
+            As :meth:`get_extra_state` returned it.
+        """
+        self.labels.load_state_dict(state)
+
     def _draw(self, features, kept):
         # Drawing takes far longer than the rest, so one number of 63 random bits
         # decides on four features: 15 bits of each quarter are random.

@@ -27,7 +27,7 @@ SMALLEST_START = 1e-3
 # Attributes of a trainer that are its state as they are.
 PLAIN_STATE = (
     *("n_epochs", "epoch", "n_steps", "step", "lr", "lr_schedule", "sum_of_rates"),
-    *("first_loss", "last_loss", "lowest_losses", "start"),
+    *("first_loss", "last_loss", "lowest_losses", "is_over"),
     *("best", "best_loss", "n_stale", "loss_curve", "validation_loss_curve", "terms"),
 )
 
@@ -144,7 +144,8 @@ class Trainer:
         self.epoch = self.step = 0
         self.lr, self.lr_schedule, rate = lr, lr_schedule, SCHEDULES[lr_schedule]
         self.sum_of_rates = sum(rate(i / self.n_steps) for i in range(self.n_steps))
-        self.first_loss = self.last_loss = self.start = None
+        self.first_loss = self.last_loss = None
+        self.is_over = False
         self.best, self.best_loss, self.n_stale = None, math.inf, 0
         self.average = None
         if self.average_weights:
@@ -155,7 +156,7 @@ class Trainer:
         for group in self.net.optimizer_.param_groups:
             group["lr"] = lr
 
-    def run(self, training, validation=None):
+    def run(self, training, validation=None, checkpoint=None):
         """Train as planned, or the rest of what was planned.
 
         Parameters
@@ -164,6 +165,8 @@ class Trainer:
             Batches to train on.
         validation : Batches, default=None
             Batches to evaluate the loss on after each epoch.
+        checkpoint : Checkpoint, default=None
+            What the run continues from, and saves its state to.
 
         Returns
         -------
@@ -177,15 +180,17 @@ class Trainer:
         KeyboardInterrupt
             If it is interrupted, with the module as of the last whole epoch.
         """
-        net, objective = self.net, self.objective
+        net = self.net
         net.stop_training_ = False
         listens = net.callbacks_ and watches_batches(net.callbacks_)
         self.watched = net if listens else None
         net.notify("on_train_begin", X=training, y=validation)
-        self.start = self.start or snapshot(objective.module)
+        self.start = snapshot(self.objective.module)
+        if checkpoint is not None:
+            checkpoint.restore(self)
         self.last_whole = WholeEpoch(self)
         try:
-            self._run_epochs(training, validation)
+            self._run_epochs(training, validation, checkpoint)
             self._check_end(training)
         except KeyboardInterrupt:
             self.last_whole.restore(self)
@@ -202,14 +207,14 @@ class Trainer:
         self.best = self.start = self.average = self.last_whole = None
         self.net.notify("on_train_end", X=training, y=validation)
 
-    def _run_epochs(self, training, validation):
+    def _run_epochs(self, training, validation, checkpoint):
         """Train until the last epoch, or until something asks for an end."""
         net, objective = self.net, self.objective
         datasets = {"dataset_train": training, "dataset_valid": validation}
         learns = type(objective).end_epoch is not Objective.end_epoch
         looks, first = learns or validation is not None or net.callbacks_, self.epoch
         with fast.limit_threads(self.dense_step, training.batch_size):
-            while self.epoch < self.n_epochs:
+            while not self.is_over:
                 net.notify("on_epoch_begin", **datasets)
                 if looks or self.epoch == first:
                     objective.train()
@@ -232,8 +237,13 @@ class Trainer:
                 if net.callbacks_ or self.last_whole.is_old():
                     self.last_whole = WholeEpoch(self)
                 net.notify("on_epoch_end", **datasets)
-                if net.stop_training_ or self.n_stale == self.patience:
-                    break
+                self.is_over = (
+                    self.epoch == self.n_epochs
+                    or net.stop_training_
+                    or self.n_stale == self.patience
+                )
+                if checkpoint is not None:
+                    checkpoint.end_epoch(self)
 
     def _run_epoch(self, batches, take_step):
         """Run over the data once and return the mean loss."""
@@ -384,12 +394,21 @@ class Trainer:
             Tensors, numbers, and lists and dicts of these; tensors are not copied.
         """
         state = {name: getattr(self, name) for name in PLAIN_STATE}
-        state["objective"] = self.objective.state_dict()
-        state["buffers"] = list(self.objective.module.buffers())
-        state["optimizer"] = self.net.optimizer_.state_dict()
+        objective, net = self.objective, self.net
+        state["objective"] = objective.state_dict()
+        state["buffers"] = list(objective.module.buffers())
+        # A callback may have frozen some.
+        state["requires_grad"] = [p.requires_grad for p in objective.parameters()]
+        state["optimizer"] = net.optimizer_.state_dict()
         state["average"] = self.average and self.average.state_dict()
         state["generators"] = {
             name: generator.get_state() for name, generator in self.generators.items()
+        }
+        state["history"] = list(net.history)
+        state["callbacks"] = {
+            name: callback.state_dict()
+            for name, callback in net.callbacks_
+            if hasattr(callback, "state_dict")
         }
         return state
 
@@ -405,14 +424,23 @@ class Trainer:
         for name in PLAIN_STATE:
             value = state[name]
             setattr(self, name, [*value] if isinstance(value, list) else value)
-        self.objective.load_state_dict(state["objective"])
+        objective, net = self.objective, self.net
+        objective.load_state_dict(state["objective"])
         with torch.no_grad():
             for buffer, saved in zip(
-                self.objective.module.buffers(), state["buffers"], strict=True
+                objective.module.buffers(), state["buffers"], strict=True
             ):
                 buffer.copy_(saved)
-        self.net.optimizer_.load_state_dict(state["optimizer"])
+        for parameter, is_trained in zip(
+            objective.parameters(), state["requires_grad"], strict=True
+        ):
+            parameter.requires_grad_(is_trained)
+        net.optimizer_.load_state_dict(state["optimizer"])
         if state["average"] is not None:
             self.average.load_state_dict(state["average"])
         for name, generator_state in state["generators"].items():
             self.generators[name].set_state(generator_state)
+        net.history[:] = state["history"]
+        for name, callback in net.callbacks_:
+            if name in state["callbacks"]:
+                callback.load_state_dict(state["callbacks"][name])

@@ -19,7 +19,7 @@ from skae._common.validation import check_sizes, require_target
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.objective import ReconstructionObjective
 from skae._training.supervised_objective import PredictionObjective
-from skae.autoencoders._gray import check_targets, into_gamut
+from skae.autoencoders._gray import check_targets
 from skae.autoencoders._pairs import PairsMixin
 from skae.likelihood import Gaussian
 from skae.modules import ConvColorizer, DenseAutoencoder
@@ -119,6 +119,13 @@ class ColorizationAutoEncoder(
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
+    checkpoint : str or path-like, default=None
+        Folder for the checkpoints of one fit. A ``fit`` that was killed continues from
+        the last one if it is called again with the same samples and parameters, and
+        ends as it would have without. Another fit is refused. The folder stays.
+    checkpoint_every : int or datetime.timedelta, default=1
+        Number of epochs between two checkpoints, or the time after which one is written
+        at the end of an epoch.
     device : str or torch.device, default="auto"
         Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
         fastest that is available.
@@ -251,6 +258,8 @@ class ColorizationAutoEncoder(
         tol=1e-4,
         warm_start=False,
         callbacks=None,
+        checkpoint=None,
+        checkpoint_every=1,
         device="auto",
         compute_dtype="auto",
         compile=False,
@@ -278,6 +287,8 @@ class ColorizationAutoEncoder(
         self.tol = tol
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.compute_dtype = compute_dtype
         self.compile = compile
@@ -357,26 +368,6 @@ class ColorizationAutoEncoder(
         return self._run_fit(partial(self._validate_pairs, X, y, sample_weight=weight))
 
     # -- Inference ----------------------------------------------------------------
-
-    def _predict_rows(self, X):
-        check_is_fitted(self)
-        self._check_saturation()
-        gain = 1.0
-        if self.saturation is not None and self.saturation_ > 0:
-            gain = self.saturation / self.saturation_
-        inputs = self._validate_gray(X, reset=False, ensure_all_finite=False)
-
-        def predict(module, x):
-            outputs = module(self._scaling.to_module_scale(x))
-            colors = self._target_scaling.to_data_scale(outputs)
-            if self.image_shape_ is None:
-                return colors
-            gray = x.unsqueeze(2)
-            chroma = colors.view(len(x), -1, 3) - gray
-            return into_gamut(gray, gray + gain * chroma).flatten(1)
-
-        rows = self._make_data_rows(inputs)
-        return self._map_chunks(predict, (self.n_outputs_,), rows)
 
     def predict(self, X):
         """Colour gray images, or predict the outputs of a table.

@@ -1,5 +1,6 @@
-"""Corruption by a fitted estimator, and its score of what it restores."""
+"""Corruption in training and after it, and the score of what is restored."""
 
+import torch
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed, make_generator
@@ -7,10 +8,34 @@ from skae._common.sample_weight import average
 from skae._common.user_code import call_on_rows
 from skae._common.validation import check_corrupted_samples, check_samples
 from skae.autoencoders._scoring import SCORE_SEED
+from skae.corruption import Masking
 
 
 class CorruptingMixin:
     """Corruption of samples by an estimator with the attribute ``corruption_``."""
+
+    def _make_augment(self, generator):
+        augment = super()._make_augment(generator)
+        if self.corruption_ is None:
+            return augment
+
+        def corrupt(x):
+            target = x if augment is None else augment(x)[1]
+            return self._corrupt(target, generator), target
+
+        return corrupt
+
+    def _after_fit(self, inputs, targets, held_out):
+        corrupt = None if self.corruption_ is None else self._corrupt
+        super()._after_fit(inputs, targets, held_out, corrupt)
+
+    def _complete(self, module, x, missing, max_iter):
+        if not isinstance(self.corruption_, Masking):
+            return super()._complete(module, x, missing, max_iter)
+        # It has learned to fill such holes in one step.
+        hole = torch.full_like(x, self.corruption_.fill_value)
+        hole = self._scaling.to_module_scale(hole)
+        return module.encode(torch.where(missing, hole, x))
 
     def _corrupt(self, x, generator):
         """Corrupt rows in X's scale."""

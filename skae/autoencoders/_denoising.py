@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import torch
 from sklearn.base import _fit_context, clone
 from sklearn.utils.validation import _num_samples
 
@@ -12,7 +11,7 @@ from skae._estimator.held_out import bind
 from skae._training.scaling import Scaling
 from skae.autoencoders._corrupting import CorruptingMixin
 from skae.autoencoders._deterministic import DeterministicAutoEncoder
-from skae.corruption import GaussianNoise, Masking
+from skae.corruption import GaussianNoise
 
 
 class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
@@ -134,6 +133,13 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
+    checkpoint : str or path-like, default=None
+        Folder for the checkpoints of one fit. A ``fit`` that was killed continues from
+        the last one if it is called again with the same samples and parameters, and
+        ends as it would have without. Another fit is refused. The folder stays.
+    checkpoint_every : int or datetime.timedelta, default=1
+        Number of epochs between two checkpoints, or the time after which one is written
+        at the end of an epoch.
     device : str or torch.device, default="auto"
         Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
         fastest that is available.
@@ -293,6 +299,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         tol=1e-4,
         warm_start=False,
         callbacks=None,
+        checkpoint=None,
+        checkpoint_every=1,
         device="auto",
         compute_dtype="auto",
         compile=False,
@@ -327,6 +335,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         self.tol = tol
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.compute_dtype = compute_dtype
         self.compile = compile
@@ -422,26 +432,3 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
                 "pairs; set corruption to a process."
             )
         return super().partial_fit(X, sample_weight=sample_weight)
-
-    def _make_augment(self, generator):
-        augment = super()._make_augment(generator)
-        if self.corruption_ is None:
-            return augment
-
-        def corrupt(x):
-            target = x if augment is None else augment(x)[1]
-            return self._corrupt(target, generator), target
-
-        return corrupt
-
-    def _after_fit(self, inputs, targets, held_out):
-        corrupt = None if self.corruption_ is None else self._corrupt
-        super()._after_fit(inputs, targets, held_out, corrupt)
-
-    def _complete(self, module, x, missing, max_iter):
-        if not isinstance(self.corruption_, Masking):
-            return super()._complete(module, x, missing, max_iter)
-        # It has learned to fill such holes in one step.
-        hole = torch.full_like(x, self.corruption_.fill_value)
-        hole = self._scaling.to_module_scale(hole)
-        return module.encode(torch.where(missing, hole, x))

@@ -1,4 +1,4 @@
-"""Training pairs of gray and colour images, or of a table and its outputs."""
+"""Pairs of gray and colour images, or of a table and its outputs."""
 
 from functools import partial
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils.validation import check_is_fitted
 
 from skae._common.sample_weight import attach_weight
 from skae._common.validation import check_samples, require_target
@@ -14,11 +15,12 @@ from skae.autoencoders._gray import (
     check_gray_weights,
     check_image_range,
     check_targets,
+    into_gamut,
 )
 
 
 class PairsMixin:
-    """Training of an estimator on gray and colour images, or tables."""
+    """Training on gray and colour images, or tables, and what is predicted."""
 
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, sample_weight=None):
@@ -138,3 +140,23 @@ class PairsMixin:
         true, predicted = np.average(both, axis=0, weights=some.weight)
         # Gray targets: nothing is missing.
         return float(np.sqrt(predicted / true)) if true else 1.0
+
+    def _predict_rows(self, X):
+        check_is_fitted(self)
+        self._check_saturation()
+        gain = 1.0
+        if self.saturation is not None and self.saturation_ > 0:
+            gain = self.saturation / self.saturation_
+        inputs = self._validate_gray(X, reset=False, ensure_all_finite=False)
+
+        def predict(module, x):
+            outputs = module(self._scaling.to_module_scale(x))
+            colors = self._target_scaling.to_data_scale(outputs)
+            if self.image_shape_ is None:
+                return colors
+            gray = x.unsqueeze(2)
+            chroma = colors.view(len(x), -1, 3) - gray
+            return into_gamut(gray, gray + gain * chroma).flatten(1)
+
+        rows = self._make_data_rows(inputs)
+        return self._map_chunks(predict, (self.n_outputs_,), rows)

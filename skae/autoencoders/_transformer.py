@@ -115,6 +115,13 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
+    checkpoint : str or path-like, default=None
+        Folder for the checkpoints of one fit. A ``fit`` that was killed continues from
+        the last one if it is called again with the same samples and parameters, and
+        ends as it would have without. Another fit is refused. The folder stays.
+    checkpoint_every : int or datetime.timedelta, default=1
+        Number of epochs between two checkpoints, or the time after which one is written
+        at the end of an epoch.
     device : str or torch.device, default="auto"
         Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
         fastest that is available.
@@ -284,6 +291,8 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         tol=1e-4,
         warm_start=False,
         callbacks=None,
+        checkpoint=None,
+        checkpoint_every=1,
         device="auto",
         compute_dtype="auto",
         compile=False,
@@ -317,6 +326,8 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         self.tol = tol
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.compute_dtype = compute_dtype
         self.compile = compile

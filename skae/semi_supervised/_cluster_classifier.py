@@ -2,6 +2,7 @@
 
 from inspect import isclass
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
@@ -9,7 +10,6 @@ from sklearn.utils import (
     _safe_indexing,
     check_array,
     check_consistent_length,
-    check_random_state,
     get_tags,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -39,6 +39,7 @@ from skae.semi_supervised._naming import (
     match_clusters_to_classes,
     match_rest_to_nearest,
 )
+from skae.semi_supervised._resuming import resume_random_state, set_checkpoints
 
 
 class ClusterClassifier(
@@ -106,6 +107,12 @@ class ClusterClassifier(
         The value of y that marks a sample without a label, such as -1, ``"?"`` or
         ``np.nan`` (which stands for None and ``pandas.NA`` in y too). None means
         that all samples are labelled.
+
+    checkpoint : str or path-like, default=None
+        Folder for the checkpoints of one fit, with a folder in it for each estimator
+        of skae in encoder and refiner. A ``fit`` that was killed continues from them if
+        it is called again with the same samples and parameters: what was trained is
+        not trained again. Another fit is refused. The folder stays.
 
     random_state : int, RandomState instance or None, default=None
         Determines the seeds of the encoder, the clusterer and the refiner, and of the
@@ -192,6 +199,7 @@ class ClusterClassifier(
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "assignment": [StrOptions({"hungarian", "majority"})],
         "unlabeled": "no_validation",
+        "checkpoint": [str, PathLike, None],
         "random_state": ["random_state"],
     }
 
@@ -205,6 +213,7 @@ class ClusterClassifier(
         n_clusters=None,
         assignment="hungarian",
         unlabeled=None,
+        checkpoint=None,
         random_state=None,
     ):
         self.encoder = encoder
@@ -214,6 +223,7 @@ class ClusterClassifier(
         self.n_clusters = n_clusters
         self.assignment = assignment
         self.unlabeled = unlabeled
+        self.checkpoint = checkpoint
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -274,7 +284,7 @@ class ClusterClassifier(
         clusterer = make_clusterer(
             self.clusterer, self.n_clusters, None if y is None else labels
         )
-        random_state = check_random_state(self.random_state)
+        random_state = resume_random_state(self)
         codes = self._fit_encoder(X, weight, random_state)
         self._fit_clusterer(clusterer, codes, weight, random_state)
         self._fit_refiner(X, codes, weight, random_state)
@@ -368,6 +378,7 @@ class ClusterClassifier(
         else:
             self.encoder_ = clone(self.encoder)
             seed_unset(self.encoder_, random_state)
+            set_checkpoints(self.encoder_, self.checkpoint, "encoder")
             with report_part(self, "encoder", self.encoder_, X):
                 codes = fit_transform(self.encoder_, X, weight)
             for name in ("n_features_in_", "feature_names_in_"):
@@ -394,6 +405,7 @@ class ClusterClassifier(
             return
         refiner = clone(self.refiner)
         seed_unset(refiner, random_state)
+        set_checkpoints(refiner, self.checkpoint, "refiner")
         samples, clusters = X, self.labels_
         params = weight_for(refiner, weight)
         is_certain = find_certain(self.clusterer_, clusters, self.doubtful)
@@ -408,32 +420,6 @@ class ClusterClassifier(
             self.refiner_ = refiner.fit(samples, clusters, **params)
         self.labels_, _ = predict_clusters(self.refiner_, X, repr(self.refiner))
         self._clusters.relocate(codes, self.labels_, weight)
-
-    def _encode(self, X):
-        """Return the codes of X, of the type that the clusterer was fitted on."""
-        if self.encoder_ is None:
-            return check_table(self, X, reset=False, dtype=self._code_dtype)
-        return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
-
-    def _memberships(self, X):
-        """Return p(cluster | sample) up to a factor; a sample's cluster comes first."""
-        memberships = None
-        if self.refiner_ is not None:
-            # Without an encoder X is validated here.
-            checked = self._encode(X) if self.encoder_ is None else X
-            clusters, memberships = predict_clusters(
-                self.refiner_, checked, repr(self.refiner)
-            )
-        if memberships is None:
-            codes = self._encode(X)
-            memberships = self._clusters.likelihoods(codes)
-            if self.refiner_ is None:
-                clusters = self._clusters.assign(codes)
-        # Clusterer and refiner decide, also where several clusters are best.
-        rows = np.arange(len(memberships))
-        best = memberships.max(axis=1)
-        memberships[rows, clusters] = best * (1 + 1e-6)
-        return memberships
 
     def _assign_classes(self, clusters, labels, weight=None):
         """Set the class of each cluster from the clusters and labels of samples."""

@@ -1,8 +1,13 @@
-"""Distances to clusters, as clusterers of scikit-learn return them."""
+"""Where samples lie among clusters, as clusterers of scikit-learn return it."""
 
+import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
+
+from skae._common.validation import check_table
+from skae.semi_supervised._clusters import predict_clusters
 
 
 class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -49,3 +54,29 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     @property
     def _n_features_out(self):
         return len(self._clusters.means)
+
+    def _encode(self, X):
+        """Return the codes of X, of the type that the clusterer was fitted on."""
+        if self.encoder_ is None:
+            return check_table(self, X, reset=False, dtype=self._code_dtype)
+        return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
+
+    def _memberships(self, X):
+        """Return p(cluster | sample) up to a factor; a sample's cluster comes first."""
+        memberships = None
+        if self.refiner_ is not None:
+            # Without an encoder X is validated here.
+            checked = self._encode(X) if self.encoder_ is None else X
+            clusters, memberships = predict_clusters(
+                self.refiner_, checked, repr(self.refiner)
+            )
+        if memberships is None:
+            codes = self._encode(X)
+            memberships = self._clusters.likelihoods(codes)
+            if self.refiner_ is None:
+                clusters = self._clusters.assign(codes)
+        # Clusterer and refiner decide, also where several clusters are best.
+        rows = np.arange(len(memberships))
+        best = memberships.max(axis=1)
+        memberships[rows, clusters] = best * (1 + 1e-6)
+        return memberships

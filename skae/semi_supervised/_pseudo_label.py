@@ -6,19 +6,17 @@ from numbers import Real
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.labels import can_stratify, split_labels, warn_without_unlabeled
-from skae._common.sample_weight import attach_weight, check_class_weight, pop_weight
-from skae._common.validation import Samples, check_samples, check_sizes, require_target
+from skae._common.sample_weight import check_class_weight, pop_weight
+from skae._common.validation import check_samples, check_sizes
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.batches import Rows
 from skae._training.label_correction import LabelCorrection
-from skae._training.scaling import Scaling, warn_of_units
 from skae._training.supervised_objective import ClassificationObjective
 from skae.modules import ConvClassifier, DenseClassifier
+from skae.semi_supervised._labeled_samples import LabeledSamplesMixin
 from skae.semi_supervised._log_probability import LogProbabilityMixin
 
 # Widths of the hidden layers for a table, and channels of the stages for images, where
@@ -26,7 +24,9 @@ from skae.semi_supervised._log_probability import LogProbabilityMixin
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
 
 
-class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstimator):
+class PseudoLabelClassifier(
+    LabeledSamplesMixin, LogProbabilityMixin, ClassifierMixin, BaseTorchEstimator
+):
     """Classifier for labels some of which are wrong or missing, such as clusters.
 
     A network learns what most labels of a class agree on before it learns the labels
@@ -124,6 +124,13 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
+    checkpoint : str or path-like, default=None
+        Folder for the checkpoints of one fit. A ``fit`` that was killed continues from
+        the last one if it is called again with the same samples and parameters, and
+        ends as it would have without. Another fit is refused. The folder stays.
+    checkpoint_every : int or datetime.timedelta, default=1
+        Number of epochs between two checkpoints, or the time after which one is written
+        at the end of an epoch.
     device : str or torch.device, default="auto"
         Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
         fastest that is available.
@@ -246,6 +253,8 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         tol=1e-4,
         warm_start=False,
         callbacks=None,
+        checkpoint=None,
+        checkpoint_every=1,
         device="auto",
         compute_dtype="auto",
         compile=False,
@@ -274,6 +283,8 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         self.tol = tol
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.compute_dtype = compute_dtype
         self.compile = compile
@@ -334,49 +345,6 @@ class PseudoLabelClassifier(LogProbabilityMixin, ClassifierMixin, BaseTorchEstim
         del self._training_set, self._training_rows, self._label_correction
         for name in ("_strata", "_has_target"):
             self.__dict__.pop(name, None)
-
-    def _validate_pairs(self, X, y, sample_weight, *, reset):
-        inputs = check_samples(self, X, reset=reset)
-        require_target(self, y)
-        is_labeled, known = split_labels(y, self.unlabeled)
-        warn_without_unlabeled(is_labeled, self.unlabeled)
-        check_consistent_length(inputs.rows, is_labeled)
-        if self.early_stopping and not is_labeled.all():
-            raise ValueError(
-                f"early_stopping={self.early_stopping!r} must be False where samples "
-                f"are without a label (unlabeled={self.unlabeled!r}): those that are "
-                "held out could not be judged."
-            )
-        labels = np.full(len(is_labeled), -1)
-        classes, labels[is_labeled] = np.unique(known, return_inverse=True)
-        if reset:
-            self.classes_ = classes
-        elif not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"y has the classes {classes}, but {type(self).__name__} was fitted on "
-                f"{self.classes_}; with warm_start=True they must stay the same."
-            )
-        every = inputs
-        (inputs,), kept = attach_weight(sample_weight, inputs)
-        labels = labels[kept]
-        if reset:
-            self._scaling = Scaling.fit(inputs)
-            if self.image_shape_ is None:
-                warn_of_units(inputs.rows, getattr(self, "feature_names_in_", None))
-            else:
-                # A feature must look the same wherever it is, and black like the
-                # border that convolutions put around an image.
-                self._scaling = Scaling(
-                    np.zeros_like(self._scaling.mean), self._scaling.scale
-                )
-            self._target_scaling = Scaling.identity(1)
-        self._training_set = inputs, labels, (every, kept)
-        self._has_target = is_labeled
-        if can_stratify(labels, self.validation_fraction):
-            self._strata = labels
-        # The targets are the numbers of the samples, whose labels may be corrected.
-        numbers = np.arange(len(labels)).reshape(-1, 1)
-        return inputs, Samples(numbers, weight=inputs.weight)
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, **fit_params):
