@@ -15,6 +15,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+# What files of something else raise where they are read.
+FOREIGN = (
+    *(OSError, ValueError, LookupError, TypeError),
+    *(AttributeError, RecursionError, SafetensorError),
+)
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -105,7 +110,7 @@ def read(stem):
         if manifest["tensors"] != _digest(data):
             raise DamagedFileError("the checksum of its tensors is wrong")
         return _unpack(content, load(data))
-    except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
+    except FOREIGN as error:
         raise DamagedFileError(f"{type(error).__name__}: {error}") from error
 
 

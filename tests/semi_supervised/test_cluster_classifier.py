@@ -35,7 +35,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
@@ -46,7 +46,13 @@ from sklearn.utils.estimator_checks import (
     check_param_validation,
 )
 
-from skae import ClusterClassifier, PseudoLabelClassifier, SpectralKMeans
+from skae import (
+    AutoEncoderTransformer,
+    ClusterClassifier,
+    PseudoLabelClassifier,
+    SpectralKMeans,
+)
+from skae._training.checkpoint import Checkpoint
 from skae.metrics import clustering_accuracy
 
 CENTERS = np.array([[0.0, 0.0, 0.0], [8.0, 0.0, 0.0], [0.0, 8.0, 8.0]])
@@ -1184,3 +1190,54 @@ def test_a_class_without_a_cluster_has_a_log_probability_of_minus_infinity(blobs
     X, y = blobs
     one = ClusterClassifier(n_clusters=1, random_state=0).fit(X, y)
     assert (one.predict_log_proba(X) == -np.inf).sum(axis=1).tolist() == [2] * len(X)
+
+
+def test_a_killed_fit_continues_and_trains_nothing_twice(tmp_path, monkeypatch):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200], y[:200]
+    options = {"max_epochs": 4, "skip_connection": False}
+    classifier = ClusterClassifier(
+        FeatureUnion(
+            [(f"ae{i}", AutoEncoderTransformer(4, **options)) for i in range(2)]
+        ),
+        refiner=PseudoLabelClassifier(max_epochs=4),
+        random_state=0,
+    )
+    undisturbed = clone(classifier).fit(X, y)
+    classifier.set_params(checkpoint=tmp_path)
+    trained, save = [], Checkpoint.save
+
+    def save_and_die(self, epoch, state):
+        save(self, epoch, state)
+        trained.append((self.folder.relative_to(tmp_path).as_posix(), epoch))
+        if len(trained) % 3 == 0:
+            raise SystemExit
+
+    monkeypatch.setattr(Checkpoint, "save", save_and_die)
+    for _ in range(4):
+        with pytest.raises(SystemExit):
+            clone(classifier).fit(X, y)
+    resumed = clone(classifier).fit(X, y)
+    folders = ("encoder/ae0", "encoder/ae1", "refiner")
+    assert trained == [
+        (".", 0),
+        *((folder, epoch) for folder in folders for epoch in range(1, 5)),
+    ]
+    np.testing.assert_array_equal(resumed.labels_, undisturbed.labels_)
+    np.testing.assert_array_equal(
+        resumed.predict_proba(X), undisturbed.predict_proba(X)
+    )
+    with pytest.raises(ValueError, match="holds another fit: n_clusters was None"):
+        clone(classifier).set_params(n_clusters=11).fit(X, y)
+    with pytest.raises(ValueError, match="holds another fit: X was float64"):
+        clone(classifier).fit(X + 1, y)
+
+
+def test_without_a_seed_a_killed_fit_keeps_its_own(tmp_path):
+    X, _ = load_digits(return_X_y=True)
+    classifier = ClusterClassifier(
+        AutoEncoderTransformer(4, max_epochs=1), n_clusters=10, checkpoint=tmp_path
+    )
+    one, other = (clone(classifier).fit(X[:200]) for _ in range(2))
+    np.testing.assert_array_equal(one.labels_, other.labels_)
+    np.testing.assert_array_equal(one.transform(X), other.transform(X))
