@@ -121,17 +121,21 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     Neither is enough alone. The mutual information prefers to split a cluster that is
     larger than others. The coefficient, like the normalized cut [1]_, prefers to
     separate a small group that lies a little aside over two large clusters that touch.
-    So the partition with the greatest mutual information is chosen among those whose
-    coefficient is at most three standard errors below the best: sizes count where the
-    edges do not decide. On large data sets these errors are small, and the coefficient
-    decides almost alone. Finally each sample moves to the cluster of most of its
-    neighbours, as long as the mutual information rises.
+    So first the clearly cleaner partitions decide, whatever the sizes of their
+    clusters: where the coefficient falls short of 1 by more than one and a half times
+    the smallest shortfall of all, a partition is not chosen. Then the partition with
+    the greatest mutual information is chosen among those whose coefficient is at most
+    three standard errors below the best: sizes count where the edges do not decide. On
+    large data sets these errors are small, and the coefficient decides almost alone.
+    Finally each sample moves to the cluster of most of its neighbours, as long as the
+    mutual information rises.
 
     K-means cuts across long and bent clusters in the embedding, too. So for each number
     of eigenvectors up to eight surplus clusters are found as well. These are merged two
     by two, such that the coefficient becomes as large as possible. The resulting
-    partitions take part in the choice, but do not raise the best coefficient that
-    others are compared with.
+    partitions take part in the choice, but only by being clearly cleaner do they
+    exclude others: the best coefficient, of which three standard errors may be missing,
+    is one that k-means found.
 
     If the graph has as many components as there are clusters, these are the clusters
     [3]_. If it has more, the smallest are linked to the samples nearest to them.

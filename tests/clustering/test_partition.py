@@ -121,10 +121,23 @@ def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
     nothing = np.zeros(sum(sizes), dtype=int)
     found = [nothing, *partitions]
     assert choose_partition(graph, found, [], counts, 2) == expected + 1
-    # A merged partition that is cleaner does not raise what is required of the others.
-    assert choose_partition(graph, partitions[:1], partitions[1:], counts, 2) == 0
+    # A merged partition that is a little cleaner does not raise what is required of the
+    # others, one that is much cleaner excludes them.
+    assert (
+        choose_partition(graph, partitions[:1], partitions[1:], counts, 2) == expected
+    )
     # A hundred samples at each point: the edges decide.
     assert choose_partition(1e4 * graph, partitions, [], 100 * counts, 2) == 1
+
+
+def test_a_much_cleaner_partition_is_chosen_however_small_its_clusters():
+    sizes = [200, 200, 20]
+    halves, small = (np.repeat(labels, sizes) for labels in ([0, 1, 1], [0, 0, 1]))
+    counts = np.ones(sum(sizes))
+    for n_edges, expected in (([1000, 5], 1), ([1000, 40], 0)):
+        graph = link_cliques(sizes, n_edges)
+        for found, merged in (([halves, small], []), ([halves], [small])):
+            assert choose_partition(graph, found, merged, counts, 2) == expected
 
 
 @pytest.mark.parametrize("n_clusters", [3, 6, 12])

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs, make_circles, make_moons
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -150,9 +151,22 @@ def test_blobs_of_different_size(monkeypatch):
     assert clustering_accuracy(y, clusterer.labels_) > 0.98
     # The most informative would break the largest apart.
     monkeypatch.setattr(_partition, "MAX_STANDARD_ERRORS", np.inf)
+    monkeypatch.setattr(_partition, "MAX_UNCERTAINTY_RATIO", np.inf)
     informative = clone(clusterer).fit(X)
     assert informative.mutual_information_ > clusterer.mutual_information_
     assert clustering_accuracy(y, informative.labels_) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_sigma"),
+    [([1000, 100], 6), ([1000, 200], 5), ([1000, 50], 6), ([1000, 1000, 50], 5)],
+)
+def test_clusters_of_any_proportion(sizes, n_sigma):
+    centers = n_sigma / np.sqrt(2) * np.identity(len(sizes))
+    for seed in range(3):
+        X, y = make_blobs(sizes, centers=centers, random_state=seed)
+        labels = SpectralKMeans(len(sizes), random_state=seed).fit_predict(X)
+        assert adjusted_rand_score(y, labels) > 0.94
 
 
 # Shapes, and new samples
