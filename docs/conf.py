@@ -13,7 +13,10 @@ release = version = skae.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
     "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 # The examples run as they are, and their pictures are shown.
@@ -28,6 +31,9 @@ sphinx_gallery_conf = {
 }
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
+# Prompts are not copied.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = f"skae {release}"
 
