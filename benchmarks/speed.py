@@ -23,7 +23,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetRegressor
 
 from skae import AutoEncoderTransformer
-from skae._training.fast.dense_step import has_fast_bfloat16
+from skae._training.fast.compute_dtype import has_fast_bfloat16
 from skae.datasets import fetch_mnist
 
 SMALL, BIG = (784, 128, 32), (784, 500, 500, 2000, 10)

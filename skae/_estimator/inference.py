@@ -11,6 +11,7 @@ from skae._common.validation import check_samples
 from skae._estimator.module_copies import copy_in
 from skae._training.batches import Rows
 from skae._training.scaling import FLOAT32_ANSWERS, MAX_STATISTICS_ROWS, Scaling
+from skae._training.trainer import fast
 
 # Inference takes at most this many numbers at a time, and at most MAX_CHUNK samples.
 CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
@@ -76,8 +77,12 @@ class InferenceMixin:
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
         length = self._chunk_length(len(rows))
         may_be_nan = rows.array.dtype.kind == "f"
-        isolated = isolated_generators(seed, self.device_)
-        with isolated, default_modes(self.device_), torch.no_grad():
+        with (
+            isolated_generators(seed, self.device_),
+            default_modes(self.device_),
+            torch.no_grad(),
+            fast.limit_threads(self.module_, min(length, len(rows))),
+        ):
             module = self._module_of(rows.dtype)
             out_tensor = torch.from_numpy(out)
             for start in range(0, len(rows), length):

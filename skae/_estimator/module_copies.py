@@ -3,7 +3,7 @@
 from weakref import WeakKeyDictionary
 
 from skae._estimator.pickling import copy_with_tensors
-from skae._training.weights import tensors_of
+from skae._training.weights import is_known, tensors_of
 
 # Per module and type the copy and the state that it was made in. A copy is as old as
 # its module. Threads may make one twice, and the last one stays.
@@ -29,17 +29,15 @@ def copy_in(module, dtype):
     torch.nn.Module
         A copy that threads may share where they may share the module.
     """
-    if module.training:  # its weights are about to change
-        return _copy_in(module, dtype)
-    copies = _copies.get(module)
-    if copies is None:
-        copies = _copies.setdefault(module, {})
+    copies = _copies.get(module, {})
     state, copy = copies.get(dtype, (None, None))
-    if state is None or not state.is_current():
-        state = _State(module)  # before the copy: a change meanwhile is seen next time
-        copy = _copy_in(module, dtype)
-        if _is_known(module):
-            copies[dtype] = state, copy
+    if state is not None and state.is_current() and not module.training:
+        return copy
+    if not _shows_changes(module):
+        return _copy_in(module, dtype)
+    state = _State(module)  # before the copy: a change meanwhile is seen next time
+    copy = _copy_in(module, dtype)
+    _copies.setdefault(module, {})[dtype] = state, copy
     return copy
 
 
@@ -49,11 +47,14 @@ def _copy_in(module, dtype):
     return copy_with_tensors(module, copies)
 
 
-def _is_known(module):
-    """Whether all parts are of torch or skae: those of a user may keep more state."""
-    return all(
-        type(part).__module__.startswith(("torch.nn.", "skae."))
-        for part in module.modules()
+def _shows_changes(module):
+    """Whether a later change of a module can be seen."""
+    # In training its weights are about to change, and parts of a user may have more
+    # state than weights. Tensors of torch's inference mode have no versions.
+    return (
+        not module.training
+        and is_known(module)
+        and not any(tensor.is_inference() for tensor in tensors_of(module))
     )
 
 

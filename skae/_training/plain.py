@@ -49,13 +49,13 @@ def make_step(objective, optimizer, compute_dtype):
     return None
 
 
-def limit_threads(step, batch_size):
+def limit_threads(module, batch_size):
     """Let torch use all of its threads.
 
     Parameters
     ----------
-    step : object or None
-        As :func:`make_step` returned it.
+    module : torch.nn.Module
+        The network.
     batch_size : int
         Rows per batch.
 

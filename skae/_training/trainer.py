@@ -213,7 +213,7 @@ class Trainer:
         datasets = {"dataset_train": training, "dataset_valid": validation}
         learns = type(objective).end_epoch is not Objective.end_epoch
         looks, first = learns or validation is not None or net.callbacks_, self.epoch
-        with fast.limit_threads(self.dense_step, training.batch_size):
+        with fast.limit_threads(objective.module, training.batch_size):
             while not self.is_over:
                 net.notify("on_epoch_begin", **datasets)
                 if looks or self.epoch == first:

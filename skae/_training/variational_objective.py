@@ -7,6 +7,9 @@ import torch
 from skae._common.runtime import draw
 from skae._training.objective import NegativeLogLikelihood, Objective, weighted_mean
 
+# Draws of few samples are decoded together, as a batch of about so many rows.
+MAX_ROWS = 1024
+
 
 class VariationalObjective(Objective):
     """Negative evidence lower bound (ELBO) per feature, in nats.
@@ -201,8 +204,11 @@ def importance_bound(module, x, log_prob, draws):
     """
     mean, std = module.encode_distribution(x)
     total = torch.full_like(mean[:, 0], -math.inf)
-    for noise in draws.to(mean.device, mean.dtype):
+    for noise in draws.to(mean.device, mean.dtype).split(max(1, MAX_ROWS // len(x))):
+        noise = noise.unsqueeze(1)  # the same for all samples
         h = mean + std * noise
-        log_weight = log_prob(x, module.decode(h)) - log_ratio(h, noise, std).sum(dim=1)
-        total = torch.logaddexp(total, log_weight)
+        repeated = x.expand(len(noise), *x.shape).flatten(0, 1)  # no copy of one draw
+        log_p = log_prob(repeated, module.decode(h.flatten(0, 1))).view(h.shape[:2])
+        log_weight = log_p - log_ratio(h, noise, std).sum(dim=2)
+        total = torch.logaddexp(total, log_weight.logsumexp(dim=0))
     return total - math.log(len(draws))

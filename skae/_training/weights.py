@@ -19,6 +19,27 @@ def tensors_of(module):
     return [*module.parameters(), *module.buffers()]
 
 
+def is_known(module):
+    """Whether all parts of a module are of torch or skae.
+
+    Those of a user may keep more than tensors, and multiply them by more than rows.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+
+    Returns
+    -------
+    bool
+        False if the class of one part is defined elsewhere.
+    """
+    return all(
+        type(part).__module__.startswith(("torch.nn.", "skae."))
+        for part in module.modules()
+    )
+
+
 def snapshot(module):
     """Copy the tensors of a module, for :func:`restore`.
 

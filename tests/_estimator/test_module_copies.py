@@ -136,3 +136,14 @@ def test_a_callback_encodes_by_the_weights_of_its_epoch():
     ((_, callback),) = model.net_.callbacks_
     assert len(callback.distances) == 3
     assert max(callback.distances) < 1e-5
+
+
+def test_weights_of_the_inference_mode_have_no_versions_to_look_at(module):
+    x = torch.ones(1, 6, dtype=torch.float64)
+    with torch.inference_mode():
+        weights = {k: v.clone() for k, v in module.state_dict().items()}
+        module.load_state_dict(weights, assign=True)
+        before = copy_in(module, torch.float64)(x)
+        module.encoder.affine.weight.mul_(0.5)
+        after = copy_in(module, torch.float64)(x)
+    assert not torch.allclose(after, before)

@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from skae import VariationalAutoEncoder
+from skae._training.variational_objective import importance_bound, log_ratio
 from skae.corruption import Binarize
 from skae.likelihood import Gaussian
 from skae.modules import Autoencoder, VariationalModule
@@ -185,6 +186,28 @@ def test_importance_weights_by_hand(model):
         weights.append(log_p + log_prior - log_q)
     expected = np.logaddexp.reduce(weights, axis=0) - np.log(3)
     np.testing.assert_allclose(one.score_samples(X[:5]), expected)
+
+
+@pytest.mark.parametrize("n_samples", [1, 3, 1000])
+def test_draws_may_be_decoded_together(n_samples):
+    module = VariationalModule(torch.nn.Linear(6, 4), torch.nn.Linear(2, 6)).double()
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(n_samples, 6, generator=generator, dtype=torch.float64)
+    draws = torch.randn(700, 2, generator=generator, dtype=torch.float64)
+
+    def log_prob(x, output):
+        return -(output - x).square().sum(dim=1)
+
+    with torch.no_grad():
+        bound = importance_bound(module, x, log_prob, draws)
+        mean, std = module.encode_distribution(x)
+        weights = []
+        for noise in draws:
+            h = mean + std * noise
+            ratio = log_ratio(h, noise, std).sum(dim=1)
+            weights.append(log_prob(x, module.decode(h)) - ratio)
+    expected = torch.stack(weights).logsumexp(dim=0) - np.log(700)
+    torch.testing.assert_close(bound, expected, rtol=1e-12, atol=0)
 
 
 def test_score_of_a_sample_depends_on_nothing_but_it(model):

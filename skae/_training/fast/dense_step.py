@@ -6,12 +6,7 @@ and all its weights together are one tensor for the optimizer's kernel. Written 
 step of digits 64-64-16 takes a third of the time of a plain torch loop.
 """
 
-from contextlib import nullcontext
-from functools import cache
-
 import torch
-from threadpoolctl import ThreadpoolController
-from torch.utils.flop_counter import FlopCounterMode
 
 from skae._training.objective import ReconstructionObjective, weighted_mean
 from skae.likelihood import Bernoulli, Gaussian, Laplace
@@ -21,11 +16,6 @@ from skae.modules._dense import Residual
 # Every tensor in the vector of weights begins at a multiple of this many numbers, in
 # bfloat16 too a whole cache line: products of unaligned matrices are slower.
 ALIGNMENT = 32
-# Multiplications of a matrix product below which a second thread costs more than it
-# gains: the threads wait for each other longer than they compute.
-MIN_PRODUCTS_FOR_THREADS = 2**22
-# Multiplications per layer and batch above which bfloat16 pays for its conversions.
-MIN_PRODUCTS_FOR_BFLOAT16 = 2**23
 
 LEAK = torch.nn.LeakyReLU().negative_slope
 ACTIVATIONS = {
@@ -157,7 +147,6 @@ class DenseStep:
 
         if has_skips:
             linears += [part.affine for part in parts]
-        self.largest_matrix = max(layer.weight.numel() for layer in linears)
         self.parameters = [t for layer in linears for t in (layer.weight, layer.bias)]
         length = sum(-(-p.numel() // ALIGNMENT) * ALIGNMENT for p in self.parameters)
         self.vector = torch.zeros(length, device=linears[0].weight.device)
@@ -349,100 +338,3 @@ class DenseStep:
     def release(self):
         """Leave the step to the optimizer, whose own goes on with the same state."""
         self.moments = None
-
-
-_controller = cache(ThreadpoolController)
-
-
-def limit_threads(step, batch_size):
-    """Keep matrix products that are too small to divide on one thread.
-
-    OpenMP counts its threads for each calling thread, so that only the fit that asks
-    is limited, only until it ends, and fits in other threads are not.
-
-    Parameters
-    ----------
-    step : DenseStep or None
-        As :func:`make_step` returned it.
-    batch_size : int
-        Rows per batch.
-
-    Returns
-    -------
-    context manager
-        In which to train.
-    """
-    if step is None or batch_size * step.largest_matrix >= MIN_PRODUCTS_FOR_THREADS:
-        return nullcontext()
-    return _controller().limit(limits=1, user_api="openmp")
-
-
-def resolve_compute_dtype(compute_dtype, module, batch_size, n_features, device):
-    """Choose between float32 and bfloat16 by a fixed rule.
-
-    Weights, optimizer state and loss are float32 either way.
-
-    Parameters
-    ----------
-    compute_dtype : {"auto", "float32", "bfloat16"}
-        "auto" takes bfloat16 where the hardware multiplies it faster and an average
-        layer makes at least ``MIN_PRODUCTS_FOR_BFLOAT16`` multiplications per batch.
-    module : torch.nn.Module
-        The network that is trained.
-    batch_size : int
-        Rows per batch.
-    n_features : int
-        Width of a row.
-    device : torch.device
-        Where it is trained.
-
-    Returns
-    -------
-    torch.dtype
-        ``torch.float32`` or ``torch.bfloat16``.
-    """
-    if compute_dtype == "auto":
-        products = batch_size * _products_per_layer(module, n_features, device)
-        is_faster = products >= MIN_PRODUCTS_FOR_BFLOAT16 and has_fast_bfloat16(device)
-        compute_dtype = "bfloat16" if is_faster else "float32"
-    return getattr(torch, compute_dtype)
-
-
-def _products_per_layer(module, n_features, device):
-    """Multiplications that an average layer makes per row."""
-    weights = [p for p in module.parameters() if p.dim() > 1]
-    products = sum(w.numel() for w in weights)
-    if any(w.dim() > 2 for w in weights):
-        # The weights of a convolution are multiplied once per pixel: count how often.
-        x = torch.zeros(1, n_features, device=device, dtype=torch.float32)
-        module.eval()
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            if hasattr(module, "decode"):
-                module.decode(module.encode(x))
-            else:
-                module(x)
-        products = counter.get_total_flops() / 2  # it counts additions too
-    return products / max(1, len(weights))
-
-
-def has_fast_bfloat16(device):
-    """Whether the hardware multiplies bfloat16 matrices faster than float32 ones.
-
-    Parameters
-    ----------
-    device : torch.device
-        The device in question.
-
-    Returns
-    -------
-    bool
-        True for CPUs with AVX512-BF16 or AMX and for GPUs from Ampere on.
-    """
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu":
-        # torch has no public question for this yet; where a version lacks these
-        # functions the answer is no, which costs speed and nothing else.
-        asks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        return any(getattr(torch.cpu, ask, bool)() for ask in asks)
-    return False

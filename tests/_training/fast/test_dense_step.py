@@ -1,35 +1,21 @@
-"""Tests of the written-out step, of threads, and of the type of the products."""
+"""Tests of the written-out step."""
 
 import copy
-import threading
 from functools import partial
 from itertools import product
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn, optim
+from torch import optim
 
-from skae import AutoEncoderTransformer
-from skae._training.fast import dense_step
-from skae._training.fast.dense_step import (
-    MIN_PRODUCTS_FOR_BFLOAT16,
-    MIN_PRODUCTS_FOR_THREADS,
-    DenseStep,
-    has_fast_bfloat16,
-    limit_threads,
-    make_step,
-    resolve_compute_dtype,
-)
+from skae._training.fast.dense_step import DenseStep, make_step
 from skae._training.objective import ReconstructionObjective
 from skae._training.optimizers import OPTIMIZERS
 from skae.likelihood import Bernoulli, Gaussian, Laplace, Likelihood
-from skae.modules import ConvAutoencoder, ConvColorizer, DenseAutoencoder
+from skae.modules import DenseAutoencoder
 
 FLOAT32, BFLOAT16 = torch.float32, torch.bfloat16
-CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 LIKELIHOODS = [
     Gaussian(),
     Gaussian(link="sigmoid"),
@@ -347,144 +333,3 @@ def test_released_parameters_go_on_with_the_optimizer(optimizer, x):
     torch.testing.assert_close(
         weights_of(ours), weights_of(theirs), rtol=1e-4, atol=1e-5
     )
-
-
-# -- Threads ----------------------------------------------------------------------
-
-
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-def limit(n_products):
-    """Limit the threads of a step whose largest product is of this size."""
-    return limit_threads(SimpleNamespace(largest_matrix=n_products), 1)
-
-
-def test_small_products_stay_on_one_thread(two_threads):
-    with limit(MIN_PRODUCTS_FOR_THREADS - 1):
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 2
-    for unlimited in (limit(MIN_PRODUCTS_FOR_THREADS), limit_threads(None, 1)):
-        with unlimited:
-            assert torch.get_num_threads() == 2
-    with pytest.raises(KeyboardInterrupt), limit(1):
-        raise KeyboardInterrupt
-    assert torch.get_num_threads() == 2
-
-
-def test_largest_product_is_that_of_the_largest_layer():
-    step = step_of(make_objective((20, 30)))
-    assert step.largest_matrix == 600
-
-
-def test_other_threads_are_not_limited():
-    started, over, seen = threading.Event(), threading.Event(), []
-
-    def other():
-        torch.set_num_threads(2)
-        started.set()
-        over.wait(10)
-        seen.append(torch.get_num_threads())
-
-    before = torch.get_num_threads()
-    thread = threading.Thread(target=other)
-    thread.start()
-    started.wait(10)
-    with limit(1):
-        over.set()
-        thread.join()
-    assert seen == [2]
-    torch.set_num_threads(before)
-
-
-def test_users_threads_are_the_same_after_a_fit(two_threads):
-    X = np.random.RandomState(0).randn(30, 4)
-    ae = AutoEncoderTransformer(
-        2, skip_connection=False, max_epochs=1, random_state=0
-    ).fit(X)
-    assert torch.get_num_threads() == 2
-    ae.set_params(lr=1e8, warm_start=True)
-    with pytest.raises(RuntimeError):
-        ae.set_params(max_epochs=5).fit(X)
-    assert torch.get_num_threads() == 2
-
-
-# -- The type of the products -----------------------------------------------------
-
-
-@pytest.fixture(params=[True, False], ids=["fast", "slow"])
-def is_fast(request, monkeypatch):
-    monkeypatch.setattr(dense_step, "has_fast_bfloat16", lambda device: request.param)
-    return request.param
-
-
-def layers(*sizes):
-    return nn.Sequential(*(nn.Linear(*size, device="meta") for size in sizes))
-
-
-LIMIT = MIN_PRODUCTS_FOR_BFLOAT16
-
-
-@pytest.mark.parametrize(
-    ("module", "batch_size", "large"),
-    [
-        (layers((1024, 1024)), LIMIT // 1024**2, True),
-        (layers((1024, 1024)), LIMIT // 1024**2 - 1, False),
-        # The average of the matrices counts, not their sum; biases do not.
-        (layers((1024, 1024), (512, 1024)), LIMIT // 1024**2, False),
-        (layers((1024, 1024), (512, 1024)), LIMIT // (3 * 2**18) + 1, True),
-        (nn.BatchNorm1d(2**20), 2**20, False),
-    ],
-)
-def test_auto_follows_from_shapes_and_hardware(is_fast, module, batch_size, large):
-    found = resolve_compute_dtype("auto", module, batch_size, 1024, CPU)
-    assert found == (torch.bfloat16 if is_fast and large else torch.float32)
-
-
-def test_weights_of_a_convolution_count_once_per_pixel(is_fast):
-    module = ConvAutoencoder((28, 28), 16, (32, 64))
-    # Layer by layer: pixels, kernel, channels in and out; the code's maps are dense.
-    encoder = 14**2 * 9 * 32 + 7**2 * 9 * 32 * 64 + 7**2 * 64 * 16
-    decoder = 16 * 7**2 * 64 + 7**2 * 9 * 64 * 32 + 14**2 * 9 * 32 * 32 + 28**2 * 9 * 32
-    products = dense_step._products_per_layer(module, 784, CPU)
-    assert products == (encoder + decoder) / 7
-    least = -(-7 * LIMIT // (encoder + decoder))
-    for batch_size, large in [(least, True), (least - 1, False)]:
-        found = resolve_compute_dtype("auto", module, batch_size, 784, CPU)
-        assert found == (torch.bfloat16 if is_fast and large else torch.float32)
-    colorizer = ConvColorizer((32, 32), 16)
-    found = resolve_compute_dtype("auto", colorizer, 128, 1024, CPU)
-    assert found == (torch.bfloat16 if is_fast else torch.float32)
-
-
-@pytest.mark.parametrize("name", ["float32", "bfloat16"])
-def test_explicit_choice_is_respected(is_fast, name):
-    for module in (layers((2, 2)), layers((2**13, 2**13))):
-        assert resolve_compute_dtype(name, module, 512, 2, CPU) == getattr(torch, name)
-
-
-@pytest.mark.parametrize(("capability", "fast"), [((7, 5), False), ((8, 0), True)])
-def test_gpus_with_fast_bfloat16(monkeypatch, capability, fast):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert has_fast_bfloat16(CUDA) is fast
-
-
-@pytest.mark.parametrize("avx512", [True, False])
-@pytest.mark.parametrize("amx", [True, False])
-def test_cpus_with_fast_bfloat16(monkeypatch, avx512, amx):
-    answers = {"_is_avx512_bf16_supported": avx512, "_is_amx_tile_supported": amx}
-    for name, answer in answers.items():
-        monkeypatch.setattr(torch.cpu, name, lambda answer=answer: answer, False)
-    assert has_fast_bfloat16(CPU) is (avx512 or amx)
-    for name in answers:  # a version of torch that cannot say
-        monkeypatch.delattr(torch.cpu, name)
-    assert has_fast_bfloat16(CPU) is False
-
-
-def test_apples_gpus_stay_with_float32():
-    assert has_fast_bfloat16(torch.device("mps")) is False
