@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from skae import AutoEncoderTransformer, DenoisingAutoEncoder
-from skae.autoencoders._base import SCORE_SEED
+from skae.autoencoders._scoring import SCORE_SEED
 from skae.corruption import GaussianNoise, Masking, RandomErasing, SaltAndPepper
 from skae.likelihood import Gaussian
 from skae.modules import Autoencoder
