@@ -7,9 +7,11 @@ before anything is learned.
 from inspect import signature
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 
 def check_sample_weight(sample_weight, n_samples):
@@ -113,7 +115,7 @@ def moments(rows, weight=None):
 
     Parameters
     ----------
-    rows : ndarray of shape (n_samples, n_features)
+    rows : ndarray or csr_array of shape (n_samples, n_features)
         The samples.
     weight : ndarray of shape (n_samples,), default=None
         Their weights.
@@ -125,6 +127,8 @@ def moments(rows, weight=None):
     variance : ndarray of shape (n_features,)
         Mean squared distances from them.
     """
+    if issparse(rows):
+        return mean_variance_axis(rows.astype(np.float64), axis=0, weights=weight)
     if weight is None:
         return rows.mean(axis=0, dtype=np.float64), rows.var(axis=0, dtype=np.float64)
     mean = np.average(rows, axis=0, weights=weight)

@@ -5,9 +5,11 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from skae._common.sparse import as_csr, values_of
 from skae._common.tables import as_array, is_frame, refuse_dates
 
 # Types that torch computes from directly; scikit-learn turns any other into float64.
@@ -18,6 +20,8 @@ DTYPES = [
 _DTYPES = set(map(np.dtype, DTYPES))
 # Options of checks that leave NaN and infinity to later.
 _LATER_FINITE = {"dtype": DTYPES, "order": "C", "ensure_all_finite": False}
+# An array is dense, whether sparse rows are accepted or not.
+_DENSE = {"accept_sparse": False}
 # What one means in images of bytes.
 BYTE_SCALE = 1 / 255
 # Images whose values are not whole numbers are taken for bytes from here on.
@@ -29,7 +33,7 @@ class Samples(NamedTuple):
 
     Parameters
     ----------
-    rows : ndarray of shape (n_samples, n_features)
+    rows : ndarray or csr_array of shape (n_samples, n_features)
         The numbers.
     byte_scale : float
         What one in the rows means: 1/255 for images of bytes, else 1.
@@ -179,7 +183,7 @@ def find_byte_scale(images):
 
     Parameters
     ----------
-    images : ndarray of shape (n_samples, n_features)
+    images : ndarray or csr_array of shape (n_samples, n_features)
         The images of the fit, as flat rows.
 
     Returns
@@ -190,6 +194,7 @@ def find_byte_scale(images):
     """
     if images.dtype == np.uint8:
         return BYTE_SCALE
+    images = values_of(images)
     if _look_like_bytes(images):
         return 1.0
     return BYTE_SCALE if images.min() >= 0 and images.max() <= 1 else None
@@ -200,7 +205,7 @@ def check_byte_scale(images, fitted, name="X"):
 
     Parameters
     ----------
-    images : ndarray of shape (n_samples, n_features)
+    images : ndarray or csr_array of shape (n_samples, n_features)
         Images as flat rows.
     fitted : (float or None, bool)
         As :func:`find_byte_scale` decided, and whether the model was fitted on uint8.
@@ -225,7 +230,7 @@ def check_byte_scale(images, fitted, name="X"):
                 "bytes nor in [0, 1]; pass images in the unit of those."
             )
         return byte_scale
-    if of_bytes and _look_like_bytes(images):
+    if of_bytes and _look_like_bytes(values_of(images)):
         raise ValueError(
             f"{name} has images of {images.dtype} with values up to "
             f"{images.max():g}, but those of the fit were of uint8, which are scaled "
@@ -248,7 +253,7 @@ def _needs_no_check(estimator, X, options):
         and len(X) > 0
         and X.shape[1] == estimator.n_features_in_
         and not hasattr(estimator, "feature_names_in_")
-        and options == _LATER_FINITE
+        and options | _DENSE == _LATER_FINITE | _DENSE
     )
 
 
@@ -268,7 +273,7 @@ def check_table(estimator, X, *, reset, **options):
 
     Returns
     -------
-    ndarray
+    ndarray or sparse rows in CSR format
         X, not copied where that is possible.
     """
     if not reset and _needs_no_check(estimator, X, options):
@@ -287,7 +292,7 @@ def check_table(estimator, X, *, reset, **options):
     return check_array(array, estimator=estimator, input_name="X", **options)
 
 
-def check_samples(estimator, X, *, reset, ensure_all_finite=True):
+def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=None):
     """Check X as scikit-learn does, and flatten images.
 
     Sets ``n_features_in_``, ``feature_names_in_`` and, where X decides them,
@@ -303,6 +308,8 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True):
         Whether X decides what later samples must look like.
     ensure_all_finite : bool or "allow-nan", default=True
         Whether NaN and infinity are refused; False leaves that to later.
+    accept_sparse : bool, default=None
+        Whether X may be sparse; None for what the estimator says of itself.
 
     Returns
     -------
@@ -323,6 +330,8 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True):
         X = np.asarray(X).reshape(X.shape[0], int(np.prod(shape)))
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
         X = X.astype(X.dtype.newbyteorder("="))
+    if accept_sparse is None:
+        accept_sparse = getattr(estimator, "_accepts_sparse", False)
     rows = check_table(
         estimator,
         X,
@@ -330,7 +339,10 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True):
         dtype=DTYPES,
         order="C",
         ensure_all_finite=ensure_all_finite,
+        accept_sparse="csr" if accept_sparse else False,
     )
+    if issparse(rows):
+        rows = as_csr(rows)
     if reset:
         estimator._sample_shape = shape or (rows.shape[1],)
         estimator.image_shape_ = shape
@@ -371,10 +383,14 @@ def check_corrupted_samples(estimator, X_corrupted, n_samples):
     # Under its own name first; then as X, whose columns it must have.
     refuse_dates(X_corrupted, "X_corrupted")
     checked = check_array(
-        as_array(X_corrupted), dtype=DTYPES, allow_nd=True, input_name="X_corrupted"
+        as_array(X_corrupted),
+        accept_sparse="csr",
+        dtype=DTYPES,
+        allow_nd=True,
+        input_name="X_corrupted",
     )
     n_features = estimator.n_features_in_
-    if (len(checked), np.prod(checked.shape[1:])) != (n_samples, n_features):
+    if (checked.shape[0], np.prod(checked.shape[1:])) != (n_samples, n_features):
         raise ValueError(
             f"X_corrupted has the shape {checked.shape}; it must hold one sample for "
             f"each of X's {n_samples}, of its {n_features} features."

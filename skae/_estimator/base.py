@@ -79,6 +79,8 @@ class BaseTorchEstimator(
     _target_dtype = None
     # Whether training runs code that may draw from the global generators.
     _module_uses_globals = _has_callbacks = False
+    # Whether samples may be sparse.
+    _accepts_sparse = False
     # Attributes that may hold functions of the user.
     _function_attributes = ("augmentation",)
     _parameter_constraints: dict = {

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite
 
 from skae._common.runtime import default_modes, isolated_generators
@@ -45,8 +46,10 @@ class InferenceMixin:
     @staticmethod
     def _subsample(samples):
         """Take at most some thousand samples, for statistics."""
-        step = -(-len(samples.rows) // MAX_STATISTICS_ROWS)
+        step = -(-samples.rows.shape[0] // MAX_STATISTICS_ROWS)
         some = samples.take(slice(None, None, step))
+        if issparse(some.rows):
+            return some
         return some._replace(rows=np.ascontiguousarray(some.rows))
 
     def _module_of(self, dtype):

@@ -1,14 +1,15 @@
 """Rows of an array as tensors, and mini-batches of them in a new order each epoch.
 
-Nothing here copies the data: a block of rows is gathered, scaled and moved to the
-device just before it is used. Memory maps that are larger than a window are read
-through it, so that the data may be larger than memory.
+Nothing here copies the data: a block of rows is gathered, made dense where it is
+sparse, scaled and moved to the device just before it is used. Memory maps that are
+larger than a window are read through it, so that the data may be larger than memory.
 """
 
 import copy
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 
 from skae._common.validation import Samples
 from skae._training.scaling import Scaling
@@ -59,12 +60,12 @@ class Rows:
     Parameters
     ----------
     samples : Samples
-        The data, C-contiguous, of a type that torch knows; shared, never copied as a
-        whole.
+        The data, C-contiguous or in CSR format, of a type that torch knows; shared,
+        never copied as a whole.
     scaling : Scaling
         How the rows are scaled.
     device : torch.device
-        Device of the tensors. The data moves there as a whole if it fits.
+        Device of the tensors. Dense data moves there as a whole if it fits.
     dtype : torch.dtype, default=torch.float32
         Type of the tensors.
     """
@@ -75,7 +76,12 @@ class Rows:
         self.scaling = scaling
         self.device = device
         self.dtype = dtype
+        # Where rows are converted. Apple's GPUs have no float64, so there the CPU.
+        self.workplace = device if device.type == "cuda" else torch.device("cpu")
         array = self.array
+        if issparse(array):
+            self.tensor, self.in_window = None, False
+            return
         self.in_window = array.nbytes > WINDOW_BYTES and _is_memory_mapped(array)
         # A side of length 1 may have any stride, and torch has none below zero.
         if any(stride < 0 for stride in array.strides):
@@ -83,8 +89,6 @@ class Rows:
         self.tensor = torch.from_numpy(
             array if array.flags.writeable else np.asarray(_Writeable(array))
         )
-        # Where rows are converted. Apple's GPUs have no float64, so there the CPU.
-        self.workplace = device if device.type == "cuda" else torch.device("cpu")
         if device.type == "cuda":
             # A fixed share of the device's memory, not of what is free, so that results
             # are reproducible. Two arrays and the network may need to fit.
@@ -93,7 +97,12 @@ class Rows:
                 self.tensor = self.tensor.to(device)
 
     def __len__(self):
-        return len(self.array)
+        return self.array.shape[0]
+
+    @property
+    def place(self):
+        """The device on which rows are gathered."""
+        return torch.device("cpu") if self.tensor is None else self.tensor.device
 
     def window(self, array):
         """Make rows of another array with the same scaling, device and type.
@@ -125,10 +134,13 @@ class Rows:
         torch.Tensor of shape (n_rows, n_features)
             The rows; of a slice they may share the data's memory.
         """
-        if isinstance(index, slice):
+        if self.tensor is None:
+            numbers = index if isinstance(index, slice) else index.cpu().numpy()
+            block = torch.from_numpy(self.array[numbers].toarray())
+        elif isinstance(index, slice):
             block = self.tensor[index]
         else:
-            block = self.tensor.index_select(0, index.to(self.tensor.device))
+            block = self.tensor.index_select(0, index.to(self.place))
         block = self.scaling.to_module_scale(block.to(self.workplace), self.byte_scale)
         return block.to(self.device, self.dtype)
 
@@ -175,7 +187,7 @@ class Batches:
         self.in_window = any(r.in_window for r in rows)
         # A run is what stays together on its way from the file into the window.
         self.run_length = batch_size if self.in_window else 1
-        self.n_rows = len(rows[0].array)
+        self.n_rows = len(rows[0])
         self.n_all_runs = self.n_rows
         if self.in_window:
             self.n_all_runs = len(_lengths(self.n_rows, self.run_length))
@@ -316,7 +328,7 @@ class Batches:
         batches_a_block = max(1, BLOCK_SIZE // (self.batch_size * widest))
         block_length = batches_a_block * self.batch_size
         for rows, order in self._windows():
-            order = order.to(rows[0].tensor.device)
+            order = order.to(rows[0].place)
             for index in order.split(_lengths(len(order), block_length)):
                 lengths = _lengths(len(index), self.batch_size)
                 blocks = [r[index].split(lengths) for r in rows]

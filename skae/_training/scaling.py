@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 
 from skae._common.memmap import copy_memmaps
+from skae._common.sample_weight import moments
+from skae._common.sparse import column_range
 from skae._common.warn import warn_user
 
 # Types of X for which results are in float32; for all others they are in float64.
@@ -32,17 +35,17 @@ def subsample(rows, n_rows=MAX_STATISTICS_ROWS):
 
     Parameters
     ----------
-    rows : ndarray of shape (n_samples, n_features)
+    rows : ndarray or csr_array of shape (n_samples, n_features)
         The data.
     n_rows : int, default=4096
         Largest number of rows to return.
 
     Returns
     -------
-    ndarray
-        A view, which always has the first row.
+    ndarray or csr_array
+        They always have the first row. Of an array it is a view.
     """
-    return rows[:: -(-len(rows) // n_rows)]
+    return rows[:: -(-rows.shape[0] // n_rows)]
 
 
 def warn_of_units(rows, names=None, name="X"):
@@ -50,7 +53,7 @@ def warn_of_units(rows, names=None, name="X"):
 
     Parameters
     ----------
-    rows : ndarray of shape (n_samples, n_features)
+    rows : ndarray or csr_array of shape (n_samples, n_features)
         The columns of a table, of which at most 4096 rows are used.
     names : sequence of str, default=None
         Names of the columns, where they have names.
@@ -58,7 +61,7 @@ def warn_of_units(rows, names=None, name="X"):
         Name of the table.
     """
     some = subsample(rows)
-    low, high = np.fmin.reduce(some, axis=0), np.fmax.reduce(some, axis=0)
+    low, high = column_range(some)
     with np.errstate(over="ignore", invalid="ignore"):
         widths = high.astype(np.float64) - low
     largest = np.fmax.reduce(widths)
@@ -73,11 +76,34 @@ def warn_of_units(rows, names=None, name="X"):
     wide = np.flatnonzero(widths >= largest / MAX_WIDTH_RATIO)
     wide = wide[np.argsort(-widths[wide], kind="stable")]
     small = np.flatnonzero(is_small)
+    scaler = "MaxAbsScaler" if issparse(rows) else "StandardScaler"
     warn_user(
         f"The columns {told(small)} of {name} span less than a thousandth of what "
         f"{told(wide)} span, and will hardly be learned beside them. Put a "
-        "StandardScaler before the estimator."
+        f"{scaler} before the estimator."
     )
+
+
+def _mean_and_squares(rows, weight):
+    """Return the mean of each feature, and squared distances from it.
+
+    They are one per value; averaged over the rows where these are sparse or weighted.
+    """
+    low, high = column_range(rows)
+    # The mean of equal numbers may differ from them by its rounding.
+    is_constant = low == high
+    if issparse(rows):
+        mean, squares = moments(rows, weight)
+        return np.where(is_constant, low, mean), np.where(is_constant, 0.0, squares)
+    if weight is None:
+        mean = rows.mean(axis=0, dtype=np.float64)
+    else:
+        mean = np.average(rows, axis=0, weights=weight)
+    mean = np.where(is_constant, rows[0], mean)
+    squares = np.square(rows - mean)
+    if weight is not None:
+        squares = np.average(squares, axis=0, weights=weight)
+    return mean, squares
 
 
 class Scaling:
@@ -152,18 +178,10 @@ class Scaling:
             If the samples are too large or too small to be squared.
         """
         some, weight = subsample(samples.rows), samples.weight
-        is_constant = (some == some[0]).all(axis=0)
+        if weight is not None:
+            weight = subsample(weight)
         with np.errstate(over="ignore", invalid="ignore"):
-            if weight is None:
-                mean = some.mean(axis=0, dtype=np.float64)
-            else:
-                weight = subsample(weight)
-                mean = np.average(some, axis=0, weights=weight)
-            # The mean of equal numbers may differ from them by its rounding.
-            mean = np.where(is_constant, some[0], mean)
-            squares = np.square(some - mean)
-            if weight is not None:
-                squares = np.average(squares, axis=0, weights=weight)
+            mean, squares = _mean_and_squares(some, weight)
             variance = float(squares.mean())
         limits = np.finfo(np.float32 if some.dtype in FLOAT32_ANSWERS else np.float64)
         if not variance < float(limits.max):
@@ -171,11 +189,14 @@ class Scaling:
                 f"{name} has values up to {np.abs(some).max():g}, whose squares are "
                 f"infinite; scale {name}."
             )
-        if variance < float(limits.tiny) and not is_constant.all():
-            raise ValueError(
-                f"{name} has values that differ by {np.ptp(some, axis=0).max():g} at "
-                f"most, too little to be squared; scale {name}."
-            )
+        if variance < float(limits.tiny):
+            low, high = column_range(some)
+            difference = float((high.astype(np.float64) - low).max())
+            if difference:
+                raise ValueError(
+                    f"{name} has values that differ by {difference:g} at most, too "
+                    f"little to be squared; scale {name}."
+                )
         return cls(
             samples.byte_scale * mean, samples.byte_scale * math.sqrt(variance) or 1.0
         )

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.sample_weight import attach_weight
+from skae._common.sparse import dense_blocks
 from skae._common.tables import as_array
 from skae._common.user_code import make_user_module
 from skae._common.validation import Samples, check_samples, check_sizes
@@ -64,6 +65,7 @@ class BaseAutoEncoder(
         ],
     }
 
+    _accepts_sparse = True
     # What makes the module of each architecture.
     _networks: dict = {"dense": DenseAutoencoder, "conv": ConvAutoencoder}
 
@@ -77,7 +79,7 @@ class BaseAutoEncoder(
         if reset:  # a training that continues keeps its likelihood
             self._likelihood = self._bind_likelihood(n_features)
         if inputs.byte_scale == 1.0:  # images of bytes end up in [0, 1] in any case
-            self._likelihood.check(inputs.rows)
+            self._check_support(inputs.rows)
         if reset:
             likelihood = self._likelihood
             if self.image_shape_ is None and (
@@ -92,6 +94,17 @@ class BaseAutoEncoder(
             )
             self._n_features_out = int(self.n_components)
         return inputs, None
+
+    def _check_support(self, rows):
+        """Refuse rows that p(x|h) cannot produce, sparse ones block by block."""
+        for numbers, block in dense_blocks(rows):
+            try:
+                self._likelihood.check(block)
+            except ValueError as error:
+                if len(block) == rows.shape[0]:
+                    raise
+                told = f"Of the rows {numbers.start} to {numbers.stop - 1} of X: "
+                raise ValueError(told + str(error)) from error
 
     def _bind_likelihood(self, n_features):
         """Make p(x|h) of the ``likelihood`` parameter."""
@@ -349,5 +362,6 @@ class BaseAutoEncoder(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -115,7 +115,7 @@ class CorruptingMixin:
         clean = check_samples(self, X, reset=False)
         if X_corrupted is not None:
             other = self._make_rows(
-                check_corrupted_samples(self, X_corrupted, len(clean.rows))
+                check_corrupted_samples(self, X_corrupted, clean.rows.shape[0])
             )
         elif self.corruption_ is None:
             raise ValueError(

@@ -5,7 +5,6 @@ from numbers import Real
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.linear_model import Ridge
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from skae._common.runtime import isolated_generators, seed_unset
@@ -13,11 +12,15 @@ from skae._common.sample_weight import moments
 from skae._training.objective import ReconstructionObjective
 from skae.autoencoders._base import BaseAutoEncoder
 from skae.autoencoders._density import NormalDensity, fit_density
-from skae.autoencoders._principal_components import fit_pca, gather, unbiased
+from skae.autoencoders._principal_components import (
+    fit_pca,
+    fit_sparse_pca,
+    gather,
+    is_too_large,
+    unbiased,
+)
+from skae.autoencoders._reduced_rank import regress
 from skae.autoencoders._selection import SelectionMixin
-
-# Penalty of the best affine map from corrupted samples, in units of their variance.
-RIDGE = 1e-3
 
 
 class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
@@ -61,36 +64,44 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
         They are the principal components of the samples, or of what the best affine map
         from inputs to targets returns (reduced-rank regression).
         """
-        x, target, weight = gather(batches)
-        fitted = target
-        if x is not target:
-            n_samples = len(x) if weight is None else weight.sum()
-            alpha = RIDGE * n_samples * float(moments(x, weight)[1].mean())
-            ridge = Ridge(alpha).fit(x, target, sample_weight=weight)
-            slopes = ridge.coef_.reshape(target.shape[1], -1)
-            fitted = x @ slopes.T + ridge.intercept_
-        pca = fit_pca(fitted, self._n_features_out, weight, self._seed)
-        n_components = pca.n_components_
-        components = np.zeros((self._n_features_out, target.shape[1]))
-        components[:n_components] = pca.components_
-        encode, bias = components, -components @ pca.mean_
-        if x is not target:
-            bias = bias + components @ ridge.intercept_
-            encode = components @ slopes
+        if is_too_large(batches):
+            pca, self._affine_error = fit_sparse_pca(
+                batches, self._n_features_out, self._seed
+            )
+            encode = components = self._pad(pca.components_)
+            bias = -components @ pca.mean_
+            explained = pca.explained_variance_ratio_
+        else:
+            x, target, weight = gather(batches)
+            if x is target:
+                pca = fit_pca(target, self._n_features_out, weight, self._seed)
+                encode = components = self._pad(pca.components_)
+                bias = -components @ pca.mean_
+            else:
+                fitted, follow = regress(x, target, weight)
+                pca = fit_pca(fitted, self._n_features_out, weight, self._seed)
+                components = self._pad(pca.components_)
+                encode, bias = follow(components)
+                bias = bias - components @ pca.mean_
+            squares = (x @ encode.T + bias) @ components + pca.mean_ - target
+            np.square(squares, out=squares)
+            total = target.var(axis=0, ddof=1)
+            if weight is not None:
+                squares = np.average(squares, axis=0, weights=weight)
+                total = moments(target, weight)[1] * unbiased(len(target), weight)
+            self._affine_error = float(squares.mean())
+            explained = pca.explained_variance_ / (total.sum() or 1.0)
         self._affine_maps = [
             tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)
             for parts in ((encode, bias), (components.T, pca.mean_))
         ]
-        reconstruction = (x @ encode.T + bias) @ components + pca.mean_
-        squares, total = np.square(reconstruction - target), target.var(axis=0, ddof=1)
-        if weight is not None:
-            squares = np.average(squares, axis=0, weights=weight)
-            total = moments(target, weight)[1] * unbiased(len(target), weight)
-        self._affine_error = float(squares.mean())
-        explained = np.zeros(self._n_features_out)
-        total = total.sum() or 1.0
-        explained[:n_components] = pca.explained_variance_ / total
-        self._explained_variance_ratio = explained
+        self._explained_variance_ratio = self._pad(explained)
+
+    def _pad(self, found):
+        """Add zeros for components that the samples do not have."""
+        padded = np.zeros((self._n_features_out, *found.shape[1:]))
+        padded[: len(found)] = found
+        return padded
 
     def _after_fit(self, inputs, targets, held_out, corrupt=None):
         self._select(inputs, targets, held_out)

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
@@ -105,6 +106,7 @@ class GenerationMixin:
     def _encode_one(self, x, name):
         if np.shape(x) in (self._sample_shape, (self.n_features_in_,)):
             # A row of a DataFrame keeps the names of its columns.
+            x = x.toarray() if issparse(x) else x
             x = x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]
         if np.shape(x)[:1] != (1,):
             raise ValueError(
@@ -149,7 +151,9 @@ class GenerationMixin:
         """
         check_is_fitted(self)
         check_scalar(max_iter, "max_iter", Integral, min_val=1)
-        samples = check_samples(self, X, reset=False, ensure_all_finite="allow-nan")
+        samples = check_samples(
+            self, X, reset=False, ensure_all_finite="allow-nan", accept_sparse=False
+        )
         missing = np.isnan(samples.rows)
         start = np.where(missing, self._mean / samples.byte_scale, samples.rows)
         filled = Samples(start.astype(samples.rows.dtype), samples.byte_scale)

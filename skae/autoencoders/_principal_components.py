@@ -1,12 +1,36 @@
-"""Principal components of training samples, which may have weights."""
+"""Principal components of training samples, which may be sparse or have weights."""
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
+from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.decomposition import PCA
+from sklearn.utils.extmath import svd_flip
+
+from skae._common.sample_weight import moments
 
 # The affine maps are fitted on at least so many samples or draws of their corruption,
 # where there are, and on at most so many numbers.
 MIN_AFFINE_ROWS, MAX_AFFINE_SIZE = 4096, 2**24
+
+
+def is_too_large(batches):
+    """Whether samples are sparse, and too large for their components to be dense.
+
+    Parameters
+    ----------
+    batches : Batches
+        Training batches.
+
+    Returns
+    -------
+    bool
+        True if :func:`fit_sparse_pca` is for them.
+    """
+    rows = batches.rows[0].array
+    plain = batches.transform is None and len(batches.rows) == 1
+    size = batches.n_samples * rows.shape[1]
+    return plain and issparse(rows) and size > MAX_AFFINE_SIZE
 
 
 def gather(batches):
@@ -74,7 +98,7 @@ def fit_pca(rows, n_components, weight, seed):
             # With their mirror images they have the mean zero, and the covariance
             # that the samples have with their weights.
             pca.fit(np.concatenate([scaled, -scaled]))
-            pca.mean_ = mean
+            pca.mean_, pca.n_samples_ = mean, len(rows)
             factor = (1 - 1 / (2 * len(rows))) * unbiased(len(rows), weight)
             pca.explained_variance_ *= factor
             n_rest = [
@@ -86,6 +110,63 @@ def fit_pca(rows, n_components, weight, seed):
     is_real = variance > max(rows.shape) * np.finfo(np.float64).eps * variance[0]
     pca.components_[~is_real] = 0.0
     return pca
+
+
+def fit_sparse_pca(batches, n_components, seed):
+    """Fit PCA to all samples of batches without making them dense.
+
+    Parameters
+    ----------
+    batches : Batches
+        Batches of sparse samples without a transform.
+    n_components : int
+        Number of components, which must be below the rank.
+    seed : int
+        Seed of the vector that the solver starts from.
+
+    Returns
+    -------
+    pca : sklearn.decomposition.PCA
+        In the module's scale.
+    error : float
+        Mean squared error per feature of what the components reconstruct.
+    """
+    source, numbers, weight = batches.rows[0], batches.row_numbers, batches.weight
+    rows = source.array if batches.runs is None else source.array[numbers]
+    rows, lengths = rows.astype(np.float64), np.ones((rows.shape[0], 1))
+    if weight is not None:
+        weight = weight[numbers]
+        lengths[:, 0] = np.sqrt(weight / weight.mean())
+    mean, variance = moments(rows, weight)
+    # The centred rows, times the roots of their weights, as a product that is never
+    # made: only the mean is dense.
+    centred = LinearOperator(
+        rows.shape,
+        matvec=lambda v: lengths[:, 0] * (rows @ v.ravel() - mean @ v.ravel()),
+        rmatvec=lambda u: (
+            rows.T @ (lengths[:, 0] * u.ravel()) - mean * (lengths[:, 0] @ u.ravel())
+        ),
+        dtype=np.float64,
+    )
+    n_components = min(n_components, min(rows.shape) - 1)
+    start = np.random.RandomState(seed).uniform(-1, 1, min(rows.shape))
+    u, singular, components = svds(centred, k=n_components, v0=start)
+    u, components = svd_flip(u[:, ::-1], components[::-1], u_based_decision=False)
+    scale, n_rows = source.byte_scale / source.scaling.scale, rows.shape[0]
+    found, total = (
+        scale**2 * part for part in (singular[::-1] ** 2 / n_rows, variance.sum())
+    )
+    left, factor = max(total - found.sum(), 0.0), unbiased(n_rows, weight)
+    n_samples = n_rows if weight is None else max(n_rows, weight.sum())
+    pca = PCA(n_components)
+    pca.components_, pca.n_components_ = components, n_components
+    pca.mean_ = (source.byte_scale * mean - source.scaling.mean) / source.scaling.scale
+    pca.explained_variance_ = factor * found
+    pca.explained_variance_ratio_ = found / (total or 1.0)
+    n_rest = min(n_samples, rows.shape[1]) - n_components
+    pca.noise_variance_ = factor * left / n_rest
+    pca.n_samples_ = n_rows
+    return pca, left / rows.shape[1]
 
 
 def unbiased(n_samples, weight=None):

@@ -8,7 +8,12 @@ import torch
 from skae._common.runtime import draw, make_generator
 from skae._training.objective import SMALLEST_ERROR
 from skae._training.variational_objective import log_ratio
-from skae.autoencoders._principal_components import fit_pca, gather
+from skae.autoencoders._principal_components import (
+    fit_pca,
+    fit_sparse_pca,
+    gather,
+    is_too_large,
+)
 from skae.autoencoders._scoring import SCORE_SEED
 from skae.autoencoders._selection import SIGN_LIMIT, SelectionMixin, compare
 from skae.likelihood import Gaussian
@@ -50,15 +55,20 @@ class ProbabilisticPCAMixin(SelectionMixin):
 
     def _fit_affine_maps(self, batches):
         """Fit probabilistic PCA; its noise variance is the error that is expected."""
-        _, target, weight = gather(batches)
-        pca = fit_pca(target, self._n_features_out, weight, self._seed)
-        n_components = pca.n_components_
+        if is_too_large(batches):
+            pca, _ = fit_sparse_pca(batches, self._n_features_out, self._seed)
+        else:
+            _, target, weight = gather(batches)
+            pca = fit_pca(target, self._n_features_out, weight, self._seed)
+        n_components, n_features = pca.n_components_, len(pca.mean_)
         found, noise = pca.explained_variance_, pca.noise_variance_
-        if n_components == min(target.shape):  # the covariance itself is the model
+        if n_components == min(
+            pca.n_samples_, n_features
+        ):  # the covariance itself is the model
             noise = found[-1]
         noise = max(float(noise), SMALLEST_ERROR)
         found = np.maximum(found, noise)
-        loadings = np.zeros((self._n_features_out, target.shape[1]))
+        loadings = np.zeros((self._n_features_out, n_features))
         loadings[:n_components] = pca.components_ * np.sqrt(found - noise)[:, None]
         total = np.ones(self._n_features_out)  # variance along each component
         total[:n_components] = found

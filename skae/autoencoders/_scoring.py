@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.sample_weight import average
+from skae._common.sparse import dense_blocks
 from skae._common.validation import check_samples
 
 # `score` draws the same for every estimator and every sample.
@@ -77,5 +78,7 @@ class ScoringMixin:
         rows = self._make_rows(samples)
         scores = self._map_chunks(function, (), rows, *more_rows, seed=seed)
         if samples.byte_scale == 1.0:  # images of bytes end up in [0, 1] in any case
-            scores[~self._likelihood.supports(samples.rows)] = -np.inf
+            for numbers, block in dense_blocks(samples.rows):
+                is_outside = ~self._likelihood.supports(block)
+                scores[numbers][is_outside] = -np.inf
         return scores
