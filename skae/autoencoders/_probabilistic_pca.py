@@ -62,9 +62,8 @@ class ProbabilisticPCAMixin(SelectionMixin):
             pca = fit_pca(target, self._n_features_out, weight, self._seed)
         n_components, n_features = pca.n_components_, len(pca.mean_)
         found, noise = pca.explained_variance_, pca.noise_variance_
-        if n_components == min(
-            pca.n_samples_, n_features
-        ):  # the covariance itself is the model
+        if n_components == min(pca.n_samples_, n_features):
+            # The covariance itself is the model.
             noise = found[-1]
         noise = max(float(noise), SMALLEST_ERROR)
         found = np.maximum(found, noise)
