@@ -82,23 +82,17 @@ class SelectionMixin:
         t, z = compare(errors, baseline, weight)
         return (t > T_LIMIT or self.error_ratio_ < SMALL_RATIO) and z > SIGN_LIMIT
 
-    @torch.no_grad()
     def _held_out_terms(self, batches):
         """Return the terms of samples, of the module and of its start, and weights."""
         start = copy.deepcopy(self.module_)
         start.start_at(*self._affine_maps, alone=True)
-        terms, weights, done = None, [], 0
-        with default_modes(self.device_):
+        terms, weights = [], []
+        with default_modes(self.device_), torch.no_grad():
             for x, target, *weight in batches.with_exact_weights():
                 both = [self._row_terms(m, x, target) for m in (self.module_, start)]
-                both = torch.stack(both)
-                if terms is None:
-                    # One array for all: a small one per batch, between the large ones
-                    # that come and go, would keep their memory from being used again.
-                    terms = both.new_empty(2, batches.n_samples, *both.shape[2:])
-                terms[:, done : (done := done + len(x))] = both
+                terms.append(torch.stack(both))
                 weights += weight
-        terms = terms.double().cpu().numpy()
+        terms = torch.cat(terms, dim=1).double().cpu().numpy()
         return *terms, torch.cat(weights).numpy() if weights else None
 
     def _cross_fitted_terms(self, inputs, targets):
