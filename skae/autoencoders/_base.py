@@ -216,8 +216,9 @@ class BaseAutoEncoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Training samples. Images have shape (n_samples, height, width) or
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
+            Training samples. Sparse ones become dense a batch at a time, and are
+            converted to CSR format. Images have shape (n_samples, height, width) or
             (n_samples, height, width, n_channels); of uint8 they mean 0 to 255 and
             are scaled to [0, 1].
         y : None
@@ -265,7 +266,7 @@ class BaseAutoEncoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Training samples, as for :meth:`fit`.
         y : None
             Ignored.
@@ -301,7 +302,7 @@ class BaseAutoEncoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Samples. Where ``fit`` saw images, their flat rows are accepted too.
 
         Returns
@@ -318,13 +319,13 @@ class BaseAutoEncoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
-            Expected samples E[x|h] at their codes.
+            Expected samples E[x|h] at their codes, dense also where X is sparse.
         """
         check_is_fitted(self)
         out = self._infer(

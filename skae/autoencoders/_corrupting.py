@@ -53,7 +53,7 @@ class CorruptingMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Clean samples.
         random_state : int, RandomState instance or None, default=None
             Seed of the corruption.
@@ -89,7 +89,7 @@ class CorruptingMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Clean samples.
         y : None
             Ignored.

@@ -377,7 +377,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Clean training samples. Images have shape (n_samples, height, width) or
             (n_samples, height, width, n_channels); of uint8 they mean 0 to 255 and
             are scaled to [0, 1].

@@ -20,7 +20,7 @@ class ImportanceSamplingMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Samples. Where ``fit`` saw images, their flat rows are accepted too.
 
         Returns
@@ -44,7 +44,7 @@ class ImportanceSamplingMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Samples.
 
         Returns

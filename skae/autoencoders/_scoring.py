@@ -24,7 +24,7 @@ class ScoringMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Samples.
 
         Returns
@@ -42,7 +42,7 @@ class ScoringMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Samples.
         y : None
             Ignored.
