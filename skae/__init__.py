@@ -1,5 +1,6 @@
 """Autoencoders for scikit-learn users, on torch."""
 
+from skae._trusted_types import TRUSTED_TYPES
 from skae.autoencoders import (
     AutoEncoderImputer,
     AutoEncoderTransformer,
@@ -20,6 +21,7 @@ from skae.semi_supervised import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "TRUSTED_TYPES",
     "AutoEncoderImputer",
     "AutoEncoderOutlierDetector",
     "AutoEncoderTransformer",

@@ -1,4 +1,4 @@
-"""Pickles: plain arrays, a module without weights, and a version of the format."""
+"""The state that is saved: arrays, the module as a tree, the version of the format."""
 
 import copy
 import sys
@@ -11,10 +11,11 @@ from torch import nn
 
 from skae._common.memmap import copy_memmaps
 from skae._common.runtime import available_devices
+from skae._estimator.module_trees import put_together, take_apart
 from skae._training.weights import tensors_of
 
 # Increased whenever the attributes of a fitted estimator change their meaning.
-FORMAT = 1
+FORMAT = 2
 # Modules of estimators before the first release; their pickles name these classes.
 UNRELEASED = {
     "_autoencoder": "AutoEncoderTransformer",
@@ -77,10 +78,11 @@ def copy_with_tensors(module, tensors):
 
 
 class PicklingMixin:
-    """Pickling of an estimator with the attributes ``module_`` and ``device_``.
+    """The saved state of an estimator with the attributes ``module_`` and ``device_``.
 
-    A pickle holds no history, no optimizer and no device that may be absent where it is
-    loaded. It holds data only if a user's module keeps some.
+    pickle, joblib and skops all take it. It holds no history, no optimizer and no
+    device that may be absent where it is loaded. It holds data only if a user's module
+    keeps some.
     """
 
     @torch.inference_mode(False)  # its tensors could not be trained later
@@ -89,11 +91,14 @@ class PicklingMixin:
         state["_skae_format"] = FORMAT
         state.pop("_trainer", None)
         state.pop("net_", None)
+        for name in {"device_", "compute_dtype_"} & state.keys():
+            state[name] = str(state[name])  # which skops has no types for
         if "module_" in state:
             tensors = tensors_of(self.module_)
-            state["module_"] = copy_with_tensors(
+            state["module_"] = take_apart(self.module_) or copy_with_tensors(
                 self.module_, [torch.empty_like(t, device="meta") for t in tensors]
             )
+            state["_dtypes"] = [str(t.dtype) for t in tensors]
             # NumPy has no bfloat16, and float32 holds all its numbers.
             state["_weights"] = [
                 (t.float() if t.dtype == torch.bfloat16 else t)
@@ -113,15 +118,27 @@ class PicklingMixin:
             raise _refuse(
                 f"has skae's format {found}, and this version reads format {FORMAT}"
             )
-        weights = state.pop("_weights", None)
-        super().__setstate__(state)
+        weights, dtypes = state.pop("_weights", None), state.pop("_dtypes", None)
+        if "device_" in state:
+            device = torch.device(state["device_"])
+            is_there = str(device) in available_devices()
+            state["device_"] = device if is_there else torch.device("cpu")
+        if "compute_dtype_" in state:
+            state["compute_dtype_"] = _dtype(state["compute_dtype_"])
         if weights is not None:
-            if str(self.device_) not in available_devices():
-                self.device_ = torch.device("cpu")
-            self.module_ = copy_with_tensors(
-                self.module_,
-                [
-                    torch.from_numpy(np.array(w)).to(self.device_, t.dtype)
-                    for w, t in zip(weights, tensors_of(self.module_), strict=True)
-                ],
-            )
+            tensors = [
+                torch.from_numpy(np.array(w)).to(state["device_"], _dtype(dtype))
+                for w, dtype in zip(weights, dtypes, strict=True)
+            ]
+            module = state["module_"]
+            make = put_together if isinstance(module, dict) else copy_with_tensors
+            state["module_"] = make(module, tensors)
+        super().__setstate__(state)
+
+
+def _dtype(name):
+    """Return a type of torch by its name."""
+    dtype = getattr(torch, str(name).removeprefix("torch."), None)
+    if not isinstance(dtype, torch.dtype):
+        raise _refuse(f"names {name!r} as a type of numbers")
+    return dtype

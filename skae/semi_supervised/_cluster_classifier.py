@@ -386,7 +386,7 @@ class ClusterClassifier(
                 if hasattr(self.encoder_, name):
                     setattr(self, name, getattr(self.encoder_, name))
             codes = check_array(codes, dtype=[np.float64, np.float32])
-        self._code_dtype = codes.dtype  # which alone k-means predicts on
+        self._code_dtype = codes.dtype.type  # which alone k-means predicts on
         return codes
 
     def _fit_clusterer(self, clusterer, codes, weight, random_state):
