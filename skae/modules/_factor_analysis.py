@@ -1,5 +1,6 @@
 """Factor analysis of samples of which some values are missing."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -64,6 +65,14 @@ class FactorAnalysis(nn.Module):
         self.register_buffer("noise", noise)
         # What each feature adds to the precision of the factors, one row per feature.
         self.register_buffer("precision", (squares / noise[:, None, None]).flatten(1))
+
+    def __getstate__(self):  # of arrays, which skops can store
+        return {name: t.numpy(force=True) for name, t in self.named_buffers()}
+
+    def __setstate__(self, state):
+        nn.Module.__init__(self)
+        for name, array in state.items():
+            self.register_buffer(name, torch.from_numpy(np.array(array)))
 
     @classmethod
     def of_means(cls, mean):

@@ -72,6 +72,7 @@ def test_weights_that_are_shared_stay_shared():
     assert made.gap is None
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_a_module_that_was_compiled():
     module = nn.Linear(2, 2)
     module.compile()
