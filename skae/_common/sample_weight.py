@@ -13,6 +13,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from skae._common.missing import has_missing
+
 
 def check_sample_weight(sample_weight, n_samples):
     """Check weights of samples.
@@ -110,13 +112,40 @@ def average(values, sample_weight=None):
     return float(np.average(values[counts].astype(np.float64), weights=weight[counts]))
 
 
+def feature_means(rows, weight=None):
+    """Return the mean of each feature over the values that are present.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        The samples, NaN where a value is missing.
+    weight : ndarray of shape (n_samples,), default=None
+        Their weights.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        Means in float64.
+    """
+    if has_missing(rows):
+        is_missing = np.isnan(rows)
+        share = (~is_missing).astype(np.float64)
+        if weight is not None:
+            share *= weight[:, np.newaxis]
+        values = np.where(is_missing, 0.0, rows)
+        return (share * values).sum(axis=0) / share.sum(axis=0)
+    if weight is None:
+        return rows.mean(axis=0, dtype=np.float64)
+    return np.average(rows, axis=0, weights=weight)
+
+
 def moments(rows, weight=None):
     """Return mean and variance of features.
 
     Parameters
     ----------
     rows : ndarray or csr_array of shape (n_samples, n_features)
-        The samples.
+        The samples, NaN where a value is missing.
     weight : ndarray of shape (n_samples,), default=None
         Their weights.
 
@@ -129,10 +158,10 @@ def moments(rows, weight=None):
     """
     if issparse(rows):
         return mean_variance_axis(rows.astype(np.float64), axis=0, weights=weight)
-    if weight is None:
-        return rows.mean(axis=0, dtype=np.float64), rows.var(axis=0, dtype=np.float64)
-    mean = np.average(rows, axis=0, weights=weight)
-    return mean, np.average(np.square(rows - mean), axis=0, weights=weight)
+    mean = feature_means(rows, weight)
+    if weight is None and not has_missing(rows):
+        return mean, rows.var(axis=0, dtype=np.float64)
+    return mean, feature_means(np.square(rows - mean), weight)
 
 
 def takes_weight(estimator):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
 from skae._common.sparse import as_csr, values_of
@@ -44,6 +44,11 @@ class Samples(NamedTuple):
     rows: np.ndarray
     byte_scale: float = 1.0
     weight: np.ndarray | None = None
+
+    @property
+    def in_data_scale(self):
+        """The numbers in X's scale: bytes become numbers in [0, 1]."""
+        return self.rows if self.byte_scale == 1.0 else self.rows * self.byte_scale
 
     def take(self, index):
         """Take some of the samples.
@@ -197,7 +202,8 @@ def find_byte_scale(images):
     images = values_of(images)
     if _look_like_bytes(images):
         return 1.0
-    return BYTE_SCALE if images.min() >= 0 and images.max() <= 1 else None
+    low, high = np.fmin.reduce(images, axis=None), np.fmax.reduce(images, axis=None)
+    return BYTE_SCALE if low >= 0 and high <= 1 else None
 
 
 def check_byte_scale(images, fitted, name="X"):
@@ -231,9 +237,10 @@ def check_byte_scale(images, fitted, name="X"):
             )
         return byte_scale
     if of_bytes and _look_like_bytes(values_of(images)):
+        highest = np.fmax.reduce(values_of(images), axis=None)
         raise ValueError(
             f"{name} has images of {images.dtype} with values up to "
-            f"{images.max():g}, but those of the fit were of uint8, which are scaled "
+            f"{highest:g}, but those of the fit were of uint8, which are scaled "
             f"to [0, 1]; pass uint8, or divide {name} by 255."
         )
     return 1.0
@@ -342,6 +349,9 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
         accept_sparse="csr" if accept_sparse else False,
     )
     if issparse(rows):
+        # What is not stored is zero, and nothing is missing.
+        name = type(estimator).__name__
+        assert_all_finite(rows.data, input_name="X", estimator_name=name)
         rows = as_csr(rows)
     if reset:
         estimator._sample_shape = shape or (rows.shape[1],)
@@ -387,6 +397,7 @@ def check_corrupted_samples(estimator, X_corrupted, n_samples):
         accept_sparse="csr",
         dtype=DTYPES,
         allow_nd=True,
+        ensure_all_finite="allow-nan",
         input_name="X_corrupted",
     )
     n_features = estimator.n_features_in_
@@ -395,4 +406,6 @@ def check_corrupted_samples(estimator, X_corrupted, n_samples):
             f"X_corrupted has the shape {checked.shape}; it must hold one sample for "
             f"each of X's {n_samples}, of its {n_features} features."
         )
-    return check_samples(estimator, X_corrupted, reset=False)
+    return check_samples(
+        estimator, X_corrupted, reset=False, ensure_all_finite="allow-nan"
+    )

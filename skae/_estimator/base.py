@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 from numbers import Integral, Real
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -26,16 +25,15 @@ from skae._common.runtime import (
 from skae._common.user_code import call_on_rows, is_user_code
 from skae._common.validation import refuse_class
 from skae._common.warn import warn_user
+from skae._estimator.batching import BatchingMixin
 from skae._estimator.fit_report import FitReport
 from skae._estimator.identity import identify
 from skae._estimator.inference import InferenceMixin
 from skae._estimator.pickling import PicklingMixin
 from skae._estimator.restoring import restore_on_error
-from skae._training.batches import Batches, Rows
 from skae._training.callbacks import ProgressBar, copy_callbacks
 from skae._training.checkpoint import Checkpoint
 from skae._training.optimizers import OPTIMIZERS, resolve_optimizer
-from skae._training.scaling import Scaling
 from skae._training.trainer import Trainer, fast
 from skae.modules._hidden import ACTIVATIONS
 
@@ -51,6 +49,7 @@ MIN_HELD_OUT_SAMPLES = 1000
 
 
 class BaseTorchEstimator(
+    BatchingMixin,
     InferenceMixin,
     PicklingMixin,
     CallbackSupportMixin,
@@ -294,6 +293,12 @@ class BaseTorchEstimator(
         if not continues:
             self._make_trainer(training, generators, lr, schedule)
         trainer, n_epochs = self._trainer, 1
+        # Of targets alone: what is missing of the inputs is filled.
+        trainer.objective.is_incomplete = any(
+            batches.rows[-1].is_incomplete
+            for batches in (training, held_out)
+            if batches is not None
+        )
         if partial_fit:  # a stream has no end by which to plan
             trainer.objective.regularization = None
         else:
@@ -384,32 +389,6 @@ class BaseTorchEstimator(
         self._trainer.validation_loss_curve += self.validation_loss_curve_
         self.net_ = self._trainer.net
 
-    def _make_batches(self, inputs, targets, generators):
-        """Make batches of all samples."""
-        augment = self._make_augment(generators["augment"])
-        samples = [inputs] if targets is None else [inputs, targets]
-        scalings = [self._scaling, self._target_scaling][: len(samples)]
-        transform, dtypes = None, [torch.float32] * len(samples)
-        if augment is not None:
-            transform = partial(_augment_and_scale, augment, scalings)
-            dtypes = [
-                scaling.view_dtype(torch.from_numpy(np.empty(0, some.rows.dtype)).dtype)
-                for scaling, some in zip(scalings, samples, strict=True)
-            ]
-            scalings = [Scaling.identity(some.rows.shape[1]) for some in samples]
-        if self._target_dtype is not None:
-            dtypes[-1] = self._target_dtype
-        return Batches(
-            *(
-                Rows(some, scaling, self.device_, dtype)
-                for some, scaling, dtype in zip(samples, scalings, dtypes, strict=True)
-            ),
-            batch_size=int(self.batch_size),
-            generator=generators["order"],
-            transform=transform,
-            weight=inputs.weight,
-        )
-
     # -- Code of the user ---------------------------------------------------------
 
     def _user_seed(self, seed=None):
@@ -431,14 +410,3 @@ class BaseTorchEstimator(
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "module_")
-
-
-def _augment_and_scale(augment, scalings, *batch):
-    """Augment a batch in X's scale, then scale it for the module."""
-    x, target = augment(*batch)
-    scaled = scalings[-1].to_module_scale(target)
-    if scaled.is_floating_point():
-        scaled = scaled.to(torch.float32)
-    if x is target:
-        return scaled, scaled
-    return scalings[0].to_module_scale(x).to(torch.float32), scaled

@@ -26,6 +26,8 @@ class InferenceMixin:
 
     # Whether a user's module draws from the global generators in inference.
     _module_draws = False
+    # What fills missing values of X; None where they are refused.
+    _fill = None
 
     def _answer_dtype(self, array):
         """Return the type in which results for an array are computed."""
@@ -33,11 +35,12 @@ class InferenceMixin:
         in_float32 = array.dtype in FLOAT32_ANSWERS or self.device_.type == "mps"
         return torch.float32 if in_float32 else torch.float64
 
-    def _make_rows(self, samples, scaling=None):
+    def _make_rows(self, samples, scaling=None, *, filled=True):
         """Make rows in the module's scale, in the type of the results."""
         if scaling is None:
             scaling = self._scaling
-        return Rows(samples, scaling, self.device_, self._answer_dtype(samples.rows))
+        rows = Rows(samples, scaling, self.device_, self._answer_dtype(samples.rows))
+        return rows.filled(self._fill) if filled and self._fill is not None else rows
 
     def _make_data_rows(self, samples):
         """Make rows in X's scale."""
@@ -96,6 +99,7 @@ class InferenceMixin:
                 if may_be_nan and not math.isfinite(chunk[0].sum()):
                     assert_all_finite(
                         rows.array[start:stop],
+                        allow_nan=rows.fill is not None,
                         input_name="X",
                         estimator_name=type(self).__name__,
                     )

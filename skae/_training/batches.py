@@ -6,11 +6,13 @@ larger than a window are read through it, so that the data may be larger than me
 """
 
 import copy
+from functools import cached_property
 
 import numpy as np
 import torch
 from scipy.sparse import issparse
 
+from skae._common.missing import has_missing
 from skae._common.validation import Samples
 from skae._training.scaling import Scaling
 
@@ -70,6 +72,9 @@ class Rows:
         Type of the tensors.
     """
 
+    # What fills missing values before they are scaled, or None.
+    fill = None
+
     @torch.inference_mode(False)  # tensors of that mode are good for nothing else
     def __init__(self, samples, scaling, device, dtype=torch.float32):
         self.array, self.byte_scale, _ = samples
@@ -103,6 +108,34 @@ class Rows:
     def place(self):
         """The device on which rows are gathered."""
         return torch.device("cpu") if self.tensor is None else self.tensor.device
+
+    @cached_property
+    def is_incomplete(self):
+        """Whether a value is missing."""
+        return has_missing(self.array)
+
+    def filled(self, fill, *, at_once=False):
+        """Make rows of the same data without missing values.
+
+        Parameters
+        ----------
+        fill : callable
+            Called with a tensor of rows in X's scale, fills where it has NaN.
+        at_once : bool, default=False
+            Whether to fill all rows now, for many passes over them. Those of a memory
+            map that is read through a window are always filled as they are read.
+
+        Returns
+        -------
+        Rows
+            The rows, converted like these.
+        """
+        rows = copy.copy(self)
+        if at_once and not self.in_window:
+            rows.tensor = fill(self.tensor)
+        else:
+            rows.fill = fill
+        return rows
 
     def window(self, array):
         """Make rows of another array with the same scaling, device and type.
@@ -141,6 +174,8 @@ class Rows:
             block = self.tensor[index]
         else:
             block = self.tensor.index_select(0, index.to(self.place))
+        if self.fill is not None:
+            block = self.fill(block)
         block = self.scaling.to_module_scale(block.to(self.workplace), self.byte_scale)
         return block.to(self.device, self.dtype)
 

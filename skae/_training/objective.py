@@ -14,16 +14,6 @@ from skae._common.runtime import draw
 
 # Weight of a batch in the running mean of the errors that the variance is learned from.
 BATCH_WEIGHT = 0.1
-# Sum over a run of the shares that the weights of a regularized network lose in each
-# step: without a gradient, half of a weight is left at the end.
-DECAY = 0.75
-# Standard deviation of the input noise in units of the root mean square of PCA's error,
-# and the number of samples above which it falls, like the error of a mean does.
-INPUT_NOISE, NOISE_SAMPLES = 0.5, 300
-# Below this share of the noise of small sets there is none: it costs time.
-SMALLEST_NOISE_LEVEL = 0.1
-# Share of a regularized run after which the input noise begins to fall, with the rate.
-NOISE_HOLD = 0.3
 # Smallest mean error, as a share of the squared scale: a perfect fit must not make the
 # density infinite.
 SMALLEST_ERROR = 1e-12
@@ -51,69 +41,70 @@ def weighted_mean(losses, weight=None):
     return (losses.mean(dim=1) * weight).mean()
 
 
-class Regularization:
-    """Weight decay and input noise for networks beside affine maps that start at PCA.
+def replace_missing(likelihood, output, target):
+    """Replace values that are missing, so that a likelihood can be evaluated at all.
 
-    Both are decoupled from the optimizer [1]_: a step takes from the weights a share
-    that is proportional to its learning rate, whatever the gradient. The noise makes
-    the network flat around the samples [2]_, as far as PCA's error reaches; the more
-    samples, the less there is, and in most of them it decreases to the end of the run.
+    What it returns for them is to be left out. It is finite, as are its derivatives.
 
     Parameters
     ----------
-    weights : list of torch.nn.Parameter
-        Weights of the networks.
-    error : float
-        Mean squared error of PCA per feature, in the module's scale; zero for no noise.
-    n_samples : int
-        Number of training samples.
-    generator : torch.Generator
-        Source of the noise.
+    likelihood : Likelihood
+        p(x|h).
+    output : torch.Tensor of shape (n_samples, n_features)
+        The decoder's outputs.
+    target : torch.Tensor of shape (n_samples, n_features)
+        Samples, NaN where a value is missing.
 
-    References
-    ----------
-    .. [1] I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR
-       2019.
-    .. [2] C. M. Bishop, "Training with noise is equivalent to Tikhonov regularization",
-       Neural Computation 7, 1995.
+    Returns
+    -------
+    target : torch.Tensor of shape (n_samples, n_features)
+        Samples with their expected values in the place of NaN.
+    missing : torch.Tensor of shape (n_samples, n_features)
+        True where a value is missing.
     """
+    missing = target.isnan()
+    return torch.where(missing, likelihood.mean(output.detach()), target), missing
 
-    def __init__(self, weights, error, n_samples, generator):
-        self.weights = weights
-        self.level = min(1.0, math.sqrt(NOISE_SAMPLES / n_samples))
-        self.std = INPUT_NOISE * self.level * math.sqrt(error)
-        if self.level < SMALLEST_NOISE_LEVEL:
-            self.std = 0.0
-        self.generator = generator
 
-    @torch.no_grad()
-    def step(self, x, progress, rate):
-        """Let the weights decay, and add the noise of a step.
+def evaluate_present(likelihood, function, output, target):
+    """Evaluate a function of a likelihood for the values that are present.
 
-        Parameters
-        ----------
-        x : torch.Tensor of shape (n_samples, n_features)
-            Inputs of the encoder.
-        progress : float
-            Share of the steps of the run that are done.
-        rate : float
-            Learning rate of the step, as a share of the sum over the run.
+    Parameters
+    ----------
+    likelihood : Likelihood
+        p(x|h).
+    function : callable
+        Called with outputs and targets, returns one value per element.
+    output : torch.Tensor of shape (n_samples, n_features)
+        The decoder's outputs.
+    target : torch.Tensor of shape (n_samples, n_features)
+        Samples, NaN where a value is missing.
 
-        Returns
-        -------
-        torch.Tensor of shape (n_samples, n_features)
-            Inputs with noise.
-        """
-        weights = [weight for weight in self.weights if weight.requires_grad]
-        if weights:  # a callback may have frozen them
-            torch._foreach_mul_(weights, 1.0 - DECAY * rate)
-        if not self.std:
-            return x
-        done = max(0.0, (progress - NOISE_HOLD) / (1.0 - NOISE_HOLD))
-        fall = 0.5 * (1.0 + math.cos(math.pi * done))
-        std = self.std * (self.level + (1.0 - self.level) * fall)
-        noise = draw(torch.randn, x.shape, self.generator, x.device)
-        return torch.add(x, noise, alpha=std)
+    Returns
+    -------
+    values : torch.Tensor of shape (n_samples, n_features)
+        What the function returns; zero where a value is missing.
+    missing : torch.Tensor of shape (n_samples, n_features)
+        True there.
+    """
+    target, missing = replace_missing(likelihood, output, target)
+    return function(output, target).masked_fill(missing, 0.0), missing
+
+
+def inverse_share(missing):
+    """Return what turns a mean over all values into one over those that are present.
+
+    Parameters
+    ----------
+    missing : torch.Tensor of shape (n_samples, n_features)
+        True where a value is missing.
+
+    Returns
+    -------
+    torch.Tensor
+        The number of values for each one that is present.
+    """
+    return missing.numel() / (~missing).sum().clamp(min=1)
 
 
 class Objective(nn.Module):
@@ -123,9 +114,12 @@ class Objective(nn.Module):
     ----------
     regularization : Regularization or None
         What is done before each training step besides it.
+    is_incomplete : bool
+        Whether targets may have missing values, NaN. They do not count in the loss.
     """
 
     regularization = None
+    is_incomplete = False
 
     def begin_epoch(self, epoch):
         """Prepare for an epoch.
@@ -206,7 +200,7 @@ class NegativeLogLikelihood(nn.Module):
         self.likelihood = likelihood
         self.error = None
 
-    def forward(self, output, target, weight=None):
+    def forward(self, output, target, weight=None, missing=None):
         """Evaluate it on a batch; in training the variance learns from the batch.
 
         Parameters
@@ -217,24 +211,38 @@ class NegativeLogLikelihood(nn.Module):
             What the outputs are compared with.
         weight : torch.Tensor of shape (n_samples,), default=None
             Weights of the samples in what the variance learns.
+        missing : torch.Tensor of shape (n_samples, n_features), default=None
+            True where a value is missing; the variance does not learn from it.
 
         Returns
         -------
         torch.Tensor of shape (n_samples, n_features)
-            One value per element, differentiable.
+            One value per element, differentiable; zero where a value is missing.
         """
         variance = None
         if self.likelihood.has_variance:
             if self.training:
-                self._learn(output.detach(), target, weight)
+                self._learn(output.detach(), target, weight, missing)
             variance = self.likelihood.variance(self.error)
-        return -self.likelihood.log_prob(target, output, variance)
+        nll = -self.likelihood.log_prob(target, output, variance)
+        return nll if missing is None else nll.masked_fill(missing, 0.0)
 
-    def _learn(self, output, target, weight):
+    def _learn(self, output, target, weight, missing):
         error = self.likelihood.error(output, target)
         if weight is not None:
             error = error * weight.unsqueeze(1)
-        error = error.mean(dim=0)
+        if missing is None:
+            error = error.mean(dim=0)
+        else:
+            share = (~missing).to(error.dtype)
+            if weight is not None:
+                share = share * weight.unsqueeze(1)
+            total = error.masked_fill(missing, 0.0).sum(dim=0)
+            n_values = share.sum(dim=0)
+            known = self.error
+            if known is None:
+                known = total.sum() / n_values.sum()
+            error = torch.where(n_values > 0, total / n_values, known)
         error = error.clamp(min=SMALLEST_ERROR)
         if self.error is not None:
             error = self.error.lerp(error, BATCH_WEIGHT)
@@ -323,11 +331,7 @@ class ReconstructionObjective(Objective):
             x = x.detach().requires_grad_()
         code = self.module.encode(x)
         output = self.module.decode(code).float()
-        if self.nll is None:
-            losses = self.likelihood.loss(output, target)
-        else:
-            losses = self.nll(output, target, weight)
-        loss = weighted_mean(losses, weight)
+        loss = self.mean_loss(output, target, weight)
         if self.l1_penalty and self.training:
             penalty = code.float().abs().sum(dim=1, keepdim=True)
             loss = loss + self.l1_penalty * weighted_mean(penalty, weight)
@@ -335,6 +339,35 @@ class ReconstructionObjective(Objective):
             penalty = self._contraction(code, x)
             loss = loss + self.contractive_penalty * weighted_mean(penalty, weight)
         return loss
+
+    def mean_loss(self, output, target, weight=None):
+        """Return the mean loss of the values that are present.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n_samples, n_features)
+            The decoder's outputs.
+        target : torch.Tensor of shape (n_samples, n_features)
+            What they are compared with.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        torch.Tensor
+            A differentiable scalar.
+        """
+        missing = None
+        if self.is_incomplete:
+            target, missing = replace_missing(self.likelihood, output, target)
+        if self.nll is None:
+            losses = self.likelihood.loss(output, target)
+        else:
+            losses = self.nll(output, target, weight, missing)
+        if missing is None:
+            return weighted_mean(losses, weight)
+        losses = losses.masked_fill(missing, 0.0)
+        return weighted_mean(losses, weight) * inverse_share(missing)
 
     def _contraction(self, code, x):
         """Estimate the squared norm of each sample's Jacobian without bias.

@@ -7,7 +7,8 @@ import torch
 from scipy.sparse import issparse
 
 from skae._common.memmap import copy_memmaps
-from skae._common.sample_weight import moments
+from skae._common.missing import has_missing
+from skae._common.sample_weight import feature_means, moments
 from skae._common.sparse import column_range
 from skae._common.warn import warn_user
 
@@ -95,14 +96,10 @@ def _mean_and_squares(rows, weight):
     if issparse(rows):
         mean, squares = moments(rows, weight)
         return np.where(is_constant, low, mean), np.where(is_constant, 0.0, squares)
-    if weight is None:
-        mean = rows.mean(axis=0, dtype=np.float64)
-    else:
-        mean = np.average(rows, axis=0, weights=weight)
-    mean = np.where(is_constant, rows[0], mean)
+    mean = np.where(is_constant, low, feature_means(rows, weight))
     squares = np.square(rows - mean)
-    if weight is not None:
-        squares = np.average(squares, axis=0, weights=weight)
+    if weight is not None or has_missing(rows):
+        squares = feature_means(squares, weight)
     return mean, squares
 
 
@@ -163,7 +160,7 @@ class Scaling:
         Parameters
         ----------
         samples : Samples
-            The samples, of which at most 4096 are used.
+            The samples, of which at most 4096 are used. NaN is a missing value.
         name : str, default="X"
             Name of the samples in error messages.
 
@@ -180,14 +177,17 @@ class Scaling:
         some, weight = subsample(samples.rows), samples.weight
         if weight is not None:
             weight = subsample(weight)
+        if has_missing(some) and np.isnan(column_range(some)[0]).any():
+            some, weight = samples.rows, samples.weight  # no value of a feature in some
         with np.errstate(over="ignore", invalid="ignore"):
             mean, squares = _mean_and_squares(some, weight)
             variance = float(squares.mean())
         limits = np.finfo(np.float32 if some.dtype in FLOAT32_ANSWERS else np.float64)
         if not variance < float(limits.max):
+            low, high = column_range(some)
             raise ValueError(
-                f"{name} has values up to {np.abs(some).max():g}, whose squares are "
-                f"infinite; scale {name}."
+                f"{name} has values up to {np.fmax(abs(low), abs(high)).max():g}, "
+                f"whose squares are infinite; scale {name}."
             )
         if variance < float(limits.tiny):
             low, high = column_range(some)

@@ -5,7 +5,12 @@ import math
 import torch
 
 from skae._common.runtime import draw
-from skae._training.objective import NegativeLogLikelihood, Objective, weighted_mean
+from skae._training.objective import (
+    NegativeLogLikelihood,
+    Objective,
+    replace_missing,
+    weighted_mean,
+)
 
 # Draws of few samples are decoded together, as a batch of about so many rows.
 MAX_ROWS = 1024
@@ -85,8 +90,11 @@ class VariationalObjective(Objective):
         """
         mean, std = (part.float() for part in self.module.encode_distribution(x))
         code = mean + std * self._draw(mean.shape, mean.device)
-        output = self.module.decode(code).float()
-        nll = weighted_mean(self.nll(output, target, weight), weight)
+        output, missing = self.module.decode(code).float(), None
+        if self.is_incomplete:
+            target, missing = replace_missing(self.nll.likelihood, output, target)
+        # Missing values add nothing to log p(x|h), also not to what it is divided by.
+        nll = weighted_mean(self.nll(output, target, weight, missing), weight)
         divergence = kl_divergence(mean, std).sum(dim=1, keepdim=True)
         divergence = weighted_mean(divergence, weight) / target.shape[1]
         if not self.training:
@@ -183,7 +191,7 @@ def log_ratio(h, noise, std):
     return 0.5 * (h.square() - noise.square()) - std.log()
 
 
-def importance_bound(module, x, log_prob, draws):
+def importance_bound(module, x, target, log_prob, draws):
     """Bound log p(x) by the mean of importance weights p(x|h) p(h) / p_enc(h|x).
 
     Parameters
@@ -191,9 +199,11 @@ def importance_bound(module, x, log_prob, draws):
     module : torch.nn.Module
         With ``encode_distribution`` and ``decode``.
     x : torch.Tensor of shape (n_samples, n_features)
-        Samples.
+        Samples to encode.
+    target : torch.Tensor of shape (n_samples, n_features)
+        The same with NaN where a value is missing.
     log_prob : callable
-        Returns log p(x|h) of samples from ``x`` and the decoder's outputs.
+        Returns log p(x|h) of samples from ``target`` and the decoder's outputs.
     draws : torch.Tensor of shape (n_draws, n_components)
         Draws of N(0, 1), the same for all samples.
 
@@ -207,7 +217,8 @@ def importance_bound(module, x, log_prob, draws):
     for noise in draws.to(mean.device, mean.dtype).split(max(1, MAX_ROWS // len(x))):
         noise = noise.unsqueeze(1)  # the same for all samples
         h = mean + std * noise
-        repeated = x.expand(len(noise), *x.shape).flatten(0, 1)  # no copy of one draw
+        # Not copied for one draw.
+        repeated = target.expand(len(noise), *target.shape).flatten(0, 1)
         log_p = log_prob(repeated, module.decode(h.flatten(0, 1))).view(h.shape[:2])
         log_weight = log_p - log_ratio(h, noise, std).sum(dim=2)
         total = torch.logaddexp(total, log_weight.logsumexp(dim=0))

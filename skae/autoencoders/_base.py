@@ -14,6 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skae._common.missing import has_missing, refuse_empty_columns
 from skae._common.sample_weight import attach_weight
 from skae._common.sparse import dense_blocks
 from skae._common.tables import as_array
@@ -21,9 +22,10 @@ from skae._common.user_code import make_user_module
 from skae._common.validation import Samples, check_samples, check_sizes
 from skae._estimator.base import BaseTorchEstimator
 from skae._estimator.held_out import bind
-from skae._training.objective import Regularization
+from skae._training.regularization import Regularization
 from skae._training.scaling import Scaling, warn_of_units
 from skae.autoencoders._generation import GenerationMixin
+from skae.autoencoders._missing import MissingValuesMixin
 from skae.autoencoders._scoring import ScoringMixin
 from skae.autoencoders._variance import VarianceMixin
 from skae.likelihood import LIKELIHOODS, Gaussian, Likelihood
@@ -44,6 +46,7 @@ class BaseAutoEncoder(
     GenerationMixin,
     ScoringMixin,
     VarianceMixin,
+    MissingValuesMixin,
     BaseTorchEstimator,
 ):
     """Base of the autoencoders. Think twice before adding to it."""
@@ -73,7 +76,7 @@ class BaseAutoEncoder(
 
     def _validate_training(self, X, sample_weight=None, *, reset):
         """Check training samples; with ``reset`` they decide likelihood and scaling."""
-        inputs = check_samples(self, X, reset=reset)
+        inputs = check_samples(self, X, reset=reset, ensure_all_finite="allow-nan")
         (inputs,), _ = attach_weight(sample_weight, inputs)
         n_features = inputs.rows.shape[1]
         if reset:  # a training that continues keeps its likelihood
@@ -81,6 +84,8 @@ class BaseAutoEncoder(
         if inputs.byte_scale == 1.0:  # images of bytes end up in [0, 1] in any case
             self._check_support(inputs.rows)
         if reset:
+            if has_missing(inputs.rows):
+                refuse_empty_columns(self, inputs.rows)
             likelihood = self._likelihood
             if self.image_shape_ is None and (
                 likelihood.scale_exponent or likelihood.loss_needs_variance
@@ -92,6 +97,7 @@ class BaseAutoEncoder(
             self._scaling = self._target_scaling = (
                 Scaling.fit(inputs) if has_scaling else Scaling.identity(n_features)
             )
+            self._learn_fill(inputs)
             self._n_features_out = int(self.n_components)
         return inputs, None
 
@@ -217,10 +223,10 @@ class BaseAutoEncoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
-            Training samples. Sparse ones become dense a batch at a time, and are
-            converted to CSR format. Images have shape (n_samples, height, width) or
-            (n_samples, height, width, n_channels); of uint8 they mean 0 to 255 and
-            are scaled to [0, 1].
+            Training samples, NaN where a value is missing. Sparse ones become dense a
+            batch at a time, and are converted to CSR format. Images have shape
+            (n_samples, height, width) or (n_samples, height, width, n_channels); of
+            uint8 they mean 0 to 255 and are scaled to [0, 1].
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -303,7 +309,8 @@ class BaseAutoEncoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
-            Samples. Where ``fit`` saw images, their flat rows are accepted too.
+            Samples, NaN where a value is missing. Where ``fit`` saw images, their flat
+            rows are accepted too.
 
         Returns
         -------
@@ -320,12 +327,13 @@ class BaseAutoEncoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
-            Samples.
+            Samples, NaN where a value is missing.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
             Expected samples E[x|h] at their codes, dense also where X is sparse.
+            :meth:`impute` keeps the values that are present.
         """
         check_is_fitted(self)
         out = self._infer(
@@ -364,5 +372,6 @@ class BaseAutoEncoder(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -19,9 +19,9 @@ class CorruptingMixin:
         if self.corruption_ is None:
             return augment
 
-        def corrupt(x):
-            target = x if augment is None else augment(x)[1]
-            return self._corrupt(target, generator), target
+        def corrupt(x, *target):
+            views = (x, *target) if augment is None else augment(x, *target)
+            return self._corrupt(views[0], generator), views[-1]
 
         return corrupt
 
@@ -112,7 +112,7 @@ class CorruptingMixin:
         """
         check_is_fitted(self)
         log_prob, generator = self._log_prob(), self._generator(SCORE_SEED)
-        clean = check_samples(self, X, reset=False)
+        clean = check_samples(self, X, reset=False, ensure_all_finite=False)
         if X_corrupted is not None:
             other = self._make_rows(
                 check_corrupted_samples(self, X_corrupted, clean.rows.shape[0])
@@ -124,11 +124,11 @@ class CorruptingMixin:
         else:
             other = self._make_data_rows(clean)
 
-        def function(module, x, x_corrupted):
+        def function(module, x, target, x_corrupted):
             if X_corrupted is None:
                 x_corrupted = self._corrupt(x_corrupted, generator)
                 x_corrupted = self._scaling.to_module_scale(x_corrupted)
-            return log_prob(x, module.decode(module.encode(x_corrupted)))
+            return log_prob(target, module.decode(module.encode(x_corrupted)))
 
         seed = self._user_seed(SCORE_SEED)
         scores = self._score_rows(clean, function, other, seed=seed)

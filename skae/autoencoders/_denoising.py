@@ -5,6 +5,7 @@ from functools import partial
 from sklearn.base import _fit_context, clone
 from sklearn.utils.validation import _num_samples
 
+from skae._common.missing import has_missing, refuse_empty_columns
 from skae._common.sample_weight import attach_weight, pop_weight
 from skae._common.validation import check_corrupted_samples, refuse_class
 from skae._estimator.held_out import bind
@@ -217,10 +218,10 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     -----
     ``score`` is comparable between estimators with the same corruption only: it is
     easier to undo less noise. To search over the noise, score what is done with the
-    samples afterwards: put the denoiser as a :class:`Reconstructor` before a classifier
-    and search for the best classification.
+    samples afterwards: put it as a :class:`Reconstructor` before a classifier.
 
-    Skip connections [6]_ and selection are as in :class:`AutoEncoderTransformer`. But
+    Skip connections [6]_, selection and missing values are as in
+    :class:`AutoEncoderTransformer`; values are filled before they are corrupted. But
     training starts at the best affine map from corrupted to clean samples through a
     code of ``n_components`` numbers (reduced-rank regression [7]_, on at most 2**24
     numbers), and inputs get no noise besides their corruption.
@@ -343,8 +344,6 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         self.random_state = random_state
         self.verbose = verbose
 
-    # -- Fitting ------------------------------------------------------------------
-
     def _validate_training(self, X, X_corrupted=None, sample_weight=None, *, reset):
         clean, _ = super()._validate_training(X, sample_weight, reset=reset)
         if reset:
@@ -354,6 +353,9 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
             self.corruption_ = None
             corrupted = check_corrupted_samples(self, X_corrupted, _num_samples(X))
             (corrupted,), _ = attach_weight(sample_weight, corrupted)
+            if reset and has_missing(corrupted.rows):
+                refuse_empty_columns(self, corrupted.rows, "X_corrupted")
+                self._learn_fill(corrupted)
             return corrupted, clean
         if self.corruption is not None:
             refuse_class("corruption", self.corruption)
@@ -378,9 +380,9 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
-            Clean training samples. Images have shape (n_samples, height, width) or
-            (n_samples, height, width, n_channels); of uint8 they mean 0 to 255 and
-            are scaled to [0, 1].
+            Clean training samples, NaN where a value is missing. Images have shape
+            (n_samples, height, width) or (n_samples, height, width, n_channels); of
+            uint8 they mean 0 to 255 and are scaled to [0, 1].
         y : None
             Ignored.
         X_corrupted : array-like of the shape of X, default=None

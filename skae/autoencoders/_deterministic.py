@@ -72,7 +72,7 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
             bias = -components @ pca.mean_
             explained = pca.explained_variance_ratio_
         else:
-            x, target, weight = gather(batches)
+            x, target, weight = gather(batches, self._in_module_scale(self._fill))
             if x is target:
                 pca = fit_pca(target, self._n_features_out, weight, self._seed)
                 encode = components = self._pad(pca.components_)

@@ -114,23 +114,26 @@ class GenerationMixin:
             )
         return np.asarray(self.transform(x))[0]
 
-    def impute(self, X, *, max_iter=10):
+    def impute(self, X, *, max_iter=1):
         """Fill in missing values with their expected values.
 
-        They start at the training mean. Then they are replaced repeatedly by their
-        expectation E[x|h] at the code of the sample as filled so far [1]_. From there
-        :class:`~skae.VariationalAutoEncoder` continues to the most likely code given
-        the values that are present. A :class:`~skae.DenoisingAutoEncoder` trained with
-        :class:`~skae.corruption.Masking` fills holes in one step, as it has learned.
-        Values that are present stay as they are. Nothing is drawn at random, so equal
-        samples get equal results.
+        First they are what factor analysis of the training samples expects, which is
+        what the encoder sees in their place [1]_. Then they are replaced by their
+        expectation E[x|h] at the code of the sample, ``max_iter`` times [2]_. From
+        there :class:`~skae.VariationalAutoEncoder` continues to the most likely code
+        given the values that are present. A :class:`~skae.DenoisingAutoEncoder` trained
+        with :class:`~skae.corruption.Masking` fills holes in one step, as it has
+        learned. Values that are present stay as they are. Nothing is drawn at random,
+        so equal samples get equal results.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images
             Samples, NaN where a value is missing.
-        max_iter : int, default=10
-            Number of times that the missing values are replaced, at least 1.
+        max_iter : int, default=1
+            Number of times that the missing values are replaced, at least 1. More than
+            one may help a denoising autoencoder, and spoil the values of another, which
+            was not trained on what it returns.
 
         Returns
         -------
@@ -145,7 +148,9 @@ class GenerationMixin:
 
         References
         ----------
-        .. [1] D. J. Rezende, S. Mohamed and D. Wierstra, "Stochastic backpropagation
+        .. [1] D. B. Rubin and D. T. Thayer, "EM algorithms for ML factor analysis",
+           Psychometrika 47, 1982.
+        .. [2] D. J. Rezende, S. Mohamed and D. Wierstra, "Stochastic backpropagation
            and approximate inference in deep generative models", ICML 2014,
            section 6.4.
         """
@@ -155,8 +160,6 @@ class GenerationMixin:
             self, X, reset=False, ensure_all_finite="allow-nan", accept_sparse=False
         )
         missing = np.isnan(samples.rows)
-        start = np.where(missing, self._mean / samples.byte_scale, samples.rows)
-        filled = Samples(start.astype(samples.rows.dtype), samples.byte_scale)
 
         def fill(module, x, missing):
             return self._decode(
@@ -166,7 +169,7 @@ class GenerationMixin:
         out = self._map_chunks(
             fill,
             (self.n_features_in_,),
-            self._make_rows(filled),
+            self._make_rows(samples),
             self._make_data_rows(Samples(missing)),
         )
         np.multiply(samples.rows, samples.byte_scale, out=out, where=~missing)

@@ -21,7 +21,8 @@ class ImportanceSamplingMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
-            Samples. Where ``fit`` saw images, their flat rows are accepted too.
+            Samples, NaN where a value is missing. Where ``fit`` saw images, their flat
+            rows are accepted too.
 
         Returns
         -------
@@ -45,14 +46,15 @@ class ImportanceSamplingMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
-            Samples.
+            Samples, NaN where a value is missing.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Bound on log p(x) in nats, higher is better; −inf for samples outside the
-            support of the likelihood. Its expectation is below log p(x) and approaches
-            it with more draws. Images of uint8 are scored as numbers in [0, 1].
+            Bound on log p(x) in nats, of the values that are present; higher is better,
+            −inf for samples outside the support of the likelihood. Its expectation is
+            below log p(x) and approaches it with more draws. Images of uint8 are scored
+            as numbers in [0, 1].
 
         References
         ----------
@@ -71,7 +73,9 @@ class ImportanceSamplingMixin:
             device="cpu",
         )
 
-        return self._score(X, lambda m, x: importance_bound(m, x, log_prob, draws))
+        return self._score(
+            X, lambda m, x, target: importance_bound(m, x, target, log_prob, draws)
+        )
 
     def _complete(self, module, x, missing, max_iter):
         start = super()._complete(module, x, missing, max_iter)

@@ -15,6 +15,7 @@ from sklearn.base import (
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skae._common.missing import refuse_empty_columns
 from skae._common.runtime import draw_seed
 from skae._training.scaling import subsample
 from skae.autoencoders._denoising import DenoisingAutoEncoder
@@ -144,13 +145,7 @@ class AutoEncoderImputer(
             If X holds infinity, or a feature without any value.
         """
         X = self._validate(X, reset=True)
-        is_empty = np.isnan(X).all(axis=0)
-        if is_empty.any():
-            column = int(is_empty.argmax())
-            name = getattr(self, "feature_names_in_", range(len(is_empty)))[column]
-            raise ValueError(
-                f"X has no value in the column {name!r}; drop it, or fill it first."
-            )
+        refuse_empty_columns(self, X)
         self._mean = np.nanmean(X, axis=0, dtype=np.float64)
         scale = np.nanstd(X, axis=0, dtype=np.float64)
         self._scale = np.where(scale > 0.0, scale, 1.0)

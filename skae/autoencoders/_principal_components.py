@@ -33,13 +33,15 @@ def is_too_large(batches):
     return plain and issparse(rows) and size > MAX_AFFINE_SIZE
 
 
-def gather(batches):
+def gather(batches, fill):
     """Collect samples, of several passes where they are drawn at random.
 
     Parameters
     ----------
     batches : Batches
         Training batches.
+    fill : callable
+        Fills missing values of targets, a tensor in the module's scale.
 
     Returns
     -------
@@ -62,10 +64,15 @@ def gather(batches):
             if n_rows >= max_rows:
                 break
     weight = torch.cat(weights).numpy() if weights else None
-    target = torch.cat(targets).double().cpu().numpy()
-    if xs[0] is targets[0]:
-        return target, target, weight
-    return torch.cat(xs).double().cpu().numpy(), target, weight
+    target = torch.cat(targets).double().cpu()
+    x = target if xs[0] is targets[0] else torch.cat(xs).double().cpu()
+    missing = target.isnan()
+    if missing.any():
+        target = fill(target)
+        if torch.equal(x[~missing], target[~missing]):  # nothing else differs
+            x = target
+    target_rows = target.numpy()
+    return target_rows if x is target else x.numpy(), target_rows, weight
 
 
 def fit_pca(rows, n_components, weight, seed):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from skae._common.runtime import draw, make_generator
-from skae._training.objective import SMALLEST_ERROR
+from skae._training.objective import SMALLEST_ERROR, evaluate_present
 from skae._training.variational_objective import log_ratio
 from skae.autoencoders._principal_components import (
     fit_pca,
@@ -58,7 +58,10 @@ class ProbabilisticPCAMixin(SelectionMixin):
         if is_too_large(batches):
             pca, _ = fit_sparse_pca(batches, self._n_features_out, self._seed)
         else:
-            _, target, weight = gather(batches)
+            # Drawn, because expected values vary less than those that are missing.
+            generator = make_generator(self._seed)
+            fill = self._in_module_scale(lambda x: self._fill(x, generator))
+            _, target, weight = gather(batches, fill)
             pca = fit_pca(target, self._n_features_out, weight, self._seed)
         n_components, n_features = pca.n_components_, len(pca.mean_)
         found, noise = pca.explained_variance_, pca.noise_variance_
@@ -88,16 +91,22 @@ class ProbabilisticPCAMixin(SelectionMixin):
         self._explained_variance_ratio = ratio
 
     def _row_terms(self, module, x, target):
-        """Return squared errors and log p_enc(h|x)/p(h) of samples, over some draws."""
+        """Return squared errors, log p_enc(h|x)/p(h) and shares that are present.
+
+        The first two are means over some draws.
+        """
         mean, std = module.encode_distribution(x)
         generator = make_generator(SCORE_SEED)
         total = 0.0
         for _ in range(N_DRAWS):
             noise = draw(torch.randn, mean.shape, generator, mean.device)
             h = mean + std * noise
-            error = self._likelihood.error(module.decode(h), target).mean(dim=1)
+            error, missing = evaluate_present(
+                self._likelihood, self._likelihood.error, module.decode(h), target
+            )
             ratio = log_ratio(h, noise, std).sum(dim=1)
-            total = total + torch.stack([error, ratio], dim=1)
+            share = 1.0 - missing.to(error.dtype).mean(dim=1)
+            total = total + torch.stack([error.mean(dim=1), ratio, share], dim=1)
         return total / N_DRAWS
 
     def _is_better_than_start(self, terms, baseline, weight):
@@ -106,10 +115,10 @@ class ProbabilisticPCAMixin(SelectionMixin):
         The errors in training would make the variance too small for other samples.
         """
         losses, variances = [], []
-        for error, ratio in (part.T for part in (terms, baseline)):
-            mean_error = float(np.average(error, weights=weight))
-            variance = max(mean_error, SMALLEST_ERROR)
-            nll = 0.5 * (math.log(2.0 * math.pi * variance) + error / variance)
+        for error, ratio, share in (part.T for part in (terms, baseline)):
+            means = (np.average(term, weights=weight) for term in (error, share))
+            variance = max(float(np.divide(*means)), SMALLEST_ERROR)
+            nll = 0.5 * (share * math.log(2.0 * math.pi * variance) + error / variance)
             losses.append(self.n_features_in_ * nll + ratio)
             variances.append(variance)
         self._held_out_error = variances[0]

@@ -9,6 +9,7 @@ from sklearn.model_selection import KFold
 
 from skae._common.runtime import default_modes, isolated_generators
 from skae._common.sample_weight import moments
+from skae._training.objective import evaluate_present
 
 N_FOLDS = 4
 # A module is selected if its errors are lower in a one-sided test at this value of
@@ -73,7 +74,9 @@ class SelectionMixin:
 
     def _row_terms(self, module, x, target):
         """Return what samples are judged by, here their errors."""
-        return self._likelihood.loss(module(x), target).mean(dim=1)
+        likelihood = self._likelihood
+        losses, _ = evaluate_present(likelihood, likelihood.loss, module(x), target)
+        return losses.mean(dim=1)
 
     def _is_better_than_start(self, errors, baseline, weight):
         """Whether the module is better, by its terms and those of its start."""

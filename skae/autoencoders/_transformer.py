@@ -218,6 +218,12 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     error. Above 300 samples it falls with the square root of their number, and above
     30,000 there is none; nor is there with ``augmentation``.
 
+    Values may be missing (NaN, or ``pandas.NA``). They do not count in the loss, nor in
+    what is learned from errors. The encoder sees in their place what is expected of
+    them, given the values of the sample that are present: factor analysis of the
+    incomplete samples predicts it [8]_. Values are assumed to be missing at random:
+    whether one is missing may depend on values that are present, but not on itself.
+
     The contractive penalty is that of [2]_, the schedule "one_cycle" that of [3]_, and
     sampling from a density of the codes that of [4]_.
 
@@ -237,6 +243,8 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
        2019.
     .. [7] C. M. Bishop, "Training with noise is equivalent to Tikhonov regularization",
        Neural Computation 7, 1995.
+    .. [8] D. B. Rubin and D. T. Thayer, "EM algorithms for ML factor analysis",
+       Psychometrika 47, 1982.
 
     Examples
     --------

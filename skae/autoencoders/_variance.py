@@ -5,9 +5,9 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._common.runtime import make_generator
-from skae._common.sample_weight import moments
 from skae._common.validation import Samples
 from skae._common.warn import warn_user
+from skae._training.objective import evaluate_present
 
 # Stream of the random numbers by which the variance is learned; the trainer has 0 to 2.
 VARIANCE_STREAM = 3
@@ -31,23 +31,24 @@ class VarianceMixin:
             device=self._trainer.generators["augment"].device,
         )
         clean = self._subsample(inputs if targets is None else targets)
-        # Rows to be filled by ``impute`` start here.
-        mean, _ = moments(clean.rows, weight := clean.weight)
-        self._mean = mean * clean.byte_scale
-        rows = [self._make_rows(clean)]
+        weight = clean.weight
+        rows = [self._make_rows(clean), self._make_rows(clean, filled=False)]
         if corrupt is not None:
             rows.append(self._make_data_rows(clean))
         elif targets is not None:
             rows.append(self._make_rows(self._subsample(inputs)))
         if weight is not None:
             rows.append(self._make_data_rows(Samples(weight.reshape(-1, 1))))
-        total = torch.zeros(self.n_features_in_, dtype=torch.float64, device="cpu")
+        total, n_values = torch.zeros(
+            2, self.n_features_in_, dtype=torch.float64, device="cpu"
+        )
         all_encoded = []
 
-        def add_errors(module, target, *others):
+        def add_errors(module, x, target, *others):
+            share = target.new_ones(1)
             if weight is not None:
                 *others, share = others
-            encoded = objective.encode(module, target)
+            encoded = objective.encode(module, x)
             all_encoded.append(encoded)
             if likelihood.has_variance:
                 for x in others:
@@ -55,16 +56,20 @@ class VarianceMixin:
                         x = self._scaling.to_module_scale(corrupt(x, generator))
                     encoded = objective.encode(module, x)
                 output = module.decode(objective.sample_code(encoded, generator))
-                error = likelihood.error(output, target)
-                if weight is not None:
-                    error = error * share
-                total.add_(error.sum(dim=0).cpu())
+                error, missing = evaluate_present(
+                    likelihood, likelihood.error, output, target
+                )
+                total.add_((error * share).sum(dim=0).cpu())
+                n_values.add_((~missing * share).sum(dim=0).cpu())
             return target.new_zeros(len(target))  # nothing is kept per row
 
         self._map_chunks(add_errors, (), *rows, seed=self._user_seed())
         if likelihood.has_variance:
-            n_samples = len(rows[0]) if weight is None else weight.sum()
-            variance = likelihood.variance(total / n_samples).numpy()
+            # A feature of which nothing is known here is as the others are.
+            error = torch.where(
+                n_values > 0, total / n_values, total.sum() / n_values.sum()
+            )
+            variance = likelihood.variance(error).numpy()
             # A perfect fit must not make the density infinite.
             variance = np.maximum(variance, 1e-12) * self.scale_**2
             self.noise_variance_ = variance if variance.ndim else float(variance)

@@ -228,6 +228,10 @@ class VariationalAutoEncoder(
     mean is higher by three standard errors or by 0.1 nats per feature. With another
     ``beta`` than 1, which asks for another optimum, the trained model is kept.
 
+    Values may be missing (NaN, or ``pandas.NA``), at random as in
+    :class:`AutoEncoderTransformer`, and are filled for the encoder as there. The ELBO
+    is then a bound on log p(x) of the values that are present.
+
     References
     ----------
     .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes",

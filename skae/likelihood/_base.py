@@ -187,7 +187,8 @@ class Likelihood(BaseEstimator):
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            The samples, in the scale of the decoder's mean.
+            The samples, in the scale of the decoder's mean; NaN where a value is
+            missing, which may be any.
 
         Returns
         -------
@@ -235,10 +236,12 @@ def in_range(X):
     Returns
     -------
     ndarray of bool of shape (n_samples,)
-        True where all values do.
+        True where all values do that are present.
     """
     tolerance = rounding_tolerance(X)
-    return (X.min(axis=1) >= -tolerance) & (X.max(axis=1) <= 1 + tolerance)
+    low, high = np.fmin.reduce(X, axis=1), np.fmax.reduce(X, axis=1)
+    # So that a sample of which nothing is known passes.
+    return ~((low < -tolerance) | (high > 1 + tolerance))
 
 
 def describe_range(X, name):
@@ -257,7 +260,8 @@ def describe_range(X, name):
         The message of an error.
     """
     # By str(), which has all digits that distinguish a value from one.
-    low, high = (str(value).removesuffix(".0") for value in (X.min(), X.max()))
+    ends = np.fmin.reduce(X, axis=None), np.fmax.reduce(X, axis=None)
+    low, high = (str(value).removesuffix(".0") for value in ends)
     return (
         f"likelihood={name} needs X in [0, 1]; got values from {low} to {high}. "
         "Scale X, or use likelihood='gaussian'."

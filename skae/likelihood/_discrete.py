@@ -128,8 +128,9 @@ class Categorical(Likelihood):
         return torch.cat(draws, dim=1)
 
     def supports(self, X):
-        distance = abs(self._sums(X) - 1).max(axis=1)
-        return in_range(X) & (distance <= SUM_TOLERANCE + rounding_tolerance(X))
+        # Where a level is missing, the sum of the others may be any up to one.
+        distance = np.fmax.reduce(abs(self._sums(X) - 1), axis=1)
+        return in_range(X) & ~(distance > SUM_TOLERANCE + rounding_tolerance(X))
 
     def _sums(self, X):
         """Return the sum of the columns of each variable."""
@@ -142,5 +143,5 @@ class Categorical(Likelihood):
         sums = self._sums(X)
         return (
             f"likelihood={self!r} needs one-hot columns of X, whose sum is one for "
-            f"each variable; got sums from {sums.min():g} to {sums.max():g}."
+            f"each variable; got sums from {np.nanmin(sums):g} to {np.nanmax(sums):g}."
         )

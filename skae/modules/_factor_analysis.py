@@ -1,11 +1,16 @@
 """Factor analysis of samples of which some values are missing."""
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
 
-# The largest number of factors, and of numbers in the products of a step.
-MAX_FACTORS, MAX_PRODUCTS = 32, 2**31
+from skae._common.runtime import draw
+
+# The largest number of factors, of numbers in the products of a step, and of numbers
+# that the features have for pairs of factors.
+MAX_FACTORS, MAX_PRODUCTS, MAX_PAIRS = 32, 2**31, 2**22
 # Steps of expectation maximization at most. It ends at a relative change of the noise
 # variances below the tolerance.
 MAX_STEPS, TOLERANCE = 100, 2e-3
@@ -15,6 +20,8 @@ SMALLEST_SHARE = 1e-4
 PRIOR_VALUES = 5.0
 # Smallest noise variance, as a share of a feature's variance.
 SMALLEST_NOISE = 1e-3
+# Number of samples that are filled at a time: each needs a matrix of the factors.
+CHUNK_LENGTH = 4096
 
 
 class FactorAnalysis(nn.Module):
@@ -63,16 +70,17 @@ class FactorAnalysis(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("loadings", loadings)
         self.register_buffer("noise", noise)
+        self.register_buffer("spread", spread)
         # What each feature adds to the precision of the factors, one row per feature.
         self.register_buffer("precision", (squares / noise[:, None, None]).flatten(1))
 
     def __getstate__(self):  # of arrays, which skops can store
-        return {name: t.numpy(force=True) for name, t in self.named_buffers()}
+        arrays = {name: t.numpy(force=True) for name, t in self.named_buffers()}
+        del arrays["precision"]  # large, and made of the others
+        return arrays
 
     def __setstate__(self, state):
-        nn.Module.__init__(self)
-        for name, array in state.items():
-            self.register_buffer(name, torch.from_numpy(np.array(array)))
+        self.__init__(**{k: torch.from_numpy(np.array(a)) for k, a in state.items()})
 
     @classmethod
     def of_means(cls, mean):
@@ -92,13 +100,15 @@ class FactorAnalysis(nn.Module):
 
     @classmethod
     @torch.no_grad()
-    def fit(cls, x):
+    def fit(cls, x, weight=None):
         """Learn from samples.
 
         Parameters
         ----------
         x : torch.Tensor of shape (n_samples, n_features)
             Samples, NaN where a value is missing. Each feature has at least one value.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples.
 
         Returns
         -------
@@ -106,19 +116,73 @@ class FactorAnalysis(nn.Module):
             The model, in float64.
         """
         x = x.double()
-        present = ~x.isnan()
-        counts = present.sum(dim=0)
-        mean = x.nanmean(dim=0)
-        centred = torch.where(present, x - mean, 0.0)
-        scale = (centred.square().sum(dim=0) / counts).sqrt()
+        share = (~x.isnan()).double()
+        if weight is not None:
+            # Integers are numbers of equal samples; light samples are samples too.
+            share = share * (weight / weight.mean().clamp(max=1.0)).unsqueeze(1)
+        counts = share.sum(dim=0)
+        mean = (share * x.nan_to_num(0.0)).sum(dim=0) / counts
+        centred = torch.where(x.isnan(), 0.0, x - mean)
+        scale = ((share * centred.square()).sum(dim=0) / counts).sqrt()
         scale = torch.where(scale > 0.0, scale, 1.0)
-        state = _Expectation(centred / scale, present.double(), counts).maximize()
+        state = _Expectation(centred / scale, ~x.isnan(), share).maximize()
         return cls(
             mean + scale * state.bias,
             scale[:, None] * state.loadings,
             scale.square() * state.noise,
             scale.square()[:, None, None] * state.spread,
         )
+
+    @classmethod
+    @torch.no_grad()
+    def fit_complete(cls, x, weight=None):
+        """Learn from samples without missing values, in one step.
+
+        They are standardized. The model is then probabilistic PCA [1]_ of their
+        covariance, which is shrunk to a multiple of the identity matrix as far as few
+        samples require it [2]_.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            Samples.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        FactorAnalysis
+            The model, in float64.
+
+        References
+        ----------
+        .. [1] M. E. Tipping and C. M. Bishop, "Probabilistic principal component
+           analysis", Journal of the Royal Statistical Society B 61, 1999.
+        .. [2] Y. Chen, A. Wiesel, Y. C. Eldar and A. O. Hero, "Shrinkage algorithms for
+           MMSE covariance estimation", IEEE Transactions on Signal Processing 58, 2010.
+        """
+        x = x.double()
+        n, d = x.shape
+        share = torch.ones(n, dtype=x.dtype) if weight is None else weight.double()
+        share = (share / share.sum()).unsqueeze(1)
+        mean = (share * x).sum(dim=0)
+        scale = (share * (x - mean).square()).sum(dim=0).sqrt()
+        scale = torch.where(scale > 0.0, scale, 1.0)
+        z = share.sqrt() * (x - mean) / scale
+        if d <= n:
+            values, vectors = torch.linalg.eigh(z.t() @ z)
+        else:
+            values, vectors = torch.linalg.eigh(z @ z.t())
+            vectors = torch.nn.functional.normalize(z.t() @ vectors, dim=0)
+        values, vectors = values.flip(0).clamp(min=0.0), vectors.flip(1)
+        shrinkage = _oracle_shrinkage(values, n, d)
+        common = values.sum() / d
+        n_factors = _largest_rank(n, d)
+        rest = values[n_factors:].sum() / (d - n_factors)
+        noise = torch.lerp(rest, common, shrinkage).clamp(min=SMALLEST_NOISE)
+        found = torch.lerp(values[:n_factors], common, shrinkage)
+        loadings = vectors[:, :n_factors] * (found - noise).clamp(min=0.0).sqrt()
+        return cls(mean, scale[:, None] * loadings, scale.square() * noise)
 
     def posterior(self, x):
         """Return the distribution of the factors of samples.
@@ -132,35 +196,75 @@ class FactorAnalysis(nn.Module):
         -------
         mean : torch.Tensor of shape (n_samples, n_factors)
             Their expected values.
-        precision : torch.Tensor of shape (n_samples, n_factors, n_factors)
-            Inverse of their covariance.
+        factor : torch.Tensor of shape (n_samples, n_factors, n_factors)
+            Cholesky factor of the inverse of their covariance.
         """
         missing, n_factors = x.isnan(), self.loadings.shape[1]
         distance = torch.where(missing, 0.0, x - self.mean)
         precision = (~missing).to(x.dtype) @ self.precision
         precision = precision.view(-1, n_factors, n_factors)
         precision = precision + torch.eye(n_factors, dtype=x.dtype, device=x.device)
+        factor = torch.linalg.cholesky(precision)
         projected = (distance / self.noise) @ self.loadings
-        mean = torch.linalg.solve(precision, projected.unsqueeze(2)).squeeze(2)
-        return mean, precision
+        mean = torch.cholesky_solve(projected.unsqueeze(2), factor).squeeze(2)
+        return mean, factor
 
-    def forward(self, x):
+    @torch.no_grad()
+    def forward(self, x, generator=None):
         """Fill missing values.
 
         Parameters
         ----------
         x : torch.Tensor of shape (n_samples, n_features)
             Samples, NaN where a value is missing.
+        generator : torch.Generator, default=None
+            Source of random numbers: values are then drawn from their distribution
+            given those that are present, instead of being expected.
 
         Returns
         -------
         torch.Tensor of shape (n_samples, n_features)
-            A copy without NaN.
+            A copy without NaN, or x itself where nothing is missing.
         """
-        expected = self.mean
+        if not x.is_floating_point() or math.isfinite(x.sum()):
+            return x
+        incomplete = x.isnan().any(dim=1).nonzero().squeeze(1)
+        if not len(incomplete):
+            return x
+        out = x.clone()
+        for index in incomplete.split(CHUNK_LENGTH):
+            rows = x[index].to(self.mean.device, self.mean.dtype)
+            out[index] = self._fill(rows, generator).to(x.device, x.dtype)
+        return out
+
+    def _fill(self, x, generator):
+        found = self.mean
         if self.loadings.shape[1]:
-            expected = expected + self.posterior(x)[0] @ self.loadings.t()
-        return torch.where(x.isnan(), expected, x)
+            h, factor = self.posterior(x)
+            if generator is not None:
+                noise = draw(torch.randn, h.shape, generator, x.device).to(x.dtype)
+                h = h + torch.linalg.solve_triangular(
+                    factor.mT, noise.unsqueeze(2), upper=True
+                ).squeeze(2)
+            found = found + h @ self.loadings.t()
+        if generator is not None:
+            noise = draw(torch.randn, x.shape, generator, x.device).to(x.dtype)
+            found = found + self.noise.sqrt() * noise
+        return torch.where(x.isnan(), found, x)
+
+
+def _largest_rank(n_samples, n_features):
+    """Return the number of factors that samples and memory allow."""
+    by_memory = int((MAX_PAIRS / n_features) ** 0.5)
+    return max(0, min(MAX_FACTORS, n_features - 1, n_samples - 1, by_memory))
+
+
+def _oracle_shrinkage(values, n_samples, n_features):
+    """Return by how much to shrink a covariance, from its eigenvalues."""
+    mean_square = values.square().sum() / n_features**2
+    common = (values.sum() / n_features).square()
+    rest = (n_samples + 1.0) * (mean_square - common / n_features)
+    return ((mean_square + common) / rest.clamp(min=1e-300)).clamp(max=1.0)
 
 
 class _Expectation:
@@ -171,24 +275,32 @@ class _Expectation:
     x : torch.Tensor of shape (n_samples, n_features)
         Samples, zero where a value is missing.
     present : torch.Tensor of shape (n_samples, n_features)
-        One where a value is present, else zero.
-    counts : torch.Tensor of shape (n_features,)
-        Number of values of each feature.
+        True where a value is present.
+    share : torch.Tensor of shape (n_samples, n_features)
+        Weight of each value, zero where it is missing.
     """
 
-    def __init__(self, x, present, counts):
-        self.x, self.present, self.counts = x, present, counts
+    def __init__(self, x, present, share):
+        self.x, self.present, self.share = x, present.to(x.dtype), share
+        self.counts = share.sum(dim=0)
         n_samples, n_features = x.shape
         n_factors = min(
-            *(MAX_FACTORS, n_features - 1, n_samples - 1),
+            _largest_rank(n_samples, n_features),
             int((MAX_PRODUCTS / (n_samples * n_features)) ** 0.5),
         )
-        n_factors = max(n_factors, 0)
         # The start is PCA of the mean-filled samples.
-        values, vectors = torch.linalg.eigh(x.t() @ x / n_samples)
+        z = share.sqrt() * x / share.amax(dim=1).sum().sqrt()
+        if n_features <= n_samples:
+            values, vectors = torch.linalg.eigh(z.t() @ z)
+        else:
+            values, vectors = torch.linalg.eigh(z @ z.t())
+            vectors = torch.nn.functional.normalize(z.t() @ vectors, dim=0)
         values = values.flip(0)[:n_factors].clamp(min=SMALLEST_NOISE)
         self.loadings = vectors.flip(1)[:, :n_factors] * values.sqrt()
         self.noise = torch.full_like(x[0], 0.5)
+        if not n_factors:
+            variance = (share * x.square()).sum(dim=0) / self.counts
+            self.noise = variance.clamp(min=SMALLEST_NOISE)
         self.bias = torch.zeros_like(x[0])
         self.spread = x.new_zeros(n_features, n_factors, n_factors)
         self.prior = self.loadings.square().mean(dim=0) + SMALLEST_NOISE
@@ -205,7 +317,7 @@ class _Expectation:
 
     def _step(self):
         (n, d), k = self.x.shape, self.loadings.shape[1]
-        present, noise = self.present, self.noise
+        present, share, noise = self.present, self.share, self.noise
         squares = self.loadings[:, :, None] * self.loadings[:, None, :] + self.spread
         precision = (present @ (squares / noise[:, None, None]).flatten(1)).view(
             n, k, k
@@ -217,21 +329,21 @@ class _Expectation:
         projected = (distance / noise) @ self.loadings
         h = (covariance @ projected.unsqueeze(2)).squeeze(2)
 
-        uncertain = (present.t() @ covariance.flatten(1)).view(d, k, k)
+        uncertain = (share.t() @ covariance.flatten(1)).view(d, k, k)
         moments = uncertain + (
-            present.t() @ (h[:, :, None] * h[:, None, :]).flatten(1)
+            share.t() @ (h[:, :, None] * h[:, None, :]).flatten(1)
         ).view(d, k, k)
         self.spread = torch.cholesky_inverse(
             torch.linalg.cholesky(
                 moments / noise[:, None, None] + torch.diag(1.0 / self.prior)
             )
         )
-        projected = (distance.t() @ h) / noise[:, None]
+        projected = ((share * distance).t() @ h) / noise[:, None]
         self.loadings = (self.spread @ projected.unsqueeze(2)).squeeze(2)
         expected = h @ self.loadings.t()
-        self.bias = (present * (self.x - expected)).sum(dim=0) / self.counts
+        self.bias = (share * (self.x - expected)).sum(dim=0) / self.counts
 
-        error = (present * (self.x - self.bias - expected)).square().sum(dim=0)
+        error = (share * (self.x - self.bias - expected).square()).sum(dim=0)
         squares = self.loadings[:, :, None] * self.loadings[:, None, :]
         error += (squares * uncertain + self.spread * moments).sum(dim=(1, 2))
         common = error.sum() / self.counts.sum()

@@ -17,13 +17,16 @@ def joint_log_density(autoencoder, density):
     Returns
     -------
     callable
-        A function of module and samples in the module's scale, for ``_map_chunks``.
+        A function of module, samples in the module's scale, and the same with NaN for
+        missing values, for ``_score_rows``.
     """
     log_prob = autoencoder._log_prob()
 
-    def log_density(module, x):
+    def log_density(module, x, target):
         code = module.encode(x)
         log_prior = density.score_samples(code.cpu().numpy().astype(np.float64))
-        return log_prob(x, module.decode(code)) + torch.from_numpy(log_prior).to(code)
+        return log_prob(target, module.decode(code)) + torch.from_numpy(log_prior).to(
+            code
+        )
 
     return log_density

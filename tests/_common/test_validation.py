@@ -149,5 +149,6 @@ def test_one_row_is_encoded_as_many_are_however_it_is_stored():
     table[:, ::2] = X[:1]
     for row in (X[:1], table[:, ::2], X[:1].astype(">f8"), X[:1].tolist()):
         np.testing.assert_allclose(model.transform(row), codes[:1], rtol=1e-12)
-    with pytest.raises(ValueError, match="contains NaN"):
+    table[:, 1::2] = np.inf
+    with pytest.raises(ValueError, match="contains infinity"):
         model.transform(table[:, :64].copy())

@@ -168,7 +168,7 @@ def test_pairs_of_images_are_augmented_alike():
     [
         (X[:10], r"X_corrupted has the shape \(10, 64\); .* X's 1797"),
         (X[:, :10], r"X_corrupted has the shape \(1797, 10\)"),
-        (np.full_like(X, np.nan), "Input X_corrupted contains NaN"),
+        (np.full_like(X, np.nan), "X_corrupted has no value in the column 0"),
     ],
 )
 def test_bad_pairs(corrupted, message):

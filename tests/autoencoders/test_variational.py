@@ -199,7 +199,7 @@ def test_draws_may_be_decoded_together(n_samples):
         return -(output - x).square().sum(dim=1)
 
     with torch.no_grad():
-        bound = importance_bound(module, x, log_prob, draws)
+        bound = importance_bound(module, x, x, log_prob, draws)
         mean, std = module.encode_distribution(x)
         weights = []
         for noise in draws:

@@ -8,8 +8,12 @@ step of digits 64-64-16 takes a third of the time of a plain torch loop.
 
 import torch
 
-from skae._training.objective import ReconstructionObjective, weighted_mean
-from skae.likelihood import Bernoulli, Gaussian, Laplace
+from skae._training.fast.losses import LOSSES
+from skae._training.objective import (
+    ReconstructionObjective,
+    inverse_share,
+    replace_missing,
+)
 from skae.modules import DenseAutoencoder
 from skae.modules._dense import Residual
 
@@ -37,40 +41,6 @@ ACTIVATION_GRADS = {
 }
 
 
-def _gaussian_loss(likelihood, output, x):
-    mean = likelihood.mean(output)
-    error = mean - x
-    flat = error.view(-1)
-    loss = flat.dot(flat).div_(flat.numel())
-    return loss, _grad_of_output(likelihood, error.mul_(2.0 / flat.numel()), mean)
-
-
-def _laplace_loss(likelihood, output, x):
-    mean = likelihood.mean(output)
-    error = mean - x
-    loss = error.abs().mean()
-    return loss, _grad_of_output(likelihood, error.sign_().div_(error.numel()), mean)
-
-
-def _bernoulli_loss(likelihood, output, x):
-    grad = torch.sigmoid(output).sub_(x).div_(output.numel())
-    return likelihood.loss(output, x).mean(), grad
-
-
-def _grad_of_output(likelihood, grad, mean):
-    """Turn the derivative with respect to the mean into that of the output."""
-    if likelihood.link == "identity":
-        return grad
-    return torch.ops.aten.sigmoid_backward(grad, mean)
-
-
-# Mean loss and its derivative with respect to the outputs; of these very classes, since
-# one derived from them may have another loss.
-LOSSES = {
-    Gaussian: _gaussian_loss,
-    Laplace: _laplace_loss,
-    Bernoulli: _bernoulli_loss,
-}
 FUSED_KERNELS = {
     torch.optim.Adam: getattr(torch, "_fused_adam_", None),
     torch.optim.AdamW: getattr(torch, "_fused_adamw_", None),
@@ -220,11 +190,17 @@ class DenseStep:
             if activation is not None:
                 x = activation(x)
             results.append(x)
-        output, likelihood = x.float(), self.objective.likelihood
-        loss, grad = self.loss(likelihood, output, target)
+        output, objective = x.float(), self.objective
+        likelihood, filled, missing = objective.likelihood, target, None
+        if objective.is_incomplete:
+            filled, missing = replace_missing(likelihood, output, target)
+        loss, grad = self.loss(likelihood, output, filled)
         factor = None  # of the gradient of each sample
+        if weight is not None or missing is not None:
+            loss = objective.mean_loss(output, target, weight)
+        if missing is not None:
+            grad = grad.masked_fill_(missing, 0.0) * inverse_share(missing)
         if weight is not None:
-            loss = weighted_mean(likelihood.loss(output, target), weight)
             factor = weight.unsqueeze(1)
             grad = grad * factor
 
@@ -235,8 +211,8 @@ class DenseStep:
             if i == self.n_encoder - 1:  # the gradient is that of the code
                 if self.skips:
                     grad = grad.addmm_(grad_output, self.skips[len(self.layers) - 1][0])
-                if self.objective.l1_penalty:
-                    rate, sizes = self.objective.l1_penalty / len(code), code.float()
+                if objective.l1_penalty:
+                    rate, sizes = objective.l1_penalty / len(code), code.float()
                     signs = code.sign()
                     if factor is not None:
                         sizes, signs = sizes * factor, signs * factor.to(signs.dtype)

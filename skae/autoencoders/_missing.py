@@ -1,0 +1,51 @@
+"""Missing values of samples: what an autoencoder's encoder sees in their place."""
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+
+from skae._common.missing import has_missing
+from skae._common.runtime import default_modes
+from skae._common.sparse import column_range
+from skae._training.scaling import MAX_STATISTICS_ROWS, subsample
+from skae.modules._factor_analysis import FactorAnalysis
+
+# What fills is learned from at most this many numbers.
+MAX_FILL_NUMBERS = 2**22
+
+
+class MissingValuesMixin:
+    """Missing values of an autoencoder's samples, filled by factor analysis.
+
+    The encoder sees what is expected of a missing value, given those of the sample that
+    are present. The loss and everything that is learned from it leave the value out.
+    """
+
+    def _learn_fill(self, samples):
+        """Learn what is expected of missing values, from training samples."""
+        rows, weight = samples.rows, samples.weight
+        n_rows = min(MAX_STATISTICS_ROWS, max(1, MAX_FILL_NUMBERS // rows.shape[1]))
+        some, fit = subsample(rows, n_rows), FactorAnalysis.fit_complete
+        if has_missing(rows):
+            fit = FactorAnalysis.fit
+            if np.isnan(column_range(some)[0]).any():  # empty only in a part
+                some = rows
+        if weight is not None:
+            weight = weight if some is rows else subsample(weight, n_rows)
+        if issparse(some):
+            some = some.toarray()
+        with default_modes(torch.device("cpu")):
+            self._fill = fit(
+                torch.from_numpy(some * np.float64(samples.byte_scale)),
+                None if weight is None else torch.from_numpy(weight),
+            )
+
+    def _in_module_scale(self, fill):
+        """Return a function that fills samples in the module's scale."""
+        scaling = self._scaling
+
+        def fill_scaled(z):
+            filled = scaling.to_module_scale(fill(scaling.to_data_scale(z)))
+            return torch.where(z.isnan(), filled, z)
+
+        return fill_scaled
