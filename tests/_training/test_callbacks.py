@@ -1,10 +1,12 @@
 """Tests of early stopping and of the progress bar."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from skae import AutoEncoderTransformer
+from skae import AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder
 from skae._common.runtime import draw_seed
 
 
@@ -75,3 +77,31 @@ def test_verbose_writes_one_bar_and_silence_writes_nothing(noise, capfd):
 
     ae.set_params(verbose=0).fit(noise)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "estimator", [AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder]
+)
+def test_bar_history_and_curve_tell_one_loss_in_the_units_of_x(noise, capfd, estimator):
+    fitted = [
+        estimator(
+            2,
+            max_epochs=2,
+            early_stopping=True,
+            optimizer="sgd",
+            verbose=1,
+            random_state=0,
+        ).fit(X)
+        for X in (noise, noise * 100)
+    ]
+    bars = capfd.readouterr().err.rstrip("\n").split("\n")
+    ends = [re.findall(r"_loss=([^],\s]+)", bar)[-2:] for bar in bars]
+    for ae, end in zip(fitted, ends, strict=True):
+        history = ae.net_.history
+        assert history[:, "train_loss"] == ae.loss_curve_
+        assert history[:, "valid_loss"] == ae.validation_loss_curve_
+        curves = ae.loss_curve_[-1], ae.validation_loss_curve_[-1]
+        assert [float(loss) for loss in end] == pytest.approx(curves, rel=5e-3)
+    if estimator is AutoEncoderTransformer:
+        error = ((fitted[1].reconstruct(noise * 100) - noise * 100) ** 2).mean()
+        assert fitted[1].loss_curve_[-1] == pytest.approx(error, rel=0.2)
