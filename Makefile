@@ -10,7 +10,6 @@ BIN := $(VENV)/bin
 BENCH := benchmarks/.venv
 # Workers of the test run, one thread each: more would fight over the cores.
 WORKERS ?= 2
-DEMO ?=
 TESTS ?=
 LOWEST_TESTS ?= tests/test_common.py tests/autoencoders/test_transformer.py tests/clustering
 
@@ -21,8 +20,8 @@ LOWEST_TESTS ?= tests/test_common.py tests/autoencoders/test_transformer.py test
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
 
-demo: $(VENV)/.run  ## Self-supervised classification of digits (DEMO="--dataset mnist")
-	$(BIN)/python examples/plot_self_supervised_classifier.py $(DEMO)
+demo: $(VENV)/.run  ## Classification of digits without labels: a table and a picture
+	$(BIN)/python docs/save_figures.py examples/plot_self_supervised_classifier.py
 
 test: $(VENV)/.test  ## Run all tests and doctests (TESTS="tests/test_metrics.py -k hungarian")
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)

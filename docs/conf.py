@@ -24,7 +24,11 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "examples",
     "download_all_examples": False,
-    "notebook_extensions": set(),  # the scripts read their command line
+    # Names in the examples link to the reference, and the reference to the examples.
+    "doc_module": ("skae",),
+    "reference_url": {"skae": None},
+    "backreferences_dir": "api/generated",
+    "capture_repr": ("_repr_html_",),  # others hold addresses in memory
     "show_signature": False,
     "write_computation_times": False,
     "min_reported_time": 1e9,

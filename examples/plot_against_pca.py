@@ -5,13 +5,8 @@ Never worse than PCA: an autoencoder that starts at principal components
 By default an autoencoder starts at the principal components of the samples, and keeps
 them if training does not lower the error on samples that were not trained on. A plain
 network starts at random and is kept whatever it has learned. On small tables it is
-often worse than PCA. Run with ``--dataset mnist`` for 10,000 images of MNIST in the
-place of the digits.
+often worse than PCA.
 """
-
-import argparse
-import sys
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,26 +17,14 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoEncoderTransformer
-from skae.datasets import fetch_mnist
 from skae.inspection import LatentSpaceDisplay
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--dataset", choices=["digits", "mnist"], default="digits")
-arguments = parser.parse_args()
-
-
-def load_mnist(return_X_y):
-    """Return 10,000 images as rows, and their classes."""
-    bunch = fetch_mnist(subset="test")
-    return bunch.images.reshape(-1, 784) / np.float32(255), bunch.target
-
 
 # %%
 # Three tables, with a third of the samples held out. Features are standardized, except
 # the pixels of the digits, which have one unit.
 STYLES = ("s--", "^:", "o-")
 SETS = {
-    "digits": load_mnist if arguments.dataset == "mnist" else load_digits,
+    "digits": load_digits,
     "breast cancer": load_breast_cancer,
     "wine": load_wine,
 }
@@ -83,23 +66,25 @@ for name, (X_train, X_test, _) in data.items():
         print(f"{name:<14}{size:12}", *shares, "= PCA" * fitted.is_linear_)
 
 # %%
-# Above the errors, below the digits in the plane of two components. No label is used;
-# they only colour the picture.
-figure = plt.figure(figsize=(11, 9.5), layout="constrained")
-above, below = figure.subfigures(2, height_ratios=(2, 3))
-for ax, name in zip(above.subplots(ncols=3), data, strict=True):
+# The errors.
+figure, axes = plt.subplots(ncols=3, figsize=(11, 4), layout="constrained")
+for ax, name in zip(axes, data, strict=True):
     for (model, values), style in zip(errors[name].items(), STYLES, strict=True):
         ax.plot(sizes, values, style, fillstyle="none", markersize=8, label=model)
     ax.set(title=name, xlabel="components", xscale="log", ylim=(0, None))
     ax.set_xticks(sizes, sizes)
     ax.minorticks_off()
-above.axes[0].set_ylabel("squared error / variance, held out")
-above.axes[0].legend()
-for ax, model in zip(below.subplots(ncols=2), ("PCA", "default"), strict=True):
+axes[0].set_ylabel("squared error / variance, held out")
+axes[0].legend()
+
+# %%
+# The digits in the plane of two components. No label is used; they only colour the
+# points.
+# sphinx_gallery_thumbnail_number = 2
+figure, axes = plt.subplots(ncols=2, figsize=(11, 5), layout="constrained")
+for ax, model in zip(axes, ("PCA", "default"), strict=True):
     display = LatentSpaceDisplay(codes=codes["digits", model, 2], y=data["digits"][2])
     display.plot(ax)
     error = errors["digits"][model][0]
     ax.set_title(f"Held-out digits, {model}: {error:.0%} of the variance lost")
-path = Path(sys.argv[0]).with_name("against_pca.png")
-figure.savefig(path, dpi=100)
-print(f"picture saved: {path}")
+plt.show()

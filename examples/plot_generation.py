@@ -3,13 +3,8 @@ New digits, and interpolation between two digits
 ================================================
 
 A variational autoencoder learns a density of digits. Codes drawn at random are decoded
-into new digits, and codes between those of two digits are decoded into digits, too. Run
-with ``--dataset mnist`` for the 60,000 digits of MNIST, which takes some minutes.
+into new digits, and codes between those of two digits are decoded into digits, too.
 """
-
-import argparse
-import sys
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,32 +14,26 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
 
 from skae import VariationalAutoEncoder
-from skae.datasets import fetch_mnist
 from skae.inspection import InterpolationDisplay
 from skae.likelihood import Gaussian
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--dataset", choices=["digits", "mnist"], default="digits")
-arguments = parser.parse_args()
 
 # %%
 # Images with values from 0 to 1, and a network that fits them. The logit link keeps
 # the means in this range.
-if arguments.dataset == "mnist":
-    train, test = (fetch_mnist(subset=subset) for subset in ("train", "test"))
-    X_train, X_test = (mnist.images / np.float32(255) for mnist in (train, test))
-    y_train = train.target
-    network = {"hidden_layer_sizes": (500, 500), "batch_size": 256, "max_epochs": 20}
-else:
-    digits = load_digits()
-    X_train, X_test, y_train, _ = train_test_split(
-        digits.images / 16, digits.target, test_size=1 / 3, random_state=0
-    )
-    network = {"hidden_layer_sizes": (256, 256), "batch_size": 64, "max_epochs": 60}
+digits = load_digits()
+X_train, X_test, y_train, _ = train_test_split(
+    digits.images / 16, digits.target, test_size=1 / 3, random_state=0
+)
 model = VariationalAutoEncoder(
-    16, likelihood=Gaussian(link="logit"), lr=3e-3, random_state=0, **network
+    16,
+    likelihood=Gaussian(link="logit"),
+    hidden_layer_sizes=(256, 256),
+    batch_size=64,
+    max_epochs=60,
+    lr=3e-3,
+    random_state=0,
 ).fit(X_train)
-print(f"{arguments.dataset}: {model.n_active_components_} of 16 components are active")
+print(f"{model.n_active_components_} of 16 components are active")
 print(f"log p(x) of held-out digits: {model.score(X_test):.1f} nats")
 
 # %%
@@ -60,12 +49,12 @@ for what, X in (("sample", rows), ("held-out digit", held_out[:1000])):
     print(f"from a {what} to the nearest training digit: {distance:.2f}")
 
 # %%
-# The pictures: samples, and interpolations between pairs of held-out digits.
-figure, axes = plt.subplots(nrows=2, figsize=(7, 8.5), layout="constrained")
-drawn = samples[:50].reshape(5, 10, *samples.shape[1:])
-InterpolationDisplay(images=drawn, limits=(0, 1)).plot(axes[0])
-axes[0].set(title="Samples", xticks=[])
-InterpolationDisplay.from_estimator(model, X_test[:5], X_test[5:10], ax=axes[1])
-path = Path(sys.argv[0]).with_name(f"generation_{arguments.dataset}.png")
-figure.savefig(path, dpi=100)
-print(f"picture saved: {path}")
+# Samples, drawn as a block of images.
+drawn = samples[:28].reshape(4, 7, *samples.shape[1:])
+display = InterpolationDisplay(images=drawn, limits=(0, 1)).plot()
+display.ax_.set(title="Samples", xticks=[])
+
+# %%
+# Interpolations between pairs of held-out digits.
+InterpolationDisplay.from_estimator(model, X_test[:4], X_test[4:8], n_steps=7)
+plt.show()
