@@ -4,6 +4,7 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -13,9 +14,10 @@ from sklearn.base import (
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from skae._common.missing import has_missing, refuse_empty_columns
-from skae._common.sample_weight import attach_weight
+from skae._common.sample_weight import attach_weight, moments
 from skae._common.sparse import dense_blocks
 from skae._common.tables import as_array
 from skae._common.user_code import make_user_module
@@ -23,13 +25,14 @@ from skae._common.validation import Samples, check_samples, check_sizes
 from skae._estimator.base import BaseTorchEstimator
 from skae._estimator.held_out import bind
 from skae._training.regularization import Regularization
-from skae._training.scaling import Scaling, warn_of_units
+from skae._training.scaling import Scaling, subsample, warn_of_units
 from skae.autoencoders._generation import GenerationMixin
 from skae.autoencoders._missing import MissingValuesMixin
 from skae.autoencoders._scoring import ScoringMixin
 from skae.autoencoders._variance import VarianceMixin
 from skae.likelihood import LIKELIHOODS, Gaussian, Likelihood
 from skae.modules import ConvAutoencoder, DenseAutoencoder
+from skae.modules._encoder_input import EncoderInput
 from skae.modules._hidden import NORMALIZATIONS
 
 # Widths of the hidden layers, or channels of the stages, where the user passes none.
@@ -88,7 +91,8 @@ class BaseAutoEncoder(
                 refuse_empty_columns(self, inputs.rows)
             likelihood = self._likelihood
             if self.image_shape_ is None and (
-                likelihood.scale_exponent or likelihood.loss_needs_variance
+                likelihood.scale_exponent
+                or (likelihood.loss_needs_variance and not likelihood.transforms_input)
             ):
                 names = getattr(self, "feature_names_in_", None)
                 warn_of_units(inputs.rows, names)
@@ -171,7 +175,7 @@ class BaseAutoEncoder(
             and self._has_plain_loss
             and not self.early_stopping
         )
-        return self._networks[self.architecture](
+        made = self._networks[self.architecture](
             self.image_shape_ if is_conv else n_outputs,
             self._n_features_out,
             sizes,
@@ -180,6 +184,9 @@ class BaseAutoEncoder(
             dropout=self.dropout,
             normalization=self.normalization,
         )
+        if self._likelihood.transforms_input:
+            made.encoder = nn.Sequential(EncoderInput(self._likelihood), made.encoder)
+        return made
 
     def _can_start_at_pca(self):
         """Whether the components of PCA mean something to the likelihood."""
@@ -188,6 +195,8 @@ class BaseAutoEncoder(
     def _start_and_regularize(self, objective, training, generator):
         """Start a new module at principal components; return the objective."""
         if not self._starts_at_pca:
+            if self._is_new and self._likelihood.transforms_input and not self.module:
+                self._start_at_mean(training)
             return objective
         if self._is_new:
             self._start(training)
@@ -202,6 +211,17 @@ class BaseAutoEncoder(
                 generator,
             )
         return objective
+
+    @torch.no_grad()
+    def _start_at_mean(self, training):
+        """Start the decoder at the mean of the samples, of any orders of magnitude."""
+        weight = training.weight
+        some = subsample(training.rows[-1].array)
+        mean, _ = moments(some, None if weight is None else subsample(weight))
+        start = torch.from_numpy(self._likelihood.start(mean))
+        *_, last = self.module_.decoder.modules()
+        if last.bias.shape == start.shape:  # not a convolution, which shares it
+            last.bias.copy_(start)
 
     def _start(self, training):
         """Start at the best affine autoencoder, and decide whether to train it."""

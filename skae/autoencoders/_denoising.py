@@ -12,7 +12,7 @@ from skae._estimator.held_out import bind
 from skae._training.scaling import Scaling
 from skae.autoencoders._corrupting import CorruptingMixin
 from skae.autoencoders._deterministic import DeterministicAutoEncoder
-from skae.corruption import GaussianNoise
+from skae.corruption import GaussianNoise, Masking
 
 
 class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
@@ -33,7 +33,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         form, ``corruption(x, generator)``. It is called with the samples of a batch,
         images as (n_samples, height, width) or (n_samples, height, width, n_channels);
         images of uint8 are scaled to [0, 1] before. None means Gaussian noise with half
-        the standard deviation of X.
+        the standard deviation of X; with a likelihood of counts, a quarter of the
+        values set to zero.
     architecture : {"dense", "conv"}, default="dense"
         "conv" uses convolutions, which need images; "dense" takes samples of any kind.
     hidden_layer_sizes : array-like of int, default=None
@@ -55,10 +56,11 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         Whether encoder and decoder add an affine map to their networks. Training then
         starts at principal components, and they are kept if it does not improve on them
         (see Notes). Only for likelihoods whose mean is the decoder's output.
-    likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
-        p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" minimizes
-        the mean squared error, "laplace" the mean absolute error, and "bernoulli",
-        which needs X in [0, 1], the cross-entropy.
+    likelihood : str or Likelihood, default="gaussian"
+        Likelihood p(x|h), an object of :mod:`skae.likelihood` or a name. "gaussian"
+        minimizes the mean squared error, "laplace" the mean absolute error, and "bernoulli",
+        which needs X in [0, 1], the cross-entropy. "poisson", "negative_binomial" and
+        "multinomial" are for counts.
     module : callable, default=None
         Makes a torch module of your own in the place of ``architecture``: a class or a
         function that is called as ``module(n_features=..., n_components=...)`` and
@@ -348,7 +350,11 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         clean, _ = super()._validate_training(X, sample_weight, reset=reset)
         if reset:
             self.__dict__.pop("corruption_", None)
-            self._default_corruption = GaussianNoise(std=Scaling.fit(clean).scale / 2)
+            if self._likelihood.transforms_input:  # counts of any orders of magnitude
+                self._default_corruption = Masking()
+            else:
+                std = Scaling.fit(clean).scale / 2
+                self._default_corruption = GaussianNoise(std=std)
         if X_corrupted is not None:
             self.corruption_ = None
             corrupted = check_corrupted_samples(self, X_corrupted, _num_samples(X))

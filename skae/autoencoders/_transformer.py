@@ -37,10 +37,11 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         Whether encoder and decoder add an affine map to their networks. Training then
         starts at principal components, and they are kept if it does not improve on them
         (see Notes). Only for likelihoods whose mean is the decoder's output.
-    likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
-        p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" minimizes
-        the mean squared error, "laplace" the mean absolute error, and "bernoulli",
-        which needs X in [0, 1], the cross-entropy.
+    likelihood : str or Likelihood, default="gaussian"
+        Likelihood p(x|h), an object of :mod:`skae.likelihood` or a name. "gaussian"
+        minimizes the mean squared error, "laplace" the mean absolute error, and "bernoulli",
+        which needs X in [0, 1], the cross-entropy. "poisson", "negative_binomial" and
+        "multinomial" are for counts.
     module : callable, default=None
         Makes a torch module of your own in the place of ``architecture``: a class or a
         function that is called as ``module(n_features=..., n_components=...)`` and

@@ -62,9 +62,10 @@ class VariationalAutoEncoder(
         Whether encoder and decoder add an affine map to their networks. Training then
         starts at probabilistic PCA, and returns to it if it does not improve on it (see
         Notes). Only for a Gaussian likelihood of one variance, with the identity link.
-    likelihood : {"gaussian", "bernoulli", "laplace"} or Likelihood, default="gaussian"
-        p(x|h), by name or as an object of :mod:`skae.likelihood`. "gaussian" and
-        "laplace" learn their variance in training; "bernoulli" needs X in [0, 1].
+    likelihood : str or Likelihood, default="gaussian"
+        Likelihood p(x|h), an object of :mod:`skae.likelihood` or a name. "gaussian" and
+        "laplace" learn their variance in training; "bernoulli" needs X in [0, 1];
+        "poisson", "negative_binomial" and "multinomial" are for counts.
     module : callable, default=None
         Makes a torch module of your own in the place of ``architecture``: a class or a
         function that is called as ``module(n_features=..., n_components=...)`` and

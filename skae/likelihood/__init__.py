@@ -5,7 +5,8 @@ the feature. Features are independent given the code, so that log p(x|h) is a su
 them, and a likelihood returns one value per element. Training minimizes -log p(x|h) up
 to terms that do not depend on the outputs: the squared error for :class:`Gaussian`, the
 absolute error for :class:`Laplace`, the cross-entropy for :class:`Bernoulli` and, of
-one-hot columns, for :class:`Categorical`. :class:`Mixed` has one likelihood per
+one-hot columns, for :class:`Categorical`. :class:`Poisson`, :class:`NegativeBinomial`
+and :class:`Multinomial` are for counts. :class:`Mixed` has one likelihood per
 column of a table.
 
 A likelihood cannot produce every sample: :class:`Bernoulli` none with a value of 2,
@@ -22,6 +23,9 @@ from skae.likelihood._base import Likelihood
 from skae.likelihood._continuous import Gaussian, Laplace
 from skae.likelihood._discrete import Bernoulli, Categorical
 from skae.likelihood._mixed import LIKELIHOODS, Mixed
+from skae.likelihood._multinomial import Multinomial
+from skae.likelihood._negative_binomial import NegativeBinomial
+from skae.likelihood._poisson import Poisson
 
 __all__ = [
     "LIKELIHOODS",
@@ -31,4 +35,7 @@ __all__ = [
     "Laplace",
     "Likelihood",
     "Mixed",
+    "Multinomial",
+    "NegativeBinomial",
+    "Poisson",
 ]

@@ -27,6 +27,8 @@ class Likelihood(BaseEstimator):
         Whether the training loss needs the variance, because features with different
         variances have different weights. Training then minimizes -log p(x|h) per
         feature instead of ``loss``.
+    transforms_input : bool
+        Whether the encoder sees something else than the samples, :meth:`encoder_input`.
     binds_features : bool
         Whether ``bind`` must be called before the likelihood is used, to learn the
         columns of X. Otherwise it is not called.
@@ -36,6 +38,7 @@ class Likelihood(BaseEstimator):
     scale_exponent = 0
     has_variance = False
     loss_needs_variance = False
+    transforms_input = False
     binds_features = False
 
     @property
@@ -59,6 +62,36 @@ class Likelihood(BaseEstimator):
             Losses, differentiable with respect to the outputs.
         """
         raise self._lacks("loss")
+
+    def encoder_input(self, x):
+        """Return what the encoder sees of samples.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            The samples, which may be corrupted.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_features)
+            The samples themselves, or a function of each value.
+        """
+        return x
+
+    def start(self, mean):
+        """Return the outputs that a decoder starts at.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_features,)
+            Mean of each feature over the training samples.
+
+        Returns
+        -------
+        ndarray of shape (n_features,) or None
+            Outputs whose mean they are; None for a start near zero.
+        """
+        return None
 
     def error(self, output, x):
         """Return the errors from which the variance of p(x|h) is learned.

@@ -11,9 +11,19 @@ from skae._common.memmap import copy_memmaps
 from skae.likelihood._base import Likelihood
 from skae.likelihood._continuous import Gaussian, Laplace
 from skae.likelihood._discrete import Bernoulli
+from skae.likelihood._multinomial import Multinomial
+from skae.likelihood._negative_binomial import NegativeBinomial
+from skae.likelihood._poisson import Poisson
 
 # The likelihoods that have a short name, which stands for one with its defaults.
-LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli, "laplace": Laplace}
+LIKELIHOODS = {
+    "gaussian": Gaussian,
+    "bernoulli": Bernoulli,
+    "laplace": Laplace,
+    "poisson": Poisson,
+    "negative_binomial": NegativeBinomial,
+    "multinomial": Multinomial,
+}
 
 
 class Mixed(Likelihood, _BaseComposition):
@@ -194,6 +204,21 @@ class Mixed(Likelihood, _BaseComposition):
             ),
             error,
         )
+
+    @property
+    def transforms_input(self):
+        """Whether one of the likelihoods changes what the encoder sees."""
+        return any(_as_object(part).transforms_input for _, part in self._pairs)
+
+    def encoder_input(self, x):
+        return self._join(lambda part, index: part.encoder_input(x[:, index]), x)
+
+    def start(self, mean):
+        out = np.zeros(len(mean))
+        for part, index in self._parts_of(mean[np.newaxis]):
+            found = part.start(mean[index])
+            out[index] = 0.0 if found is None else found
+        return out
 
     def log_prob(self, x, output, variance=None):
         return self._join(

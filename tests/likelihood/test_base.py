@@ -18,6 +18,9 @@ from skae.likelihood import (
     Laplace,
     Likelihood,
     Mixed,
+    Multinomial,
+    NegativeBinomial,
+    Poisson,
 )
 
 BOUND = [Gaussian(link="logit"), Laplace(link="logit")]
@@ -60,10 +63,15 @@ def test_likelihoods_are_parameters_like_others(likelihood):
     assert len(others) == len(LIKELIHOODS)
 
 
-@pytest.mark.parametrize("kind", [Gaussian, Laplace, Bernoulli])
-def test_names_are_short_for_classes(kind):
-    assert NAMED[kind.__name__.lower()] is kind
-    assert len(NAMED) == 3
+def test_names_are_short_for_classes():
+    assert {
+        "gaussian": Gaussian,
+        "laplace": Laplace,
+        "bernoulli": Bernoulli,
+        "poisson": Poisson,
+        "negative_binomial": NegativeBinomial,
+        "multinomial": Multinomial,
+    } == NAMED
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
