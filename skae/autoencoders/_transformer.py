@@ -39,9 +39,9 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         (see Notes). Only for likelihoods whose mean is the decoder's output.
     likelihood : str or Likelihood, default="gaussian"
         Likelihood p(x|h), an object of :mod:`skae.likelihood` or a name. "gaussian"
-        minimizes the mean squared error, "laplace" the mean absolute error, and "bernoulli",
-        which needs X in [0, 1], the cross-entropy. "poisson", "negative_binomial" and
-        "multinomial" are for counts.
+        minimizes the mean squared error, "laplace" the mean absolute error, and
+        "bernoulli", which needs X in [0, 1], the cross-entropy. "poisson",
+        "negative_binomial" and "multinomial" are for counts.
     module : callable, default=None
         Makes a torch module of your own in the place of ``architecture``: a class or a
         function that is called as ``module(n_features=..., n_components=...)`` and
