@@ -27,13 +27,14 @@ class CountLikelihood(Likelihood):
         return x.abs().log1p() * x.sign()
 
     def start(self, mean):
-        return np.log(np.maximum(mean, SMALLEST_MEAN))
+        return np.log(np.fmax(mean, SMALLEST_MEAN))
 
     def mean(self, output):
         return output.clamp(max=MAX_LOG_MEAN).exp()
 
     def supports(self, X):
-        return (X.min(axis=1) >= 0) & np.equal(X, np.floor(X)).all(axis=1)
+        # NaN, a missing value, is neither.
+        return ~((X < 0) | (X - np.floor(X) > 0)).any(axis=1)
 
     def _refusal(self, X, is_inside):
         row = is_inside.argmin()

@@ -64,4 +64,4 @@ class Multinomial(CountLikelihood):
         return self.total_count * output.softmax(dim=1)
 
     def supports(self, X):
-        return X.min(axis=1) >= 0
+        return ~(X < 0).any(axis=1)

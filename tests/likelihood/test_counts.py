@@ -155,6 +155,25 @@ def test_the_decoder_starts_at_the_mean_and_the_encoder_sees_logarithms():
     np.testing.assert_allclose(seen, [[0.0, 1.0, -1.0]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_counts_may_be_missing(name):
+    counts, _ = topics(200)
+    missing = RNG.random(counts.shape) < 0.1
+    X = np.where(missing, np.nan, counts)
+    model = AutoEncoderTransformer(2, likelihood=name, random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+    assert np.isfinite(model.transform(X)).all()
+    if name != "multinomial":  # whose expected samples are shares
+        errors = [
+            np.square(np.log1p(counts) - np.log1p(filled))[missing].mean()
+            for filled in (
+                model.impute(X),
+                np.broadcast_to(np.nanmean(X, axis=0), X.shape),
+            )
+        ]
+        assert errors[0] < errors[1]
+
+
 def test_counts_beside_numbers():
     counts, groups = topics(300, n_features=5)
     X = np.column_stack([counts, groups + RNG.normal(0, 0.1, 300)])
