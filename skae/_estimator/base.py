@@ -26,6 +26,7 @@ from skae._common.user_code import call_on_rows, is_user_code
 from skae._common.validation import refuse_class
 from skae._common.warn import warn_user
 from skae._estimator.batching import BatchingMixin
+from skae._estimator.data_modules import ToModuleMixin
 from skae._estimator.fit_report import FitReport
 from skae._estimator.identity import identify
 from skae._estimator.inference import InferenceMixin
@@ -52,6 +53,7 @@ class BaseTorchEstimator(
     BatchingMixin,
     InferenceMixin,
     PicklingMixin,
+    ToModuleMixin,
     CallbackSupportMixin,
     BaseEstimator,
     metaclass=ABCMeta,

@@ -26,6 +26,7 @@ from skae._estimator.base import BaseTorchEstimator
 from skae._estimator.held_out import bind
 from skae._training.regularization import Regularization
 from skae._training.scaling import Scaling, subsample, warn_of_units
+from skae.autoencoders._data_modules import DataAutoencoder
 from skae.autoencoders._generation import GenerationMixin
 from skae.autoencoders._missing import MissingValuesMixin
 from skae.autoencoders._scoring import ScoringMixin
@@ -74,6 +75,8 @@ class BaseAutoEncoder(
     _accepts_sparse = True
     # What makes the module of each architecture.
     _networks: dict = {"dense": DenseAutoencoder, "conv": ConvAutoencoder}
+
+    _data_module = DataAutoencoder
 
     # -- Fitting ------------------------------------------------------------------
 

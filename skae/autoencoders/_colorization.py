@@ -19,6 +19,7 @@ from skae._common.validation import check_sizes, require_target
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.objective import ReconstructionObjective
 from skae._training.supervised_objective import PredictionObjective
+from skae.autoencoders._data_modules import DataColorizer
 from skae.autoencoders._gray import check_targets
 from skae.autoencoders._pairs import PairsMixin
 from skae.likelihood import Gaussian
@@ -294,6 +295,8 @@ class ColorizationAutoEncoder(
         self.compile = compile
         self.random_state = random_state
         self.verbose = verbose
+
+    _data_module = DataColorizer
 
     # -- Fitting ------------------------------------------------------------------
 

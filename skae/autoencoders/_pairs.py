@@ -141,12 +141,17 @@ class PairsMixin:
         # Gray targets: nothing is missing.
         return float(np.sqrt(predicted / true)) if true else 1.0
 
+    @property
+    def _gain(self):
+        """Factor of the chroma that the network predicts."""
+        if self.saturation is None or not self.saturation_:
+            return 1.0
+        return self.saturation / self.saturation_
+
     def _predict_rows(self, X):
         check_is_fitted(self)
         self._check_saturation()
-        gain = 1.0
-        if self.saturation is not None and self.saturation_ > 0:
-            gain = self.saturation / self.saturation_
+        gain = self._gain
         inputs = self._validate_gray(X, reset=False, ensure_all_finite=False)
 
         def predict(module, x):

@@ -10,6 +10,7 @@ from skae._common.sample_weight import moments
 from skae._common.warn import warn_user
 from skae._training.variational_objective import VariationalObjective, kl_divergence
 from skae.autoencoders._base import BaseAutoEncoder
+from skae.autoencoders._data_modules import DataVariational
 from skae.autoencoders._density import NormalDensity
 from skae.autoencoders._importance import ImportanceSamplingMixin
 from skae.autoencoders._probabilistic_pca import ProbabilisticPCAMixin
@@ -261,6 +262,7 @@ class VariationalAutoEncoder(
     """
 
     _networks: dict = VARIATIONAL_MODULES
+    _data_module = DataVariational
     _parameter_constraints: dict = {
         **BaseAutoEncoder._parameter_constraints,
         "beta": [Interval(Real, 0, None, closed="left")],

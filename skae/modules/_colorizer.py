@@ -146,6 +146,6 @@ class ConvColorizer(nn.Module):
         chroma = self.decoder(code, maps if self.skip_connections else None)
         # In the type of the gray, which must not lose digits to that of the products.
         # Not a matrix product, because autocast would compute it in that type.
-        chroma = chroma.view(len(x), -1, 2, 1).to(x.dtype)
+        chroma = chroma.view(x.shape[0], -1, 2, 1).to(x.dtype)
         without_gray = (chroma * self.basis.to(x.dtype)).sum(dim=2)
         return (x.unsqueeze(2) + without_gray).flatten(1)

@@ -38,7 +38,8 @@ def n_channels(image_shape):
 
 def as_maps(rows, height, width):
     """See flat rows as feature maps."""
-    return rows.view(len(rows), height, width, -1).permute(0, 3, 1, 2)
+    # Not len(rows), which torch.export takes for a constant.
+    return rows.view(rows.shape[0], height, width, -1).permute(0, 3, 1, 2)
 
 
 def as_rows(maps):

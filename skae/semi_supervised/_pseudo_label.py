@@ -16,6 +16,7 @@ from skae._training.batches import Rows
 from skae._training.label_correction import LabelCorrection
 from skae._training.supervised_objective import ClassificationObjective
 from skae.modules import ConvClassifier, DenseClassifier
+from skae.semi_supervised._data_module import DataClassifier
 from skae.semi_supervised._labeled_samples import LabeledSamplesMixin
 from skae.semi_supervised._log_probability import LogProbabilityMixin
 
@@ -215,6 +216,7 @@ class PseudoLabelClassifier(
     """
 
     _averages_weights = True
+    _data_module = DataClassifier
     _auto_epochs = 20
     _target_dtype = torch.int64  # numbers of samples
     __metadata_request__fit = {"sample_weight": None}  # not in the signature
