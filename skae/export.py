@@ -1,7 +1,7 @@
 """Fitted estimators for other runtimes: ``torch.export`` and ONNX.
 
-Scaling, the unit of images and the names of classes are inside, and any number of samples
-can be computed at once. ONNX needs the packages of ``pip install skae[onnx]``.
+Scaling, the unit of images and the names of classes are inside, and any number of
+samples can be computed at once. ONNX needs the packages of ``pip install skae[onnx]``.
 """
 
 import warnings
@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 # Names of what goes in and what comes out.
-INPUT, LABEL = "X", "label"
+INPUT, LABEL, N_SAMPLES = "X", "label", "n_samples"
 
 
 class _Call(nn.Module):
@@ -92,7 +92,7 @@ def to_program(estimator, method="transform", *, dtype="float32"):
         return torch.export.export(
             _Call(module, module.methods[method]).eval(),
             (example,),
-            dynamic_shapes=({0: torch.export.Dim("n_samples", min=1)},),
+            dynamic_shapes=({0: torch.export.Dim(N_SAMPLES, min=1)},),
         )
 
 
@@ -134,11 +134,21 @@ def to_onnx(estimator, file, method="transform", *, dtype="float32"):
             verbose=False,
         )
     model = exported.model_proto
+    _name_samples(model.graph)
     if method == "predict_proba":
         _add_labels(model, estimator.classes_, method)
     onnx.checker.check_model(model)
     onnx.save_model(model, file)
     return model
+
+
+def _name_samples(graph):
+    """Name the number of samples, which torch has numbered."""
+    number = graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param == number:
+                dim.dim_param = N_SAMPLES
 
 
 def _add_labels(model, classes, probabilities):
@@ -161,5 +171,4 @@ def _add_labels(model, classes, probabilities):
             helper.make_node("Gather", ["classes", "class_number"], [LABEL]),
         ]
     )
-    n_samples = graph.output[0].type.tensor_type.shape.dim[0].dim_param
-    graph.output.append(helper.make_tensor_value_info(LABEL, kind, [n_samples]))
+    graph.output.append(helper.make_tensor_value_info(LABEL, kind, [N_SAMPLES]))
