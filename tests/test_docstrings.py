@@ -10,7 +10,7 @@ from sklearn.utils._testing import assert_docstring_consistency
 import skae
 
 MODULES = (
-    *("skae", "skae.corruption", "skae.datasets", "skae.inspection"),
+    *("skae", "skae.corruption", "skae.datasets", "skae.export", "skae.inspection"),
     *("skae.likelihood", "skae.metrics", "skae.modules"),
 )
 PUBLIC = {
