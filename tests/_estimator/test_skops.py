@@ -62,6 +62,10 @@ MIXED = Mixed(
 )
 CASES = {
     "dense": (skae.AutoEncoderTransformer(4, **OPTIONS), X),
+    "missing values": (
+        skae.AutoEncoderTransformer(4, **OPTIONS),
+        np.where(X > 0.9, np.nan, X),
+    ),
     "affine": (
         skae.AutoEncoderTransformer(4, hidden_layer_sizes=(), random_state=0),
         X,
