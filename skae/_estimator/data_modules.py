@@ -86,8 +86,8 @@ class ToModuleMixin:
             With a copy of the weights, on the device of the estimator, in evaluation
             mode. An autoencoder's has ``encode``, ``decode`` and ``log_prob``, and
             called it reconstructs; a colorizer's has ``encode``, and called it
-            predicts; a classifier's returns probabilities. It neither checks samples nor
-            fills missing values.
+            predicts; a classifier's returns probabilities. It neither checks samples
+            nor fills missing values.
         """
         check_is_fitted(self)
         return self._data_module(self)
