@@ -32,6 +32,10 @@ CASES = {
         AutoEncoderTransformer(4, likelihood=Laplace(), **OPTIONS),
         X,
     ),
+    **{
+        name: (AutoEncoderTransformer(2, likelihood=name, **OPTIONS), X)
+        for name in ("poisson", "negative_binomial", "multinomial")
+    },
     "not scaled": (
         AutoEncoderTransformer(4, likelihood="bernoulli", **OPTIONS),
         IMAGES,

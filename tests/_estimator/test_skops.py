@@ -66,6 +66,13 @@ CASES = {
         skae.AutoEncoderTransformer(4, **OPTIONS),
         np.where(X > 0.9, np.nan, X),
     ),
+    **{
+        name: (
+            skae.AutoEncoderTransformer(2, likelihood=name, **OPTIONS),
+            (16 * X).round(),
+        )
+        for name in ("poisson", "negative_binomial", "multinomial")
+    },
     "affine": (
         skae.AutoEncoderTransformer(4, hidden_layer_sizes=(), random_state=0),
         X,
