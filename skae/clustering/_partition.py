@@ -7,6 +7,7 @@ weights: the weight of the edges from each cluster to each cluster.
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import entr
+from sklearn.metrics import adjusted_rand_score
 
 # Number of standard errors by which the uncertainty coefficient of a partition may be
 # below the best one. Chosen with the labels of digits, MNIST and tables in sight.
@@ -157,10 +158,10 @@ def choose_partition(graph, found, merged, counts, n_clusters):
     """Choose the most informative of the partitions with about the best coefficient.
 
     Returns its index among the partitions that k-means found, followed by the merged
-    ones. A partition that is much cleaner than others excludes them, however small its
-    clusters are. Among the rest the best uncertainty coefficient is taken from those
-    that k-means found: mergers maximize nothing else, and would separate the smallest
-    of groups for it.
+    ones, and which of them are about equally good. A partition that is much cleaner
+    than others excludes them, however small its clusters are. Among the rest the best
+    uncertainty coefficient is taken from those that k-means found: mergers maximize
+    nothing else, and would separate the smallest of groups for it.
     """
     partitions = found + merged
     information, coefficients = np.full((2, len(partitions)), -np.inf)
@@ -179,4 +180,23 @@ def choose_partition(graph, found, merged, counts, n_clusters):
         best = cleanest
     error = standard_error(graph, partitions[best], counts, n_clusters)
     is_good = coefficients >= coefficients[best] - MAX_STANDARD_ERRORS * error
-    return np.where(is_good, information, -np.inf).argmax()
+    return np.where(is_good, information, -np.inf).argmax(), is_good
+
+
+def compare_partitions(chosen, others, counts, n_clusters):
+    """Compare a partition with others, none of which has an empty cluster.
+
+    Returns how much of its cluster each point shares with its cluster of another
+    partition on average, the Jaccard index of the two, and the adjusted Rand index of
+    each of the others.
+    """
+    shared, agreements = np.zeros(len(chosen)), []
+    samples = np.repeat(chosen, counts)
+    for labels in others:
+        pairs = chosen * n_clusters + labels
+        common = np.bincount(pairs, counts, n_clusters**2)
+        common = common.reshape(n_clusters, n_clusters)
+        union = common.sum(axis=1, keepdims=True) + common.sum(axis=0) - common
+        shared += (common / union)[chosen, labels] / len(others)
+        agreements.append(adjusted_rand_score(samples, np.repeat(labels, counts)))
+    return shared.clip(max=1), np.array(agreements)

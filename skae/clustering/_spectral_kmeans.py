@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
@@ -18,6 +19,8 @@ from skae.clustering import _graph, _partition, _spectral
 MAX_TRIED = 11
 # Limit of the surplus clusters that are found and merged again.
 MAX_SURPLUS = 8
+# Below this agreement of two partitions that are about equally good, fit warns.
+MIN_AGREEMENT = 0.25
 
 
 def _check_squares_are_finite(X):
@@ -81,7 +84,17 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     certainty_ : ndarray of shape (n_samples,)
         How certain the cluster of a training sample is, from 0 to 1: the probability
         that a random walk of ten steps along the edges of the graph, started at the
-        sample, ends in its cluster. Low where clusters touch.
+        sample, ends in its cluster, times the share of the cluster that is the same in
+        other partitions that are about equally good. Low where clusters touch, and
+        where they could be others.
+
+    alternative_labels_ : ndarray of shape (n_samples,)
+        The clusters of another partition that is about equally good, the one that
+        agrees least with the chosen one; equal to ``labels_`` if there is none.
+
+    agreement_ : float
+        Adjusted Rand index of ``labels_`` and ``alternative_labels_``: 1 if they are
+        the same, about 0 if they have nothing in common.
 
     n_components_ : int
         The chosen number of eigenvectors.
@@ -230,6 +243,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         -----
         ConvergenceWarning
             If fewer than ``n_clusters`` samples are distinct.
+        UserWarning
+            If two partitions that are about equally good have little in common:
+            ``agreement_`` is below one quarter.
         """
         X = check_table(self, X, reset=True, dtype=[np.float64, np.float32])
         if len(X) < self.n_clusters:
@@ -256,14 +272,30 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         start = rng.uniform(-1, 1, len(points))
         vectors = _spectral.leading_eigenvectors(graph, components, max(tried), start)
 
-        labels = self._best_partition(graph, vectors, counts, tried, n_clusters, rng)
+        chosen, others = self._best_partition(
+            graph, vectors, counts, tried, n_clusters, rng
+        )
+        labels = _partition.vote(graph, chosen, n_clusters)
         joint = _partition.joint_weights(graph, labels, n_clusters)
         self.normalized_cut_ = _partition.normalized_cut(joint)
         self.mutual_information_ = _partition.mutual_information(joint)
         self.uncertainty_coefficient_ = _partition.uncertainty_coefficient(joint)
         self.labels_ = labels[point_of]
+        shared, agreements = _partition.compare_partitions(
+            chosen, others, counts, n_clusters
+        )
         certainty = _partition.random_walk_certainty(graph, labels, n_clusters)
-        self.certainty_ = certainty[point_of]
+        self.certainty_ = (certainty * shared)[point_of]
+        alternative = _partition.vote(graph, others[agreements.argmin()], n_clusters)
+        self.alternative_labels_ = alternative[point_of]
+        self.agreement_ = adjusted_rand_score(self.labels_, self.alternative_labels_)
+        if self.agreement_ < MIN_AGREEMENT:
+            warn_user(
+                f"The samples hardly determine {n_clusters} clusters: another partition "
+                "is about as good as the chosen one and has little in common with it "
+                f"(agreement_={self.agreement_:.2f}). Compare labels_ with "
+                "alternative_labels_, or try another n_clusters."
+            )
         self._neighbors = NearestNeighbors(
             n_neighbors=min(n_neighbors, len(points)), n_jobs=self.n_jobs
         ).fit(points)
@@ -323,10 +355,14 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         return np.unique(requested.astype(np.intp).clip(n_clusters, n_points))
 
     def _best_partition(self, graph, vectors, counts, tried, n_clusters, rng):
-        """Return the labels of the best of all tries; sets ``n_components_``."""
+        """Return the best of all tries, and all that are about equally good.
+
+        Sets ``n_components_``.
+        """
         if n_clusters == 1:
             self.n_components_ = int(tried[0])
-            return np.zeros(len(counts), dtype=np.intp)
+            labels = np.zeros(len(counts), dtype=np.intp)
+            return labels, [labels]
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_init)
         found, merged = [], []
         for n_components in tried:
@@ -344,7 +380,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
                 )
                 labels = _partition.merge_clusters(graph, labels, n_clusters)
             merged.append(labels)
-        best = _partition.choose_partition(graph, found, merged, counts, n_clusters)
+        best, is_good = _partition.choose_partition(
+            graph, found, merged, counts, n_clusters
+        )
         n_components = np.concatenate([np.repeat(tried, self.n_init), tried])
         self.n_components_ = int(n_components[best])
-        return _partition.vote(graph, (found + merged)[best], n_clusters)
+        partitions = found + merged
+        return partitions[best], [partitions[i] for i in np.flatnonzero(is_good)]

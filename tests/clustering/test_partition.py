@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits
+from sklearn.metrics import adjusted_rand_score
 
 from skae import SpectralKMeans
 from skae.clustering._graph import make_neighbor_graph
 from skae.clustering._partition import (
     _find_best_merger,
     choose_partition,
+    compare_partitions,
     joint_weights,
     merge_clusters,
     mutual_information,
@@ -116,18 +118,17 @@ def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
     assert np.argmax([mutual_information(joint) for joint in joints]) == 0
     assert np.argmax([uncertainty_coefficient(joint) for joint in joints]) == 1
     counts = np.ones(sum(sizes))
-    assert choose_partition(graph, partitions, [], counts, 2) == expected
+    assert choose_partition(graph, partitions, [], counts, 2)[0] == expected
     # A cluster without members is none.
     nothing = np.zeros(sum(sizes), dtype=int)
     found = [nothing, *partitions]
-    assert choose_partition(graph, found, [], counts, 2) == expected + 1
+    assert choose_partition(graph, found, [], counts, 2)[0] == expected + 1
     # A merged partition that is a little cleaner does not raise what is required of the
     # others, one that is much cleaner excludes them.
-    assert (
-        choose_partition(graph, partitions[:1], partitions[1:], counts, 2) == expected
-    )
+    found, merged = partitions[:1], partitions[1:]
+    assert choose_partition(graph, found, merged, counts, 2)[0] == expected
     # A hundred samples at each point: the edges decide.
-    assert choose_partition(1e4 * graph, partitions, [], 100 * counts, 2) == 1
+    assert choose_partition(1e4 * graph, partitions, [], 100 * counts, 2)[0] == 1
 
 
 def test_a_much_cleaner_partition_is_chosen_however_small_its_clusters():
@@ -137,7 +138,18 @@ def test_a_much_cleaner_partition_is_chosen_however_small_its_clusters():
     for n_edges, expected in (([1000, 5], 1), ([1000, 40], 0)):
         graph = link_cliques(sizes, n_edges)
         for found, merged in (([halves, small], []), ([halves], [small])):
-            assert choose_partition(graph, found, merged, counts, 2) == expected
+            assert choose_partition(graph, found, merged, counts, 2)[0] == expected
+
+
+def test_comparison_counts_what_clusters_have_in_common():
+    chosen = np.array([0, 0, 0, 1, 1])
+    counts = np.array([1, 2, 1, 1, 3])
+    other = np.array([1, 1, 0, 0, 0])
+    shared, agreements = compare_partitions(chosen, [other, chosen], counts, 2)
+    jaccard = np.array([3 / 4, 3 / 4, 1 / 8, 4 / 5, 4 / 5])
+    np.testing.assert_allclose(shared, (jaccard + 1) / 2)
+    samples = [np.repeat(labels, counts) for labels in (chosen, other)]
+    np.testing.assert_allclose(agreements, [adjusted_rand_score(*samples), 1])
 
 
 @pytest.mark.parametrize("n_clusters", [3, 6, 12])

@@ -80,7 +80,11 @@ def test_attributes_describe_the_partition(n_neighbors):
     assert clusterer.certainty_.max() <= 1
 
 
-def test_each_copy_of_a_sample_has_all_its_edges():
+def test_each_copy_of_a_sample_has_all_its_edges(monkeypatch):
+    def ignore_others(chosen, others, *_):
+        return np.ones(len(chosen)), np.ones(len(others))
+
+    monkeypatch.setattr(_partition, "compare_partitions", ignore_others)
     points, _ = make_blobs(200, centers=4, cluster_std=3, random_state=0)
     counts = np.where(points[:, 0] > np.median(points[:, 0]), 7, 1)
     point_of = np.repeat(np.arange(200), counts)
@@ -103,6 +107,30 @@ def test_in_the_end_no_vote_of_the_neighbours_would_pay(seed):
     labels = SpectralKMeans(4, n_init=1, random_state=0).fit_predict(X)
     graph = make_neighbor_graph(X, 10, None)
     np.testing.assert_array_equal(vote(graph, labels, 4), labels)
+
+
+def test_a_cluster_that_the_samples_do_not_halve():
+    X, _ = make_blobs(1000, centers=1, random_state=0)
+    clusterer = SpectralKMeans(2, random_state=0)
+    with pytest.warns(
+        UserWarning, match=r"hardly determine 2 .*\(agreement_=-?0\."
+    ) as w:
+        clusterer.fit(X)
+    assert w[0].filename == __file__
+    alternative = clusterer.alternative_labels_
+    assert clusterer.agreement_ == adjusted_rand_score(clusterer.labels_, alternative)
+    assert clusterer.agreement_ < 0.1
+    assert clusterer.certainty_.mean() < 0.8
+
+
+def test_clusters_that_the_samples_determine():
+    X, _ = make_blobs([300, 100], centers=[[0, 0], [8, 0]], random_state=0)
+    for n_clusters in (1, 2):
+        clusterer = SpectralKMeans(n_clusters, random_state=0).fit(X)
+        assert clusterer.agreement_ > 0.99
+        assert clusterer.certainty_.min() > 0.9
+        alternative = clusterer.alternative_labels_
+        assert adjusted_rand_score(clusterer.labels_, alternative) > 0.98
 
 
 def test_uncertain_samples_are_more_often_wrong(digits):
