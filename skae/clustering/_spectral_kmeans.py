@@ -291,9 +291,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         self.agreement_ = adjusted_rand_score(self.labels_, self.alternative_labels_)
         if self.agreement_ < MIN_AGREEMENT:
             warn_user(
-                f"The samples hardly determine {n_clusters} clusters: another partition "
-                "is about as good as the chosen one and has little in common with it "
-                f"(agreement_={self.agreement_:.2f}). Compare labels_ with "
+                f"The samples hardly determine {n_clusters} clusters: another "
+                "partition is about as good as the chosen one and has little in common "
+                f"with it (agreement_={self.agreement_:.2f}). Compare labels_ with "
                 "alternative_labels_, or try another n_clusters."
             )
         self._neighbors = NearestNeighbors(
