@@ -204,6 +204,28 @@ def weight_for(estimator, weight):
     return {"sample_weight": weight}
 
 
+def class_totals(labels, n_classes, weight=None):
+    """Return the number of samples of each class, or the sum of their weights.
+
+    Parameters
+    ----------
+    labels : ndarray of int of shape (n_samples,)
+        Classes of the samples by number; -1 for a sample without a label.
+    n_classes : int
+        Number of classes.
+    weight : ndarray of shape (n_samples,), default=None
+        Weights of the samples.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        The totals.
+    """
+    is_labeled = labels >= 0
+    weights = None if weight is None else weight[is_labeled]
+    return np.bincount(labels[is_labeled], weights, n_classes)
+
+
 def check_class_weight(class_weight, classes, labels, weight=None):
     """Return the weight of each class.
 
@@ -231,12 +253,7 @@ def check_class_weight(class_weight, classes, labels, weight=None):
     if class_weight is None:
         return None
     if class_weight == "balanced":
-        is_labeled = labels >= 0
-        counts = np.bincount(
-            labels[is_labeled],
-            weights=None if weight is None else weight[is_labeled],
-            minlength=len(classes),
-        )
+        counts = class_totals(labels, len(classes), weight)
         return np.where(
             counts, counts.sum() / (len(classes) * (counts + (counts == 0))), 0
         )

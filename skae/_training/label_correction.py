@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from skae._common.sample_weight import class_totals
+
 # Labels are corrected after these tenths of the epochs. More often would add errors by
 # chance, since almost every sample is at some time predicted wrongly with confidence.
 TENTHS = range(2, 11)
@@ -16,10 +18,17 @@ class LabelCorrection:
     gets that class. A sample for which a class other than its label has a probability
     above one half is left out until the next correction.
 
+    Neither happens unless the other class is the more probable one in relation to how
+    frequent it is. For the network learns that a class is rare before it learns which
+    samples are of that class.
+
     Parameters
     ----------
     labels : ndarray of shape (n_samples,)
         Classes by number; -1 for a sample without a label.
+    frequencies : ndarray of shape (n_classes,)
+        How much each class weighs in the loss: the number of samples given with it, or
+        the sum of their weights.
     confidence : float or None
         Probability above which a prediction becomes the label; None corrects nothing.
     predict : callable
@@ -34,11 +43,13 @@ class LabelCorrection:
         got none yet.
     """
 
-    def __init__(self, labels, confidence, predict, device):
+    def __init__(self, labels, frequencies, confidence, predict, device):
         self.labels = labels
+        self._frequencies = frequencies
         self.confidence = confidence
         self.predict = predict
         self._device = device
+        self._given_labels = labels
         # Held-out samples are always evaluated by the labels as given.
         self._given = self._trained = self._as_tensor(labels)
 
@@ -77,11 +88,31 @@ class LabelCorrection:
         if epoch not in {-(-tenth * n_epochs // 10) for tenth in TENTHS}:
             return
         probabilities = self.predict()
+        numbers = np.arange(len(probabilities))
         best = probabilities.argmax(axis=1)
         probability = probabilities.max(axis=1)
-        self.labels = np.where(probability > self.confidence, best, self.labels)
-        contradicted = (probability > 0.5) & (best != self.labels)
+        of_label = probabilities[numbers, self.labels]
+        expected, of_best = self._frequencies[self.labels], self._frequencies[best]
+        is_plausible = of_label * of_best >= probability * expected
+        is_open = (self.labels < 0) | (expected == 0) | ~is_plausible
+        is_sure = is_open & (probability > self.confidence)
+        self.labels = np.where(is_sure, best, self.labels)
+        contradicted = is_open & (probability > 0.5) & (best != self.labels)
         self._trained = self._as_tensor(np.where(contradicted, -1, self.labels))
+
+    def kept_fractions(self):
+        """Return the fraction of each class's labels as given that are kept.
+
+        Returns
+        -------
+        ndarray of shape (n_classes,)
+            From 0 to 1; 1 for a class that no sample was given with.
+        """
+        n_classes = len(self._frequencies)
+        given = class_totals(self._given_labels, n_classes)
+        is_kept = self.labels == self._given_labels
+        kept = class_totals(self._given_labels[is_kept], n_classes)
+        return np.where(given, kept / np.maximum(given, 1), 1.0)
 
     def state_dict(self):
         """Return what the corrections so far have changed.

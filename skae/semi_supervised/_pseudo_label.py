@@ -9,8 +9,9 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.sample_weight import check_class_weight, pop_weight
+from skae._common.sample_weight import check_class_weight, class_totals, pop_weight
 from skae._common.validation import check_samples, check_sizes
+from skae._common.warn import warn_user
 from skae._estimator.base import BaseTorchEstimator
 from skae._training.batches import Rows
 from skae._training.label_correction import LabelCorrection
@@ -23,6 +24,8 @@ from skae.semi_supervised._log_probability import LogProbabilityMixin
 # Widths of the hidden layers for a table, and channels of the stages for images, where
 # the user passes none.
 TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 48, 96)
+# A class of which fewer labels are kept is reported.
+MIN_KEPT_FRACTION = 0.1
 
 
 class PseudoLabelClassifier(
@@ -38,6 +41,10 @@ class PseudoLabelClassifier(
       that label [1]_;
     - a sample for which a class other than its label has a probability above one half
       is left out until the next correction [2]_.
+
+    Both compare the two classes in relation to how frequent they are: a network learns
+    that a class is rare before it learns which samples are of that class, and would
+    erase it.
 
     Samples without a label are left out until they get one in this way.
 
@@ -155,6 +162,8 @@ class PseudoLabelClassifier(
     labels_ : ndarray of shape (n_samples,)
         Labels of the training samples after the last correction. Samples that never got
         one have the most probable class.
+    kept_fractions_ : ndarray of shape (n_classes,)
+        Fraction of the labels given of each class that was kept; 1 without any label.
     module_ : torch.nn.Module
         The trained module. It maps ``(x - mean_) / scale_`` to one score per class.
     mean_ : ndarray of shape (n_features,)
@@ -312,8 +321,12 @@ class PseudoLabelClassifier(
         )
         # As in training: in float32 whatever X is, and products in its type.
         self._training_rows = Rows(inputs, self._scaling, self.device_)
+        frequencies = class_totals(labels, len(self.classes_), inputs.weight)
+        if class_weight is not None:
+            frequencies = frequencies * class_weight
         self._label_correction = LabelCorrection(
             labels,
+            frequencies,
             self.confidence,
             lambda: self._probabilities(self._training_rows, self.compute_dtype_),
             self.device_,
@@ -338,6 +351,15 @@ class PseudoLabelClassifier(
         *_, (every, kept) = self._training_set
         labels = np.full(len(every.rows), -1)
         labels[kept] = self._label_correction.labels
+        self.kept_fractions_ = self._label_correction.kept_fractions()
+        is_lost = self.kept_fractions_ < MIN_KEPT_FRACTION
+        if is_lost.any():
+            warn_user(
+                f"Almost all labels of the classes {self.classes_[is_lost]} were "
+                "replaced (kept_fractions_). If they are right, set "
+                'class_weight="balanced", a larger max_epochs, or confidence=None, '
+                "which replaces nothing."
+            )
         is_open = labels < 0
         if is_open.any():
             rows = self._make_rows(every.take(is_open))
@@ -382,6 +404,11 @@ class PseudoLabelClassifier(
         KeyboardInterrupt
             If it is interrupted. After its first epoch, the classifier is then fitted
             as of the last whole epoch.
+
+        Warns
+        -----
+        UserWarning
+            If a class has lost more than nine tenths of its labels.
         """
         weight = pop_weight(fit_params)
         return self._run_fit(partial(self._validate_pairs, X, y, sample_weight=weight))

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_digits, make_blobs
+from sklearn.datasets import load_digits, make_blobs, make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
 
 from skae import PseudoLabelClassifier
+from skae._common.sample_weight import class_totals
 from skae._training.label_correction import LabelCorrection
 from skae._training.supervised_objective import ClassificationObjective
 from skae.corruption import RandomAffine
@@ -110,8 +111,11 @@ def test_the_users_labels_are_not_touched():
 
 def make_labels(labels, probabilities, confidence=0.9):
     """Make labels that are corrected by these probabilities."""
+    labels = np.array(labels)
+    n_classes = np.shape(probabilities)[-1] if probabilities else 3
     return LabelCorrection(
-        np.array(labels),
+        labels,
+        class_totals(labels, n_classes),
         confidence,
         lambda: np.array(probabilities),
         torch.device("cpu"),
@@ -144,6 +148,41 @@ def test_a_label_rests_only_if_another_class_is_more_likely_than_not():
     labels = make_labels([0, 0, 0], probabilities)
     labels.end_epoch(10, 10)
     assert trained_on(labels) == [0, -1, 1]
+
+
+def test_classes_are_compared_in_relation_to_how_frequent_they_are():
+    # A label of the rare class is expected of every tenth sample by chance.
+    chances = [[0.95, 0.05], [0.85, 0.15], [0.05, 0.95]]
+    labels = make_labels([1, 1, 0] + 17 * [0], [*chances, *(17 * [[0.95, 0.05]])])
+    labels.end_epoch(10, 10)
+    assert trained_on(labels) == [0, 1, 1] + 17 * [0]
+    np.testing.assert_allclose(labels.kept_fractions(), [17 / 18, 1 / 2])
+
+
+def test_a_rare_class_keeps_its_right_labels():
+    X, y = make_classification(
+        2000,
+        12,
+        n_informative=8,
+        n_classes=3,
+        weights=[0.5, 0.47, 0.03],
+        flip_y=0,
+        random_state=2,
+    )
+    is_wrong = (np.random.default_rng(0).random(len(y)) < 0.2) & (y < 2)
+    noisy = np.where(is_wrong, 1 - y, y)
+    classifier = PseudoLabelClassifier(random_state=0).fit(X, noisy)
+    assert classifier.kept_fractions_[2] > 0.9
+    assert np.mean(classifier.labels_ == y) > np.mean(noisy == y) + 0.1
+
+
+def test_a_class_that_loses_its_labels_is_reported():
+    noisy = np.where(np.arange(len(Y)) % 100, Y, 10)  # a class like all others
+    classifier = PseudoLabelClassifier(confidence=0.7, max_epochs=10, random_state=0)
+    with pytest.warns(UserWarning, match=r"labels of the classes \[10\] were replaced"):
+        classifier.fit(IMAGES.reshape(-1, 64), noisy)
+    assert classifier.kept_fractions_[10] < 0.1 < classifier.kept_fractions_[:10].min()
+    assert not np.isin(classifier.labels_, 10).any()
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
