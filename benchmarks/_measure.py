@@ -45,7 +45,7 @@ class Report:
     """Prints rows as they come and keeps their figures for ``--json``."""
 
     def __init__(self, title):
-        self.figures = {}
+        self.figures, self.ranges = {}, {}
         print(f"{title}\n{platform.processor() or platform.machine()}, ", end="")
         print(f"Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}\n")
 
@@ -54,6 +54,7 @@ class Report:
         values = values if isinstance(values, list) else [values]
         median = statistics.median(values)
         self.figures[key] = median
+        self.ranges[key] = [min(values), max(values)]
         spread = f"{min(values):.3g} to {max(values):.3g}" if len(values) > 1 else ""
         aim = "" if limit is None else f"  (aim: at most {limit})"
         print(f"{text:<64}{median:9.4g}   {spread}{aim}", flush=True)
@@ -61,7 +62,8 @@ class Report:
     def save(self, path):
         """Write the figures where ``--json`` says, if it does."""
         if path is not None:
-            Path(path).write_text(json.dumps(self.figures, indent=1) + "\n")
+            told = self.figures | {"ranges": self.ranges}
+            Path(path).write_text(json.dumps(told, indent=1) + "\n")
 
 
 def parser(description):

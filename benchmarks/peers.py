@@ -54,6 +54,37 @@ def torch_loop(X, widths, batch_size, epochs):
     return loss
 
 
+def torch_variational_loop(X, widths, batch_size, epochs, dtype=torch.float32):
+    """Train a variational autoencoder by a plain loop."""
+    network = make_network((*widths[:-1], 2 * widths[-1]))
+    half = len(widths) * 2 - 3  # layers and activations of the encoder
+    encoder = network[:half]
+    decoder = make_network(widths)[half:]
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+    X, error = torch.from_numpy(X), None
+    for _ in range(epochs):
+        total = torch.zeros(())
+        for index in torch.randperm(len(X)).split(batch_size):
+            x = X[index]
+            with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+                mean, log_variance = (p.float() for p in encoder(x).chunk(2, dim=1))
+                std = (0.5 * log_variance).exp()
+                output = decoder(mean + std * torch.randn_like(mean)).float()
+            squares = (output - x).square()
+            found = squares.detach().mean()
+            error = found if error is None else error.lerp(found, 0.1)
+            nll = 0.5 * (squares.mean() / error + (2 * torch.pi * error).log())
+            divergence = 0.5 * (mean.square() + std.square() - 1.0 - log_variance)
+            loss = nll + divergence.sum(dim=1).mean() / X.shape[1]
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(x)
+        loss = X.shape[1] * total.item() / len(X)
+    return loss
+
+
 def skorch_net(X, widths, batch_size, epochs):
     """Train skorch's regressor as it comes, but shuffled and without a split."""
     net = NeuralNetRegressor(

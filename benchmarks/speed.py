@@ -15,14 +15,21 @@ from itertools import pairwise
 import numpy as np
 import torch
 from _measure import Report, parser, ratios, take_turns
-from peers import PACKAGES, as_float32, make_network, torch_loop
+from peers import (
+    PACKAGES,
+    as_float32,
+    make_network,
+    torch_loop,
+    torch_variational_loop,
+)
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetRegressor
 
-from skae import AutoEncoderTransformer
+from skae import AutoEncoderTransformer, VariationalAutoEncoder
 from skae._training.fast.compute_dtype import has_fast_bfloat16
 from skae.datasets import fetch_mnist
 
@@ -170,6 +177,129 @@ def measure_transform(report, X, repeats):
     )
 
 
+def skae_variational_fit(X, widths, batch_size, epochs, **options):
+    """Train skae's variational autoencoder with the settings of the plain loop."""
+    return VariationalAutoEncoder(
+        widths[-1],
+        hidden_layer_sizes=widths[1:-1],
+        skip_connection=False,
+        batch_size=batch_size,
+        max_epochs=epochs,
+        lr=1e-3,
+        lr_schedule="constant",
+        device="cpu",
+        random_state=0,
+        **options,
+    ).fit(X)
+
+
+def measure_variational(report, repeats):
+    """Time variational autoencoders, small and large."""
+    X, widths = as_float32(load_digits().data), (64, 64, 16)
+    for batch_size, epochs in ((32, 30), (128, 100), (512, 200)):
+        job = (X, widths, batch_size, epochs)
+        times, _ = take_turns(
+            {
+                "skae": lambda j=job: skae_variational_fit(*j),
+                "torch": lambda j=job: torch_variational_loop(*j),
+            },
+            repeats,
+        )
+        report.add(
+            f"fit_vae_digits_{batch_size}",
+            f"fit VAE digits 64-64-16, batch {batch_size} / plain torch loop",
+            ratios(times, "skae", "torch"),
+            0.50,
+        )
+    X, widths = as_float32(fetch_mnist().data)[:20_000], (784, 500, 500, 50)
+    dtype = torch.float32
+    if has_fast_bfloat16(torch.device("cpu")):
+        dtype = torch.bfloat16
+    times, _ = take_turns(
+        {
+            "skae": lambda: skae_variational_fit(X, widths, 256, 3),
+            "torch": lambda: torch_variational_loop(X, widths, 256, 3, dtype),
+        },
+        repeats,
+    )
+    report.add(
+        "fit_vae_mnist_auto",
+        f"fit VAE MNIST 784-500-500-50, 'auto' / plain loop in {dtype}",
+        ratios(times, "skae", "torch"),
+        0.90,
+    )
+
+
+def repeated(function, times=100):
+    """Repeat a call that is too short to be timed alone."""
+
+    def run():
+        for _ in range(times):
+            function()
+
+    return run
+
+
+def measure_rows(report, repeats):
+    """Time one row, as it is served."""
+    X = as_float32(load_digits().data)
+    row, pca = X[:1], PCA(16).fit(X)
+    small = skae_fit(X, (64, 64, 16), 128, 1)
+    mnist = np.random.default_rng(0).random((1000, 784), np.float32)
+    big = skae_fit(mnist, BIG, 256, 1)
+    encoder, x = big.module_.encoder, torch.from_numpy(mnist[:1])
+
+    @torch.inference_mode()
+    def forward():
+        return encoder(x).numpy()
+
+    variational = skae_variational_fit(X, (64, 64, 16), 128, 1)
+    decoder, code = variational.module_.decoder, torch.zeros(1, 16)
+
+    @torch.inference_mode()
+    def decode_draws():
+        for _ in range(variational.n_importance_samples):
+            decoder(code)
+
+    hole = row.copy()
+    hole[0, :32] = np.nan
+    contests = (
+        (
+            "row_transform_small",
+            "transform one row, 64-64-16 / PCA.transform",
+            lambda: small.transform(row),
+            lambda: pca.transform(row),
+            1.5,
+        ),
+        (
+            "row_transform_big",
+            "transform one row, 784-500-500-2000-10 / plain encoder",
+            lambda: big.transform(mnist[:1]),
+            forward,
+            2.0,
+        ),
+        (
+            "row_score_vae",
+            "score_samples of one row, 50 draws / 50 calls of the decoder",
+            lambda: variational.score_samples(row),
+            decode_draws,
+            None,
+        ),
+        (
+            "row_impute_vae",
+            "impute one row / 50 calls of the decoder",
+            lambda: variational.impute(hole),
+            decode_draws,
+            None,
+        ),
+    )
+    for key, text, ours, theirs, aim in contests:
+        contestants = {"skae": repeated(ours), "peer": repeated(theirs)}
+        take_turns(contestants, 1)
+        times, _ = take_turns(contestants, 2 * repeats)
+        report.add(key, text, ratios(times, "skae", "peer"), aim)
+
+
 class SkorchAutoEncoder(TransformerMixin, BaseEstimator):
     """What a user would write around skorch for a grid search."""
 
@@ -235,7 +365,7 @@ def measure_growth(report, repeats):
 
 PEAK = """
 import numpy as np, sys
-from skae import AutoEncoderTransformer
+from skae import AutoEncoderTransformer, VariationalAutoEncoder
 def status(key):
     lines = open("/proc/self/status").read().splitlines()
     return next(int(l.split()[1]) for l in lines if l.startswith(key)) * 1024
@@ -286,7 +416,7 @@ def measure_import(report):
 
 def main():
     """Measure what the command line asks for."""
-    parts = ("digits", "mnist", "search", "growth", "memory", "import")
+    parts = ("digits", "vae", "rows", "mnist", "search", "growth", "memory", "import")
     arguments = parser(__doc__.splitlines()[0])
     arguments.add_argument("--only", choices=parts, nargs="+", default=parts)
     arguments.add_argument("--repeats", type=int, default=5)
@@ -297,6 +427,10 @@ def main():
     report = Report(f"Speed on {torch.get_num_threads()} threads: median, range")
     if "digits" in arguments.only:
         measure_digits(report, arguments.repeats)
+    if "vae" in arguments.only:
+        measure_variational(report, arguments.repeats)
+    if "rows" in arguments.only:
+        measure_rows(report, arguments.repeats)
     if "mnist" in arguments.only:
         measure_mnist(report, arguments.repeats)
     if "search" in arguments.only:

@@ -222,17 +222,34 @@ class NegativeLogLikelihood(nn.Module):
         variance = None
         if self.likelihood.has_variance:
             if self.training:
-                self._learn(output.detach(), target, weight, missing)
+                error = self.likelihood.error(output.detach(), target)
+                self.learn(error, weight, missing)
             variance = self.likelihood.variance(self.error)
         nll = -self.likelihood.log_prob(target, output, variance)
         return nll if missing is None else nll.masked_fill(missing, 0.0)
 
-    def _learn(self, output, target, weight, missing):
-        error = self.likelihood.error(output, target)
+    def learn(self, error, weight=None, missing=None):
+        """Let the variance learn from the errors of a batch.
+
+        Parameters
+        ----------
+        error : torch.Tensor of shape (n_samples, n_features)
+            Errors of the likelihood, without a gradient.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples.
+        missing : torch.Tensor of shape (n_samples, n_features), default=None
+            True where a value is missing.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_features,)
+            Mean of the weighted errors over all samples, where those of missing values
+            are zero.
+        """
         if weight is not None:
             error = error * weight.unsqueeze(1)
         if missing is None:
-            error = error.mean(dim=0)
+            mean = learned = error.mean(dim=0)
         else:
             share = (~missing).to(error.dtype)
             if weight is not None:
@@ -242,11 +259,13 @@ class NegativeLogLikelihood(nn.Module):
             known = self.error
             if known is None:
                 known = total.sum() / n_values.sum()
-            error = torch.where(n_values > 0, total / n_values, known)
-        error = error.clamp(min=SMALLEST_ERROR)
+            learned = torch.where(n_values > 0, total / n_values, known)
+            mean = total / len(error)
+        learned = learned.clamp(min=SMALLEST_ERROR)
         if self.error is not None:
-            error = self.error.lerp(error, BATCH_WEIGHT)
-        self.error = error
+            learned = self.error.lerp(learned, BATCH_WEIGHT)
+        self.error = learned
+        return mean
 
     def get_extra_state(self):
         """Return the running mean of the errors, for ``state_dict``.

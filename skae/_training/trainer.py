@@ -218,15 +218,15 @@ class Trainer:
                 net.notify("on_epoch_begin", **datasets)
                 if looks or self.epoch == first:
                     objective.train()
-                    frozen = any(not w.requires_grad for w in objective.parameters())
-                    if self.dense_step and frozen:  # the rest is for autograd
-                        self.dense_step = self.dense_step.release()
+                    dense = self.dense_step
+                    if dense and not all(w.requires_grad for w in dense.parameters):
+                        self.dense_step = dense.release()  # the rest is for autograd
                 objective.begin_epoch(len(self.loss_curve))
                 if self.average is not None and self.epoch:
                     swap(self.average, objective.module)
                 losses = {"train": self._run_epoch(training, self._train_step)}
                 if self.dense_step:  # which changes them behind torch's back
-                    increment_version(list(objective.parameters()))
+                    increment_version(self.dense_step.parameters)
                 if self.average is not None:
                     swap(self.average, objective.module)
                 if looks:  # between the epochs

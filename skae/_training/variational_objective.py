@@ -45,13 +45,14 @@ class VariationalObjective(Objective):
     """
 
     # Neither a generator nor sums that outlive the call can be compiled.
-    not_compiled = ("_draw", "_add_terms")
+    not_compiled = ("_draw", "add_terms")
 
     def __init__(
         self, module, likelihood, scale=1.0, beta=1.0, beta_warm_up=0, generator=None
     ):
         super().__init__()
         self.module = module
+        self.likelihood = likelihood
         self.nll = NegativeLogLikelihood(likelihood)
         self.scale = scale
         self.beta = self.weight = beta
@@ -99,13 +100,26 @@ class VariationalObjective(Objective):
         divergence = weighted_mean(divergence, weight) / target.shape[1]
         if not self.training:
             return nll + self.beta * divergence
-        self._add_terms(nll.detach(), divergence.detach(), len(x), target.shape[1])
+        self.add_terms(nll.detach(), divergence.detach(), len(x), target.shape[1])
         return nll + self.weight * divergence
 
     def _draw(self, shape, device):
         return draw(torch.randn, shape, self.generator, device)
 
-    def _add_terms(self, nll, divergence, n_samples, n_features):
+    def add_terms(self, nll, divergence, n_samples, n_features):
+        """Add the terms of a batch to those of the epoch.
+
+        Parameters
+        ----------
+        nll : torch.Tensor
+            Mean of -log p(x|h).
+        divergence : torch.Tensor
+            Mean divergence, divided by the number of features.
+        n_samples : int
+            Samples in the batch.
+        n_features : int
+            Number of features.
+        """
         self.n_features = n_features
         self._n_samples += n_samples
         self._sums = self._sums + n_samples * torch.stack([nll, divergence])

@@ -6,40 +6,20 @@ and all its weights together are one tensor for the optimizer's kernel. Written 
 step of digits 64-64-16 takes a third of the time of a plain torch loop.
 """
 
+from functools import partial
+
 import torch
 
-from skae._training.fast.losses import LOSSES
-from skae._training.objective import (
-    ReconstructionObjective,
-    inverse_share,
-    replace_missing,
-)
-from skae.modules import DenseAutoencoder
-from skae.modules._dense import Residual
+from skae._training.fast.codes import PlainCode, VariationalCode
+from skae._training.fast.dense_network import DenseNetwork, is_written_out
+from skae._training.fast.losses import LOSSES, mean_loss, mean_nll
+from skae._training.objective import ReconstructionObjective, replace_missing
+from skae._training.variational_objective import VariationalObjective
+from skae.modules import DenseAutoencoder, VariationalModule
 
 # Every tensor in the vector of weights begins at a multiple of this many numbers, in
 # bfloat16 too a whole cache line: products of unaligned matrices are slower.
 ALIGNMENT = 32
-
-LEAK = torch.nn.LeakyReLU().negative_slope
-ACTIVATIONS = {
-    "relu": torch.relu_,
-    "tanh": torch.tanh_,
-    "logistic": torch.sigmoid_,
-    "leaky_relu": torch.nn.functional.leaky_relu_,
-    "identity": None,
-}
-# Derivatives of the activations in terms of their results.
-ACTIVATION_GRADS = {
-    "relu": lambda grad, result: torch.ops.aten.threshold_backward(grad, result, 0),
-    "tanh": torch.ops.aten.tanh_backward,
-    "logistic": torch.ops.aten.sigmoid_backward,
-    "leaky_relu": lambda grad, result: torch.ops.aten.leaky_relu_backward(
-        grad, result, LEAK, True
-    ),
-    "identity": None,
-}
-
 
 FUSED_KERNELS = {
     torch.optim.Adam: getattr(torch, "_fused_adam_", None),
@@ -65,22 +45,25 @@ def make_step(objective, optimizer, compute_dtype):
     DenseStep or None
         None where autograd has to take the derivative.
     """
-    written_out = (
-        type(objective) is ReconstructionObjective
-        and type(objective.module) is DenseAutoencoder
+    module = objective.module
+    if type(objective) is ReconstructionObjective:
+        is_known = type(module) is DenseAutoencoder and not (
+            objective.nll or objective.contractive_penalty
+        )
+    else:
+        is_known = (
+            type(objective) is VariationalObjective
+            and type(module) is VariationalModule
+            and not objective.likelihood.loss_needs_variance
+        )
+    if (
+        is_known
         and type(objective.likelihood) in LOSSES
-        and objective.nll is None
-        and not objective.contractive_penalty
-        and _is_plain(objective.module.encoder)
-    )
-    return DenseStep(objective, optimizer, compute_dtype) if written_out else None
-
-
-def _is_plain(network):
-    """Whether layers with a written-out derivative are all that there is."""
-    network = network.network if isinstance(network, Residual) else network
-    is_known = isinstance(network.activation, str) and network.activation in ACTIVATIONS
-    return is_known and len(network) == 2 * len(network.linears()) - 1
+        and is_written_out(module.encoder)
+        and is_written_out(module.decoder)
+    ):
+        return DenseStep(objective, optimizer, compute_dtype)
+    return None
 
 
 class DenseStep:
@@ -92,8 +75,8 @@ class DenseStep:
 
     Parameters
     ----------
-    objective : ReconstructionObjective
-        Of a :class:`~skae.modules.DenseAutoencoder`, whose parameters become views.
+    objective : ReconstructionObjective or VariationalObjective
+        Its module's parameters become views.
     optimizer : torch.optim.Optimizer
         Of its parameters.
     compute_dtype : torch.dtype
@@ -104,19 +87,20 @@ class DenseStep:
         self.objective = objective
         self.optimizer = optimizer
         self.compute_dtype = compute_dtype
-        self.loss = LOSSES[type(objective.likelihood)]
+        if type(objective) is VariationalObjective:
+            self.code = VariationalCode(objective)
+            self.evaluate = partial(mean_nll, objective.nll)
+        else:
+            self.code = PlainCode(objective)
+            self.evaluate = partial(mean_loss, objective.likelihood)
         parts = (objective.module.encoder, objective.module.decoder)
-        has_skips = isinstance(parts[0], Residual)
-        networks = [part.network if has_skips else part for part in parts]
-        linears = [*networks[0].linears(), *networks[1].linears()]
-        self.n_encoder, n_layers = len(networks[0].linears()), len(linears)
-        # Code and output have no activation.
-        last = (self.n_encoder - 1, n_layers - 1)
-        names = [networks[0].activation] * n_layers
-        names = ["identity" if i in last else name for i, name in enumerate(names)]
-
-        if has_skips:
-            linears += [part.affine for part in parts]
+        networks = [getattr(part, "network", part) for part in parts]
+        skips = [
+            [part.affine] if part is not network else []
+            for part, network in zip(parts, networks, strict=True)
+        ]
+        groups = [*(network.linears() for network in networks), *skips]
+        linears = [layer for group in groups for layer in group]
         self.parameters = [t for layer in linears for t in (layer.weight, layer.bias)]
         length = sum(-(-p.numel() // ALIGNMENT) * ALIGNMENT for p in self.parameters)
         self.vector = torch.zeros(length, device=linears[0].weight.device)
@@ -144,10 +128,10 @@ class DenseStep:
                 weights[::2], weights[1::2], grads[::2], grads[1::2], strict=True
             )
         ]
-        self.activations = [(ACTIVATIONS[n], ACTIVATION_GRADS[n]) for n in names]
-        self.layers = layers[:n_layers]
-        # The affine maps beside the networks, by the layer that they are added to.
-        self.skips = dict(zip(last, layers[n_layers:], strict=False))
+        layers = iter(layers)
+        encoder, decoder, *skips = [[next(layers) for _ in group] for group in groups]
+        self.encoder = DenseNetwork(networks[0].activation, encoder, *skips[0])
+        self.decoder = DenseNetwork(networks[1].activation, decoder, *skips[1])
 
     def _views(self, vector):
         """Return views of the vector, one for each parameter, of its shape."""
@@ -179,58 +163,17 @@ class DenseStep:
             self.low_vector.copy_(self.vector)
             x = x.to(self.compute_dtype)
 
-        results, first = [x], 0  # input of each layer, and the output
-        for i, (_, weight_t, bias, _, _) in enumerate(self.layers):
-            x = torch.addmm(bias, x, weight_t)
-            if i in self.skips:
-                _, weight_t, bias, _, _ = self.skips[i]
-                x = x.addmm_(results[first], weight_t).add_(bias)
-                first = self.n_encoder
-            activation, _ = self.activations[i]
-            if activation is not None:
-                x = activation(x)
-            results.append(x)
-        output, objective = x.float(), self.objective
-        likelihood, filled, missing = objective.likelihood, target, None
-        if objective.is_incomplete:
-            filled, missing = replace_missing(likelihood, output, target)
-        loss, grad = self.loss(likelihood, output, filled)
-        factor = None  # of the gradient of each sample
-        if weight is not None or missing is not None:
-            loss = objective.mean_loss(output, target, weight)
-        if missing is not None:
-            grad = grad.masked_fill_(missing, 0.0) * inverse_share(missing)
-        if weight is not None:
-            factor = weight.unsqueeze(1)
-            grad = grad * factor
-
-        code, grad_output = results[self.n_encoder], None
-        if self.low_vector is not None:
-            grad = grad.to(self.compute_dtype)
-        for i in reversed(range(len(self.layers))):
-            if i == self.n_encoder - 1:  # the gradient is that of the code
-                if self.skips:
-                    grad = grad.addmm_(grad_output, self.skips[len(self.layers) - 1][0])
-                if objective.l1_penalty:
-                    rate, sizes = objective.l1_penalty / len(code), code.float()
-                    signs = code.sign()
-                    if factor is not None:
-                        sizes, signs = sizes * factor, signs * factor.to(signs.dtype)
-                    loss = loss + rate * sizes.abs().sum()
-                    grad = grad + rate * signs
-            weight, _, _, grad_weight, grad_bias = self.layers[i]
-            _, activation_grad = self.activations[i]
-            if activation_grad is not None:
-                grad = activation_grad(grad, results[i + 1])
-            torch.mm(grad.t(), results[i], out=grad_weight)
-            torch.sum(grad, 0, out=grad_bias)
-            if i in self.skips:
-                _, _, _, grad_affine, grad_offset = self.skips[i]
-                torch.mm(grad.t(), results[first], out=grad_affine)
-                grad_offset.copy_(grad_bias)
-                first, grad_output = 0, grad
-            if i:
-                grad = torch.mm(grad, weight)
+        encoded = self.encoder.forward(x)
+        decoded = self.decoder.forward(self.code.forward(encoded[-1]))
+        output, missing = decoded[-1].float(), None
+        if self.objective.is_incomplete:
+            likelihood = self.objective.likelihood
+            target, missing = replace_missing(likelihood, output, target)
+        loss, grad = self.evaluate(output, target, weight, missing)
+        grad = grad.to(self.compute_dtype)
+        grad = self.decoder.backward(decoded, grad, to_input=True)
+        loss, grad = self.code.backward(loss, grad, target.shape[1], weight)
+        self.encoder.backward(encoded, grad)
         if self.low_grad is not None:
             self.grad.copy_(self.low_grad)
         if self.parameters[0].grad is not self.grads[0]:

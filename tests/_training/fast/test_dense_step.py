@@ -7,13 +7,15 @@ from itertools import product
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import optim
+from torch import nn, optim
 
 from skae._training.fast.dense_step import DenseStep, make_step
 from skae._training.objective import ReconstructionObjective
 from skae._training.optimizers import OPTIMIZERS
+from skae._training.variational_objective import VariationalObjective
 from skae.likelihood import Bernoulli, Gaussian, Laplace, Likelihood
-from skae.modules import DenseAutoencoder
+from skae.modules import DenseAutoencoder, VariationalModule
+from skae.modules._variational import VARIATIONAL_MODULES
 
 FLOAT32, BFLOAT16 = torch.float32, torch.bfloat16
 LIKELIHOODS = [
@@ -96,6 +98,80 @@ def test_written_out_gradient_is_that_of_autograd(
         )
 
 
+def make_variational(likelihood, hidden=(8, 6), *, skip_connection=False):
+    """Make a variational objective with the same weights and draws each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = VARIATIONAL_MODULES["dense"](9, 3, hidden, "tanh", skip_connection)
+        for tensor in module.parameters():
+            torch.nn.init.normal_(tensor, std=0.3)
+    objective = VariationalObjective(
+        module, likelihood, beta=0.7, generator=torch.Generator().manual_seed(2)
+    )
+    objective.begin_epoch(0)
+    return objective
+
+
+@pytest.mark.parametrize("weight", [(), (torch.linspace(0, 2, 13),)])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
+@pytest.mark.parametrize(
+    ("hidden", "skip_connection"), [((), False), ((8, 6), False), ((8, 6), True)]
+)
+def test_variational_gradient_is_that_of_autograd(
+    hidden, skip_connection, likelihood, weight, x
+):
+    ours, theirs = (
+        make_variational(likelihood, hidden, skip_connection=skip_connection)
+        for _ in range(2)
+    )
+    step = step_of(ours)
+    for batch in ((x, x.flip(0), *weight), (x.flip(0), x, *weight)):
+        expected_loss = autograd(theirs, *batch)
+        torch.testing.assert_close(step.gradient(*batch), expected_loss)
+        for (name, tensor), expected in zip(
+            ours.named_parameters(), theirs.parameters(), strict=True
+        ):
+            torch.testing.assert_close(
+                tensor.grad,
+                expected.grad,
+                rtol=1e-4,
+                atol=1e-6,
+                msg=lambda m, n=name: n + m,
+            )
+    expected = theirs.end_epoch(1, 1)
+    assert ours.end_epoch(1, 1) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("weight", [(), (torch.linspace(0, 2, 13),)])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
+@pytest.mark.parametrize("make", [make_variational, partial(make_objective, (8,))])
+def test_missing_values_count_as_in_autograd(make, likelihood, weight, x):
+    ours, theirs = (make(likelihood=likelihood) for _ in range(2))
+    step, target = step_of(ours), x.flip(0).clone()
+    target[::2, 1] = target[3] = float("nan")
+    for objective in (ours, theirs):
+        objective.is_incomplete = True
+    for _ in range(2):
+        expected_loss = autograd(theirs, x, target, *weight)
+        torch.testing.assert_close(step.gradient(x, target, *weight), expected_loss)
+        for tensor, expected in zip(
+            ours.parameters(), theirs.parameters(), strict=True
+        ):
+            torch.testing.assert_close(tensor.grad, expected.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("likelihood", [Gaussian(), Bernoulli()], ids=str)
+def test_variational_bfloat16_gradient_is_close_to_that_of_autocast(likelihood, x):
+    ours, theirs = make_variational(likelihood), make_variational(likelihood)
+    loss = step_of(ours, BFLOAT16).gradient(x, x)
+    expected = autograd(theirs, x, x, dtype=BFLOAT16)
+    torch.testing.assert_close(loss, expected, rtol=0.01, atol=0)
+    grad, reference = (
+        torch.cat([p.grad.flatten() for p in o.parameters()]) for o in (ours, theirs)
+    )
+    assert 0 < (grad - reference).norm() < 0.03 * reference.norm()
+
+
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_bfloat16_gradient_is_close_to_that_of_autocast(likelihood, activation, x):
@@ -156,6 +232,15 @@ class UserModule(DenseAutoencoder):
 def test_everything_else_goes_through_autograd(module, options):
     objective = ReconstructionObjective(module(9, 3, (4,)), **options)
     assert step_of(objective) is None
+
+
+def test_variational_objectives_of_other_parts_go_through_autograd():
+    encoder, decoder = nn.Linear(9, 6), nn.Linear(3, 9)
+    mine = VariationalObjective(VariationalModule(encoder, decoder), Gaussian())
+    diag = make_variational(Gaussian(covariance_type="diag"))
+    derived = make_variational(Huber())
+    for objective in (mine, diag, derived):
+        assert step_of(objective) is None
 
 
 # -- One vector, and the optimizer's state ----------------------------------------

@@ -1,0 +1,125 @@
+"""A dense network whose derivative is written out."""
+
+import torch
+
+from skae.modules._dense import Dense, Residual
+
+LEAK = torch.nn.LeakyReLU().negative_slope
+ACTIVATIONS = {
+    "relu": torch.relu_,
+    "tanh": torch.tanh_,
+    "logistic": torch.sigmoid_,
+    "leaky_relu": torch.nn.functional.leaky_relu_,
+    "identity": None,
+}
+# Derivatives of the activations in terms of their results.
+ACTIVATION_GRADS = {
+    "relu": lambda grad, result: torch.ops.aten.threshold_backward(grad, result, 0),
+    "tanh": torch.ops.aten.tanh_backward,
+    "logistic": torch.ops.aten.sigmoid_backward,
+    "leaky_relu": lambda grad, result: torch.ops.aten.leaky_relu_backward(
+        grad, result, LEAK, True
+    ),
+    "identity": None,
+}
+
+
+def is_written_out(part):
+    """Whether layers with a written-out derivative are all that a network has.
+
+    Parameters
+    ----------
+    part : torch.nn.Module
+        An encoder or a decoder.
+
+    Returns
+    -------
+    bool
+        False if autograd has to take the derivative.
+    """
+    network = part.network if type(part) is Residual else part
+    return (
+        type(network) is Dense
+        and isinstance(network.activation, str)
+        and network.activation in ACTIVATIONS
+        and len(network) == 2 * len(network.linears()) - 1
+    )
+
+
+class DenseNetwork:
+    """Outputs and gradients of a dense network, maybe with an affine map beside it.
+
+    Parameters
+    ----------
+    activation : str
+        Activation of the hidden layers.
+    layers : list of tuple
+        Of each affine layer the weight, its transpose, the bias, and the gradients of
+        weight and bias, which are filled.
+    skip : tuple, default=None
+        The same of the affine map beside the network.
+    """
+
+    def __init__(self, activation, layers, skip=None):
+        self.layers = layers
+        self.skip = skip
+        self.activation = ACTIVATIONS[activation]
+        self.activation_grad = ACTIVATION_GRADS[activation]
+
+    def forward(self, x):
+        """Evaluate the network.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_inputs)
+            Input.
+
+        Returns
+        -------
+        list of torch.Tensor
+            Input of each layer, and the output.
+        """
+        results = [x]
+        for i, (_, weight_t, bias, _, _) in enumerate(self.layers):
+            if i and self.activation is not None:
+                self.activation(x)  # in place, also in the results
+            x = torch.addmm(bias, x, weight_t)
+            results.append(x)
+        if self.skip is not None:
+            _, weight_t, bias, _, _ = self.skip
+            x.addmm_(results[0], weight_t).add_(bias)
+        return results
+
+    def backward(self, results, grad, *, to_input=False):
+        """Fill the gradients of the parameters.
+
+        Parameters
+        ----------
+        results : list of torch.Tensor
+            As :meth:`forward` returned it.
+        grad : torch.Tensor of shape (n_samples, n_outputs)
+            Gradient of the output.
+        to_input : bool, default=False
+            Whether the gradient of the input is computed.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_inputs) or None
+            Gradient of the input.
+        """
+        grad_output, last = grad, len(self.layers) - 1
+        for i in reversed(range(len(self.layers))):
+            weight, _, _, grad_weight, grad_bias = self.layers[i]
+            if i < last and self.activation_grad is not None:
+                grad = self.activation_grad(grad, results[i + 1])
+            torch.mm(grad.t(), results[i], out=grad_weight)
+            torch.sum(grad, 0, out=grad_bias)
+            if i or to_input:
+                grad = torch.mm(grad, weight)
+        if self.skip is not None:
+            weight, _, _, grad_weight, grad_bias = self.skip
+            torch.mm(grad_output.t(), results[0], out=grad_weight)
+            grad_bias.copy_(self.layers[last][-1])
+            if to_input:
+                grad.addmm_(grad_output, weight)
+        return grad if to_input else None
