@@ -77,7 +77,7 @@ def digest(array):
 
     Parameters
     ----------
-    array : ndarray or sparse matrix
+    array : ndarray, sparse matrix or StoredRows
         The array.
 
     Returns
@@ -92,7 +92,8 @@ def digest(array):
     if array.dtype.hasobject:
         checksum.update(repr(array.tolist()).encode())
     elif array.size:
-        array = np.atleast_1d(array)
+        if not array.ndim:
+            array = array.reshape(1)
         step = max(1, PIECE_BYTES // max(1, array[:1].nbytes))
         for start in range(0, len(array), step):
             checksum.update(np.ascontiguousarray(array[start : start + step]))

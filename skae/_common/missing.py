@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skae._common.sparse import column_range
+from skae._common.stored import StoredRows
 
 
 def has_missing(rows):
@@ -11,7 +12,7 @@ def has_missing(rows):
 
     Parameters
     ----------
-    rows : ndarray or csr_array of shape (n_samples, n_features)
+    rows : ndarray, csr_array or StoredRows of shape (n_samples, n_features)
         Numbers, NaN where one is missing. Sparse rows have none.
 
     Returns
@@ -21,6 +22,8 @@ def has_missing(rows):
     """
     if issparse(rows):
         return False
+    if isinstance(rows, StoredRows):
+        return rows.has_nan
     return rows.dtype.kind == "f" and bool(np.isnan(rows.min(initial=np.inf)))
 
 

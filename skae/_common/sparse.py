@@ -4,6 +4,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.sparsefuncs import min_max_axis
 
+from skae._common.stored import StoredRows
+
 # Blocks of rows become dense in about this many numbers.
 BLOCK_SIZE = 2**20
 
@@ -54,7 +56,7 @@ def column_range(rows):
 
     Parameters
     ----------
-    rows : ndarray or csr_array of shape (n_samples, n_features)
+    rows : ndarray, csr_array or StoredRows of shape (n_samples, n_features)
         The rows. NaN is left out.
 
     Returns
@@ -64,7 +66,14 @@ def column_range(rows):
     """
     if sparse.issparse(rows):
         return min_max_axis(rows.astype(np.float64), axis=0, ignore_nan=True)
-    return np.fmin.reduce(rows, axis=0), np.fmax.reduce(rows, axis=0)
+    low, high = zip(
+        *(
+            (np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0))
+            for _, block in dense_blocks(rows)
+        ),
+        strict=True,
+    )
+    return np.fmin.reduce(low), np.fmax.reduce(high)
 
 
 def dense_blocks(rows):
@@ -72,7 +81,7 @@ def dense_blocks(rows):
 
     Parameters
     ----------
-    rows : ndarray or csr_array of shape (n_samples, n_features)
+    rows : ndarray, csr_array or StoredRows of shape (n_samples, n_features)
         The rows.
 
     Yields
@@ -80,12 +89,15 @@ def dense_blocks(rows):
     numbers : slice
         Which rows they are.
     block : ndarray of shape (n_rows, n_features)
-        The rows; all of them at once where they are dense already.
+        The rows; all of them at once where they are dense in memory.
     """
-    n_rows, n_features = rows.shape
-    if not sparse.issparse(rows):
-        yield slice(0, n_rows), rows
+    if isinstance(rows, StoredRows):
+        yield from rows.blocks()
         return
+    if not sparse.issparse(rows):
+        yield slice(0, len(rows)), rows
+        return
+    n_rows, n_features = rows.shape
     length = max(1, BLOCK_SIZE // n_features)
     for start in range(0, n_rows, length):
         numbers = slice(start, min(start + length, n_rows))

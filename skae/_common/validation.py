@@ -9,14 +9,10 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
-from skae._common.sparse import as_csr, values_of
+from skae._common.sparse import as_csr, dense_blocks, values_of
+from skae._common.stored import DTYPES, StoredRows, open_stored
 from skae._common.tables import as_array, is_frame, refuse_dates
 
-# Types that torch computes from directly; scikit-learn turns any other into float64.
-DTYPES = [
-    *(np.float64, np.float32, np.float16, np.uint8),
-    *(np.int8, np.int16, np.int32, np.int64, np.bool_),
-]
 _DTYPES = set(map(np.dtype, DTYPES))
 # Options of checks that leave NaN and infinity to later.
 _LATER_FINITE = {"dtype": DTYPES, "order": "C", "ensure_all_finite": False}
@@ -33,7 +29,7 @@ class Samples(NamedTuple):
 
     Parameters
     ----------
-    rows : ndarray or csr_array of shape (n_samples, n_features)
+    rows : ndarray, csr_array or StoredRows of shape (n_samples, n_features)
         The numbers.
     byte_scale : float
         What one in the rows means: 1/255 for images of bytes, else 1.
@@ -174,13 +170,36 @@ def _refuse_channels_first(shape):
 
 def _look_like_bytes(images):
     """Whether images of another type than uint8 hold the numbers from 0 to 255."""
-    # Missing values say nothing.
-    highest = np.fmax.reduce(images, axis=None)
-    if not 1 < highest < np.inf or np.fmin.reduce(images, axis=None) < 0:
+    low, high = value_range(images)
+    if not 1 < high < np.inf or low < 0:
         return False
-    if highest > MIN_BYTE_MAXIMUM:
+    if high > MIN_BYTE_MAXIMUM:
         return True
-    return bool(((images == np.rint(images)) | np.isnan(images)).all())
+    return all(
+        ((block == np.rint(block)) | np.isnan(block)).all()
+        for _, block in dense_blocks(images)
+    )
+
+
+def value_range(rows):
+    """Return the lowest and the highest value of rows.
+
+    Parameters
+    ----------
+    rows : ndarray or StoredRows of shape (n_samples, n_features)
+        The rows. NaN is left out.
+
+    Returns
+    -------
+    low, high : scalar
+        In the type of the rows.
+    """
+    ranges = [
+        (np.fmin.reduce(block, axis=None), np.fmax.reduce(block, axis=None))
+        for _, block in dense_blocks(rows)
+    ]
+    low, high = zip(*ranges, strict=True)
+    return np.fmin.reduce(low), np.fmax.reduce(high)
 
 
 def find_byte_scale(images):
@@ -188,7 +207,7 @@ def find_byte_scale(images):
 
     Parameters
     ----------
-    images : ndarray or csr_array of shape (n_samples, n_features)
+    images : ndarray, csr_array or StoredRows of shape (n_samples, n_features)
         The images of the fit, as flat rows.
 
     Returns
@@ -202,7 +221,7 @@ def find_byte_scale(images):
     images = values_of(images)
     if _look_like_bytes(images):
         return 1.0
-    low, high = np.fmin.reduce(images, axis=None), np.fmax.reduce(images, axis=None)
+    low, high = value_range(images)
     return BYTE_SCALE if low >= 0 and high <= 1 else None
 
 
@@ -211,7 +230,7 @@ def check_byte_scale(images, fitted, name="X"):
 
     Parameters
     ----------
-    images : ndarray or csr_array of shape (n_samples, n_features)
+    images : ndarray, csr_array or StoredRows of shape (n_samples, n_features)
         Images as flat rows.
     fitted : (float or None, bool)
         As :func:`find_byte_scale` decided, and whether the model was fitted on uint8.
@@ -237,11 +256,11 @@ def check_byte_scale(images, fitted, name="X"):
             )
         return byte_scale
     if of_bytes and _look_like_bytes(values_of(images)):
-        highest = np.fmax.reduce(values_of(images), axis=None)
+        _, high = value_range(values_of(images))
         raise ValueError(
-            f"{name} has images of {images.dtype} with values up to "
-            f"{highest:g}, but those of the fit were of uint8, which are scaled "
-            f"to [0, 1]; pass uint8, or divide {name} by 255."
+            f"{name} has images of {images.dtype} with values up to {high:g}, but "
+            "those of the fit were of uint8, which are scaled to [0, 1]; pass uint8, "
+            f"or divide {name} by 255."
         )
     return 1.0
 
@@ -264,6 +283,19 @@ def _needs_no_check(estimator, X, options):
     )
 
 
+def _check_finite(rows, name, ensure_all_finite=True, estimator_name=None):
+    """Refuse NaN and infinity in stored rows in scikit-learn's words."""
+    if ensure_all_finite is False or rows.dtype.kind != "f":
+        return
+    for _, block in dense_blocks(rows):
+        assert_all_finite(
+            block,
+            allow_nan=ensure_all_finite == "allow-nan",
+            estimator_name=estimator_name,
+            input_name=name,
+        )
+
+
 def check_table(estimator, X, *, reset, **options):
     """Check X as scikit-learn does, refuse dates, and keep the type of the numbers.
 
@@ -271,7 +303,7 @@ def check_table(estimator, X, *, reset, **options):
     ----------
     estimator : estimator
         Gets ``n_features_in_`` and ``feature_names_in_``.
-    X : array-like
+    X : array-like or StoredRows
         The samples.
     reset : bool
         Whether X decides what later samples must look like.
@@ -280,10 +312,14 @@ def check_table(estimator, X, *, reset, **options):
 
     Returns
     -------
-    ndarray or sparse rows in CSR format
+    ndarray, StoredRows, or sparse rows in CSR format
         X, not copied where that is possible.
     """
     if not reset and _needs_no_check(estimator, X, options):
+        return X
+    if isinstance(X, StoredRows):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        _check_finite(X, "X", options["ensure_all_finite"], type(estimator).__name__)
         return X
     array = X
     if type(X) is not np.ndarray or X.dtype.kind not in "fiub":
@@ -324,17 +360,20 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
         X as rows, not copied where that is possible.
     """
     shape = None
+    X = open_stored(X)
     if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) > 1:
         X = np.asarray(X)  # a list of images
-    if getattr(X, "ndim", 2) in (3, 4):
-        X = as_array(X)
+    if isinstance(X, StoredRows):
+        shape = X.sample_shape if len(X.sample_shape) > 1 else None
+    elif getattr(X, "ndim", 2) in (3, 4):
+        X = np.asarray(as_array(X))
         shape = tuple(X.shape[1:])
-        if not reset and shape != estimator.image_shape_:
-            raise ValueError(
-                f"X has images of shape {shape}, but {type(estimator).__name__} was "
-                f"fitted with {estimator.image_shape_ or 'a table'}."
-            )
-        X = np.asarray(X).reshape(X.shape[0], int(np.prod(shape)))
+        X = X.reshape(X.shape[0], int(np.prod(shape)))
+    if shape is not None and not reset and shape != estimator.image_shape_:
+        raise ValueError(
+            f"X has images of shape {shape}, but {type(estimator).__name__} was "
+            f"fitted with {estimator.image_shape_ or 'a table'}."
+        )
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
         X = X.astype(X.dtype.newbyteorder("="))
     if accept_sparse is None:
@@ -368,6 +407,31 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
     return Samples(rows, check_byte_scale(rows, estimator._bytes))
 
 
+def check_other(values, name, **options):
+    """Check what fits samples row by row, such as targets.
+
+    Parameters
+    ----------
+    values : array-like
+        The values.
+    name : str
+        What errors call them.
+    **options : dict
+        Passed to :func:`sklearn.utils.check_array`.
+
+    Returns
+    -------
+    ndarray or StoredRows
+        The values, not copied where that is possible.
+    """
+    refuse_dates(values, name)
+    values = open_stored(values, name)
+    if isinstance(values, StoredRows):
+        _check_finite(values, name, options.get("ensure_all_finite", True))
+        return values
+    return check_array(as_array(values), dtype=DTYPES, input_name=name, **options)
+
+
 def check_corrupted_samples(estimator, X_corrupted, n_samples):
     """Check recorded corrupted samples.
 
@@ -391,14 +455,12 @@ def check_corrupted_samples(estimator, X_corrupted, n_samples):
         If X_corrupted does not fit the clean samples.
     """
     # Under its own name first; then as X, whose columns it must have.
-    refuse_dates(X_corrupted, "X_corrupted")
-    checked = check_array(
-        as_array(X_corrupted),
-        accept_sparse="csr",
-        dtype=DTYPES,
+    checked = check_other(
+        X_corrupted,
+        "X_corrupted",
         allow_nd=True,
+        accept_sparse="csr",
         ensure_all_finite="allow-nan",
-        input_name="X_corrupted",
     )
     n_features = estimator.n_features_in_
     if (checked.shape[0], np.prod(checked.shape[1:])) != (n_samples, n_features):

@@ -10,7 +10,7 @@ from sklearn.utils import assert_all_finite
 from skae._common.runtime import default_modes, isolated_generators
 from skae._common.validation import check_samples
 from skae._estimator.module_copies import copy_in
-from skae._training.batches import Rows
+from skae._training.batches import Rows, chunks_of
 from skae._training.scaling import FLOAT32_ANSWERS, MAX_STATISTICS_ROWS, Scaling
 from skae._training.trainer import fast
 
@@ -91,20 +91,19 @@ class InferenceMixin:
         ):
             module = self._module_of(rows.dtype)
             out_tensor = torch.from_numpy(out)
-            for start in range(0, len(rows), length):
-                stop = start + length
-                chunk = [r[start:stop].to(rows.dtype) for r in (rows, *more_rows)]
+            for numbers, parts in chunks_of(length, rows, *more_rows):
+                chunk = [part.to(rows.dtype) for part in parts]
                 # The chunk is in the cache for the network anyway. Checking all of X
                 # first would add a sixth to the time of a small network.
                 if may_be_nan and not math.isfinite(chunk[0].sum()):
                     assert_all_finite(
-                        rows.array[start:stop],
+                        rows.array[numbers],
                         allow_nan=rows.fill is not None,
                         input_name="X",
                         estimator_name=type(self).__name__,
                     )
                 # First to the CPU, since Apple's GPUs have no float64.
-                out_tensor[start:stop] = function(module, *chunk).cpu()
+                out_tensor[numbers] = function(module, *chunk).cpu()
         return out
 
     def _infer(self, X, function, shape):

@@ -1,8 +1,8 @@
 """Rows of an array as tensors, and mini-batches of them in a new order each epoch.
 
 Nothing here copies the data: a block of rows is gathered, made dense where it is
-sparse, scaled and moved to the device just before it is used. Memory maps that are
-larger than a window are read through it, so that the data may be larger than memory.
+sparse, scaled and moved to the device just before it is used. Arrays that are not in
+memory are read through a window, so that they may be larger than memory.
 """
 
 import copy
@@ -12,15 +12,18 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
+from skae._common import stored
 from skae._common.missing import has_missing
+from skae._common.stored import StoredRows
 from skae._common.validation import Samples
 from skae._training.scaling import Scaling
 
-# A memory map larger than this is read through a window of this many bytes.
-WINDOW_BYTES = 2**28
 # Rows are gathered in blocks of about this many numbers: large enough that the calls
 # do not matter, small enough to stay in the processor's cache.
 BLOCK_SIZE = 2**20
+# A window is filled from at least so many places of the array, however much of it is
+# stored together.
+MIN_RUNS = 4
 
 
 def _lengths(n_rows, length):
@@ -30,17 +33,6 @@ def _lengths(n_rows, length):
     """
     n_full = max(0, -(-(n_rows - 1) // length) - 1) if length > 1 else n_rows - 1
     return [length] * n_full + [n_rows - length * n_full]
-
-
-def _is_memory_mapped(array):
-    # Validation strips the memmap class from an array but leaves it as the base.
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap):
-            # joblib passes arrays to its workers in files of its own. They are trained
-            # on as without workers.
-            return "joblib_memmapping_folder" not in str(array.filename)
-        array = array.base
-    return False
 
 
 class _Writeable:
@@ -63,7 +55,7 @@ class Rows:
     ----------
     samples : Samples
         The data, C-contiguous or in CSR format, of a type that torch knows; shared,
-        never copied as a whole.
+        never copied as a whole. They may be stored rows.
     scaling : Scaling
         How the rows are scaled.
     device : torch.device
@@ -83,23 +75,26 @@ class Rows:
         self.dtype = dtype
         # Where rows are converted. Apple's GPUs have no float64, so there the CPU.
         self.workplace = device if device.type == "cuda" else torch.device("cpu")
+        self.in_window = isinstance(self.array, StoredRows)
+        self.tensor = None
+        if not (self.in_window or issparse(self.array)):
+            self._set_tensor()
+
+    def _set_tensor(self):
+        """Make the tensor of a dense array in memory."""
         array = self.array
-        if issparse(array):
-            self.tensor, self.in_window = None, False
-            return
-        self.in_window = array.nbytes > WINDOW_BYTES and _is_memory_mapped(array)
         # A side of length 1 may have any stride, and torch has none below zero.
         if any(stride < 0 for stride in array.strides):
             array = array.copy()
         self.tensor = torch.from_numpy(
             array if array.flags.writeable else np.asarray(_Writeable(array))
         )
-        if device.type == "cuda":
+        if self.device.type == "cuda":
             # A fixed share of the device's memory, not of what is free, so that results
             # are reproducible. Two arrays and the network may need to fit.
-            memory = torch.cuda.get_device_properties(device).total_memory
-            if self.array.nbytes <= memory // 4 and not self.in_window:
-                self.tensor = self.tensor.to(device)
+            memory = torch.cuda.get_device_properties(self.device).total_memory
+            if array.nbytes <= memory // 4:
+                self.tensor = self.tensor.to(self.device)
 
     def __len__(self):
         return self.array.shape[0]
@@ -151,7 +146,34 @@ class Rows:
             The rows, converted like these.
         """
         rows = copy.copy(self)
-        rows.array, rows.tensor = array, torch.from_numpy(array)
+        rows.array, rows.in_window = array, False
+        rows.tensor = torch.from_numpy(array)
+        return rows
+
+    def _read(self, index):
+        """Read rows that are not dense in memory."""
+        numbers = index if isinstance(index, slice) else index.cpu().numpy()
+        rows = self.array[numbers]
+        return rows.toarray() if issparse(rows) else rows
+
+    def load(self, start, stop):
+        """Take neighbouring rows, which are read if they are not in memory.
+
+        Parameters
+        ----------
+        start, stop : int
+            Their numbers.
+
+        Returns
+        -------
+        Rows
+            Rows in memory, which may share that of these.
+        """
+        if self.in_window:
+            return self.window(self.array[start:stop])
+        rows = copy.copy(self)
+        rows.array = self.array[start:stop]
+        rows.tensor = None if self.tensor is None else self.tensor[start:stop]
         return rows
 
     def __getitem__(self, index):
@@ -168,8 +190,7 @@ class Rows:
             The rows; of a slice they may share the data's memory.
         """
         if self.tensor is None:
-            numbers = index if isinstance(index, slice) else index.cpu().numpy()
-            block = torch.from_numpy(self.array[numbers].toarray())
+            block = torch.from_numpy(self._read(index))
         elif isinstance(index, slice):
             block = self.tensor[index]
         else:
@@ -180,13 +201,44 @@ class Rows:
         return block.to(self.device, self.dtype)
 
 
+def chunks_of(length, *rows):
+    """Yield matching rows in their order, chunk by chunk.
+
+    Parameters
+    ----------
+    length : int
+        Rows per chunk.
+    *rows : Rows
+        All of one length. Of stored rows more than a chunk is read at a time.
+
+    Yields
+    ------
+    numbers : slice
+        Which rows they are.
+    chunks : list of torch.Tensor
+        The rows.
+    """
+    block = n_rows = len(rows[0])
+    if any(r.in_window for r in rows):
+        row_bytes = sum(r.array.itemsize * r.array.shape[1] for r in rows)
+        block = length * max(1, stored.BLOCK_BYTES // (row_bytes * length))
+    for first in range(0, n_rows, block):
+        loaded = rows
+        if block < n_rows:
+            loaded = [r.load(first, first + block) for r in rows]
+        for start in range(0, len(loaded[0]), length):
+            stop = min(start + length, len(loaded[0]))
+            chunks = [r[start:stop] for r in loaded]
+            yield slice(first + start, first + stop), chunks
+
+
 class Batches:
     """Mini-batches of matching rows.
 
     Each iteration is one epoch. Data in memory is shuffled row by row. Data read
-    through a window is shuffled twice: runs of ``batch_size`` neighbouring rows are
-    drawn at random from the whole file into the window, and the rows in the window
-    are shuffled.
+    through a window is shuffled twice: runs of neighbouring rows are drawn at random
+    from the whole array into the window, and the rows in the window are shuffled. A run
+    has ``batch_size`` rows, or as many batches as are stored together in a chunk.
 
     Parameters
     ----------
@@ -221,7 +273,7 @@ class Batches:
         self.transform = transform
         self.in_window = any(r.in_window for r in rows)
         # A run is what stays together on its way from the file into the window.
-        self.run_length = batch_size if self.in_window else 1
+        self.run_length = self._find_run_length() if self.in_window else 1
         self.n_rows = len(rows[0])
         self.n_all_runs = self.n_rows
         if self.in_window:
@@ -234,6 +286,14 @@ class Batches:
             run_of_row = run_of_row.clip(max=self.n_all_runs - 1)
             used = weight if runs is None else weight[np.isin(run_of_row, runs)]
             self._add_weight(np.float32(weight / used.mean()), rows[0].device)
+
+    def _find_run_length(self):
+        chunk = max(r.array.chunk_length for r in self.rows if r.in_window)
+        longest = stored.WINDOW_BYTES // (MIN_RUNS * self._row_bytes())
+        return self.batch_size * max(1, min(chunk, longest) // self.batch_size)
+
+    def _row_bytes(self):
+        return sum(r.array.itemsize * r.array.shape[1] for r in self.columns)
 
     def _add_weight(self, weight, device):
         dtype = torch.from_numpy(weight).dtype
@@ -273,8 +333,8 @@ class Batches:
         if self.in_window and self.n_runs < 2:
             raise ValueError(
                 f"batch_size={self.batch_size} takes all {len(self.rows[0])} samples "
-                "of the memory map in one piece, of which none can be held out for "
-                "early_stopping; lower batch_size."
+                "in one piece, of which none can be held out for early_stopping; lower "
+                "batch_size."
             )
         training, validation = split(np.arange(self.n_runs))
         return (
@@ -329,8 +389,8 @@ class Batches:
         if not self.in_window:
             yield self.columns, runs
             return
-        row_bytes = sum(r.array.itemsize * r.array.shape[1] for r in self.columns)
-        runs_a_window = max(1, WINDOW_BYTES // (row_bytes * self.run_length))
+        run_bytes = self._row_bytes() * self.run_length
+        runs_a_window = max(1, stored.WINDOW_BYTES // run_bytes)
         buffers = [
             np.empty(
                 (runs_a_window * self.run_length + 1, r.array.shape[1]), r.array.dtype

@@ -2,12 +2,11 @@
 
 import numpy as np
 import torch
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skae._common.gray import GRAY_WEIGHTS
-from skae._common.tables import as_array, refuse_dates
-from skae._common.validation import BYTE_SCALE, DTYPES, Samples
+from skae._common.stored import StoredRows
+from skae._common.validation import BYTE_SCALE, Samples, check_other, value_range
 from skae._training.scaling import subsample
 
 # Gray images may differ by this much, root mean square, from the gray of the colours:
@@ -111,7 +110,7 @@ def check_image_range(samples, name):
     """
     if samples.byte_scale != 1.0:  # bytes are in [0, 1] whatever they are
         return
-    low, high = samples.rows.min(), samples.rows.max()
+    low, high = value_range(samples.rows)
     if low < 0 or high > 1:
         raise ValueError(
             f"{name} has images with values from {low} to {high}; they must lie in "
@@ -143,37 +142,37 @@ def check_targets(y, n_samples, image_shape):
     ValueError
         If y does not fit X.
     """
-    refuse_dates(y, "y")
-    y = check_array(
-        as_array(y),
-        dtype=DTYPES,
+    rows = check_other(
+        y,
+        "y",
         order="C",
         ensure_2d=False,
         allow_nd=True,
         ensure_min_features=0,
-        input_name="y",
     )
-    if y.ndim == 0 or len(y) != n_samples or not y.size:
+    is_stored = isinstance(rows, StoredRows)
+    shape = (len(rows), *rows.sample_shape) if is_stored else rows.shape
+    if shape[:1] != (n_samples,) or not all(shape):
         raise ValueError(
-            f"y has the shape {y.shape}; it must hold one row or image for each of "
+            f"y has the shape {shape}; it must hold one row or image for each of "
             f"X's {n_samples} samples. Found input variables with inconsistent "
             "numbers of samples."
         )
-    targets = Samples(y.reshape(n_samples, -1))
+    targets = Samples(rows if is_stored else rows.reshape(n_samples, -1))
     if image_shape is not None:
         # X and y lie in [0, 1], or are bytes.
         targets = targets._replace(
-            byte_scale=BYTE_SCALE if y.dtype == np.uint8 else 1.0
+            byte_scale=BYTE_SCALE if rows.dtype == np.uint8 else 1.0
         )
         height, width = image_shape[:2]
-        if y.shape[1:] not in ((height, width, 3), (height * width * 3,)):
+        if shape[1:] not in ((height, width, 3), (height * width * 3,)):
             raise ValueError(
-                f"y has samples of shape {y.shape[1:]}; for gray images of "
+                f"y has samples of shape {shape[1:]}; for gray images of "
                 f"{height} x {width} they must be colour images of shape "
                 f"({height}, {width}, 3), or their flat rows."
             )
         check_image_range(targets, "y")
-    return targets, y.shape[1:]
+    return targets, shape[1:]
 
 
 def check_gray_weights(gray, inputs, targets):

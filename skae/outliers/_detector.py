@@ -338,8 +338,8 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         """Return samples as rows, images of bytes as numbers in [0, 1]."""
         samples = check_samples(self, X, reset=reset)
         if samples.byte_scale == 1.0:
-            return samples.rows
-        return samples.rows * np.float32(samples.byte_scale)
+            return np.asarray(samples.rows)
+        return np.asarray(samples.rows) * np.float32(samples.byte_scale)
 
     def _as_fitted(self, rows):
         """Return rows in the shape that X has."""

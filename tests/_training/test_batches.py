@@ -2,18 +2,18 @@
 
 import tracemalloc
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from joblib._memmapping_reducer import TemporaryResourcesManager
 from sklearn.model_selection import train_test_split
 
+from skae._common import stored
 from skae._common.runtime import make_generator
+from skae._common.stored import open_stored
 from skae._common.validation import Samples
 from skae._training import batches
-from skae._training.batches import Batches, Rows, _is_memory_mapped
+from skae._training.batches import Batches, Rows
 from skae._training.scaling import Scaling
 
 CPU = torch.device("cpu")
@@ -29,7 +29,7 @@ def numbered(n_samples, n_features=3, dtype=np.float32):
 def as_rows(array, scaling=None, dtype=torch.float32, byte_scale=1.0):
     """Make rows of an array, by default as they are."""
     scaling = scaling or Scaling.identity(array.shape[1])
-    return Rows(Samples(array, byte_scale), scaling, CPU, dtype)
+    return Rows(Samples(open_stored(array), byte_scale), scaling, CPU, dtype)
 
 
 def on_disk(array, path):
@@ -57,7 +57,7 @@ def make_batches(request, tmp_path, monkeypatch):
     if request.param != "in memory":
         run = 8 * rows[0].nbytes
         n_runs = 1 if request.param == "window of one run" else 4
-        monkeypatch.setattr(batches, "WINDOW_BYTES", n_runs * run)
+        monkeypatch.setattr(stored, "WINDOW_BYTES", n_runs * run)
         rows = on_disk(rows, tmp_path)
 
     def make(seed=0, **kwargs):
@@ -113,7 +113,7 @@ def test_no_batch_has_one_row_alone(n_samples, block_size, monkeypatch):
 def test_no_batch_of_a_window_has_one_row_alone(
     n_samples, window_bytes, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(batches, "WINDOW_BYTES", window_bytes)
+    monkeypatch.setattr(stored, "WINDOW_BYTES", window_bytes)
     rows = as_rows(on_disk(numbered(n_samples), tmp_path))
     some = Batches(rows, batch_size=16, generator=make_generator(0))
     assert some.in_window
@@ -130,7 +130,7 @@ def test_no_batch_of_a_window_has_one_row_alone(
 
 
 def test_one_piece_of_a_memory_map_cannot_be_split(tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, "WINDOW_BYTES", 100)
+    monkeypatch.setattr(stored, "WINDOW_BYTES", 100)
     rows = as_rows(on_disk(numbered(50), tmp_path))
     with pytest.raises(ValueError, match=r"batch_size=64 takes all 50 .*lower batch_s"):
         Batches(rows, batch_size=64).split(partial(train_test_split, test_size=0.1))
@@ -161,7 +161,7 @@ def test_blocks_do_not_show(make_batches, monkeypatch):
 
 def test_window_mixes_rows_from_far_apart(tmp_path, monkeypatch):
     rows = numbered(4096)
-    monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes // 16)
+    monkeypatch.setattr(stored, "WINDOW_BYTES", rows.nbytes // 16)
     rows = on_disk(rows, tmp_path)
     epoch = numbers(Batches(as_rows(rows), batch_size=16, generator=make_generator(0)))
     # A batch of a shuffled window of 16 runs holds rows from most of them.
@@ -175,7 +175,7 @@ def test_window_mixes_rows_from_far_apart(tmp_path, monkeypatch):
 
 def test_window_bounds_the_memory(tmp_path, monkeypatch):
     rows = on_disk(numbered(20_000, 50), tmp_path)
-    monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes // 20)
+    monkeypatch.setattr(stored, "WINDOW_BYTES", rows.nbytes // 20)
     shuffled = Batches(as_rows(rows), batch_size=32, generator=make_generator(0))
     tracemalloc.start()
     try:
@@ -191,7 +191,7 @@ def test_only_large_memory_maps_are_read_through_a_window(tmp_path, monkeypatch)
     rows = numbered(10)
     mapped = on_disk(rows, tmp_path)
     assert not as_rows(mapped).in_window
-    monkeypatch.setattr(batches, "WINDOW_BYTES", rows.nbytes - 1)
+    monkeypatch.setattr(stored, "WINDOW_BYTES", rows.nbytes - 1)
     assert not as_rows(rows).in_window
     assert as_rows(mapped).in_window
     # Validation takes the class of a memory map away, and views of it are others.
@@ -199,22 +199,11 @@ def test_only_large_memory_maps_are_read_through_a_window(tmp_path, monkeypatch)
     assert as_rows(mapped.reshape(5, 6)).in_window
 
 
-def test_arrays_in_joblibs_files_count_as_memory(tmp_path):
-    # What joblib calls the folder, which its workers are handed arrays in.
-    manager = TemporaryResourcesManager(temp_folder_root=str(tmp_path))
-    folder = Path(manager.resolve_temp_folder_name())
-    folder.mkdir()
-    mapped = on_disk(numbered(10), folder)
-    assert str(mapped.filename).startswith(str(folder))
-    assert not _is_memory_mapped(mapped)
-    assert _is_memory_mapped(on_disk(numbered(10), tmp_path))
-
-
 @pytest.mark.parametrize("mapped", [False, True])
 def test_inputs_and_targets_stay_together(mapped, tmp_path, monkeypatch):
     inputs, targets = numbered(50), numbered(50, 7, np.uint8)
     if mapped:
-        monkeypatch.setattr(batches, "WINDOW_BYTES", 200)
+        monkeypatch.setattr(stored, "WINDOW_BYTES", 200)
         inputs = on_disk(inputs, tmp_path)
     pairs = Batches(
         as_rows(inputs), as_rows(targets), batch_size=4, generator=make_generator(0)

@@ -430,7 +430,7 @@ def test_memory_maps_and_odd_memory(tmp_path):
 
 
 def test_memory_map_larger_than_the_window(tmp_path, monkeypatch):
-    monkeypatch.setattr("skae._training.batches.WINDOW_BYTES", 100 * 64 * 4)
+    monkeypatch.setattr("skae._common.stored.WINDOW_BYTES", 100 * 64 * 4)
     np.save(tmp_path / "X.npy", X.astype(np.float32))
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     seen = []
