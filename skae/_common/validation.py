@@ -9,7 +9,13 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
-from skae._common.sparse import as_csr, dense_blocks, values_of
+from skae._common.images import (
+    check_byte_scale,
+    check_image_shape,
+    find_byte_scale,
+    refuse_channels_first,
+)
+from skae._common.sparse import as_csr, dense_blocks
 from skae._common.stored import DTYPES, StoredRows, open_stored
 from skae._common.tables import as_array, is_frame, refuse_dates
 
@@ -18,10 +24,6 @@ _DTYPES = set(map(np.dtype, DTYPES))
 _LATER_FINITE = {"dtype": DTYPES, "order": "C", "ensure_all_finite": False}
 # An array is dense, whether sparse rows are accepted or not.
 _DENSE = {"accept_sparse": False}
-# What one means in images of bytes.
-BYTE_SCALE = 1 / 255
-# Images whose values are not whole numbers are taken for bytes from here on.
-MIN_BYTE_MAXIMUM = 10.0
 
 
 class Samples(NamedTuple):
@@ -139,130 +141,6 @@ def require_target(estimator, y):
             f"This {type(estimator).__name__} estimator requires y to be passed, but "
             "the target y is None."
         )
-
-
-def _check_image_shape(image_shape, n_features, stack_shape):
-    shape = tuple(image_shape)
-    if len(shape) not in (2, 3) or not all(
-        isinstance(side, Integral) and side > 0 for side in shape
-    ):
-        raise ValueError(
-            f"image_shape={image_shape!r} must be (height, width) or (height, width, "
-            "n_channels), positive integers."
-        )
-    if np.prod(shape) != n_features or (stack_shape or shape) != shape:
-        raise ValueError(
-            f"image_shape={image_shape!r} does not fit X, whose samples have "
-            f"{stack_shape or n_features} features."
-        )
-    return tuple(map(int, shape))
-
-
-def _refuse_channels_first(shape):
-    """Refuse images as torch has them, which would be a few rows of many channels."""
-    if len(shape) == 3 and shape[0] in (1, 3, 4) and min(shape[1:]) > 4:
-        raise ValueError(
-            f"X has images of shape {shape}, which look like ({shape[0]} channels, "
-            "height, width); the channels must come last. Pass "
-            "np.moveaxis(images, 1, -1)."
-        )
-
-
-def _look_like_bytes(images):
-    """Whether images of another type than uint8 hold the numbers from 0 to 255."""
-    low, high = value_range(images)
-    if not 1 < high < np.inf or low < 0:
-        return False
-    if high > MIN_BYTE_MAXIMUM:
-        return True
-    return all(
-        ((block == np.rint(block)) | np.isnan(block)).all()
-        for _, block in dense_blocks(images)
-    )
-
-
-def value_range(rows):
-    """Return the lowest and the highest value of rows.
-
-    Parameters
-    ----------
-    rows : ndarray or StoredRows of shape (n_samples, n_features)
-        The rows. NaN is left out.
-
-    Returns
-    -------
-    low, high : scalar
-        In the type of the rows.
-    """
-    ranges = [
-        (np.fmin.reduce(block, axis=None), np.fmax.reduce(block, axis=None))
-        for _, block in dense_blocks(rows)
-    ]
-    low, high = zip(*ranges, strict=True)
-    return np.fmin.reduce(low), np.fmax.reduce(high)
-
-
-def find_byte_scale(images):
-    """Decide what one in an image of bytes means to a model fitted on images.
-
-    Parameters
-    ----------
-    images : ndarray, csr_array or StoredRows of shape (n_samples, n_features)
-        The images of the fit, as flat rows.
-
-    Returns
-    -------
-    float or None
-        1/255 where the images are of bytes or lie in [0, 1]; 1 where they hold the
-        numbers of bytes in another type; None where bytes mean nothing.
-    """
-    if images.dtype == np.uint8:
-        return BYTE_SCALE
-    images = values_of(images)
-    if _look_like_bytes(images):
-        return 1.0
-    low, high = value_range(images)
-    return BYTE_SCALE if low >= 0 and high <= 1 else None
-
-
-def check_byte_scale(images, fitted, name="X"):
-    """Return what one in images means to a model that is fitted.
-
-    Parameters
-    ----------
-    images : ndarray, csr_array or StoredRows of shape (n_samples, n_features)
-        Images as flat rows.
-    fitted : (float or None, bool)
-        As :func:`find_byte_scale` decided, and whether the model was fitted on uint8.
-    name : str, default="X"
-        What an error calls them.
-
-    Returns
-    -------
-    float
-        1/255 for bytes that are scaled to [0, 1], else 1.
-
-    Raises
-    ------
-    ValueError
-        If they are in another unit than those of the fit.
-    """
-    byte_scale, of_bytes = fitted
-    if images.dtype == np.uint8:
-        if byte_scale is None:
-            raise ValueError(
-                f"{name} has images of uint8, but the images of the fit were neither "
-                "bytes nor in [0, 1]; pass images in the unit of those."
-            )
-        return byte_scale
-    if of_bytes and _look_like_bytes(values_of(images)):
-        _, high = value_range(values_of(images))
-        raise ValueError(
-            f"{name} has images of {images.dtype} with values up to {high:g}, but "
-            "those of the fit were of uint8, which are scaled to [0, 1]; pass uint8, "
-            f"or divide {name} by 255."
-        )
-    return 1.0
 
 
 def _needs_no_check(estimator, X, options):
@@ -396,11 +274,11 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
         estimator._sample_shape = shape or (rows.shape[1],)
         estimator.image_shape_ = shape
         if estimator.image_shape is not None:
-            estimator.image_shape_ = _check_image_shape(
+            estimator.image_shape_ = check_image_shape(
                 estimator.image_shape, rows.shape[1], shape
             )
         if estimator.image_shape_ is not None:
-            _refuse_channels_first(estimator.image_shape_)
+            refuse_channels_first(estimator.image_shape_)
             estimator._bytes = (find_byte_scale(rows), rows.dtype == np.uint8)
     if estimator.image_shape_ is None:
         return Samples(rows)

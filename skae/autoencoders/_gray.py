@@ -5,8 +5,9 @@ import torch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skae._common.gray import GRAY_WEIGHTS
+from skae._common.images import BYTE_SCALE, value_range
 from skae._common.stored import StoredRows
-from skae._common.validation import BYTE_SCALE, Samples, check_other, value_range
+from skae._common.validation import Samples, check_other
 from skae._training.scaling import subsample
 
 # Gray images may differ by this much, root mean square, from the gray of the colours:
