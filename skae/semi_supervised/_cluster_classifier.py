@@ -130,7 +130,8 @@ class ClusterClassifier(
         The fitted clusterer. It may number its clusters differently.
 
     refiner_ : classifier or None
-        The fitted refiner, whose classes are the numbers of the clusters.
+        The fitted refiner, whose classes are the numbers of the clusters. None also if
+        there is only one cluster, which has no boundaries.
 
     labels_ : ndarray of shape (n_samples,)
         The cluster of each training sample, from 0 to ``n_clusters - 1``, after the
@@ -401,7 +402,7 @@ class ClusterClassifier(
     def _fit_refiner(self, X, codes, weight, random_state):
         """Fit ``refiner_`` on the clusters; its predictions become the clusters."""
         self.refiner_ = None
-        if self.refiner is None:
+        if self.refiner is None or len(self._clusters.means) == 1:
             return
         refiner = clone(self.refiner)
         seed_unset(refiner, random_state)

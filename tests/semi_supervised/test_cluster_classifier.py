@@ -992,6 +992,15 @@ def test_the_mark_of_the_unlabeled_is_no_cluster_to_the_refiner(digits):
     assert set(classifier.predict(X)) <= set(range(1, 10))
 
 
+@pytest.mark.parametrize("refiner", [PseudoLabelClassifier(), LogisticRegression()])
+def test_one_cluster_has_no_boundaries_to_refine(blobs, refiner):
+    X, _ = blobs
+    classifier = ClusterClassifier(refiner=refiner, n_clusters=1, random_state=0).fit(X)
+    assert classifier.refiner_ is None
+    assert not classifier.labels_.any()
+    np.testing.assert_array_equal(classifier.predict_proba(X), np.ones((len(X), 1)))
+
+
 def test_a_regressor_is_no_refiner(blobs):
     X, y = blobs
     with pytest.raises(ValueError, match=r"refiner=Ridge\(\) must be a classifier"):
