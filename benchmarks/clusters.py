@@ -14,6 +14,7 @@ The deep peers DEC, IDEC and DCN are those of ClustPy, which is not needed for t
 
 import time
 import warnings
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -86,6 +87,12 @@ def thin_out(X, y, label, share, seed):
     return X[is_kept], y[is_kept]
 
 
+def load_scaled(load, seed):
+    """Return a table with columns of the same scale, and its classes."""
+    X, y = load(return_X_y=True)
+    return scale(X), y
+
+
 def make_sets():
     """Return the functions of a seed that make samples and classes, by name."""
     sets = {
@@ -105,8 +112,7 @@ def make_sets():
         ("wine", load_wine),
         ("breast cancer", load_breast_cancer),
     ):
-        X, y = load(return_X_y=True)
-        sets[name] = lambda seed, X=scale(X), y=y: (X, y)
+        sets[name] = partial(load_scaled, load)
     X, y = load_digits(return_X_y=True)
     sets["digits"] = lambda seed: (X, y)
     for share in (0.5, 0.1):
