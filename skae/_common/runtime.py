@@ -8,10 +8,13 @@ generators does so while these are seeded, and put back afterwards.
 import contextlib
 import random
 import threading
+from functools import partial
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
+
+from skae._common.processes import draw_share, local_rank
 
 # The global generators belong to the whole process: whoever borrows them does so alone.
 _borrowing = threading.RLock()
@@ -62,7 +65,7 @@ def resolve_device(device):
             "'mps' or a torch.device."
         ) from error
     if resolved.type == "cuda" and resolved.index is None:
-        resolved = torch.device("cuda", 0)
+        resolved = torch.device("cuda", local_rank())
     if resolved.type in ("cpu", "mps"):
         resolved = torch.device(resolved.type)
     if str(resolved) not in available:
@@ -191,8 +194,8 @@ def draw(function, shape, generator, device):
         The numbers.
     """
     place = device if generator is None else generator.device
-    numbers = function(shape, generator=generator, device=place, dtype=torch.float32)
-    return numbers.to(device)
+    options = {"generator": generator, "device": place, "dtype": torch.float32}
+    return draw_share(partial(function, **options), shape).to(device)
 
 
 def seed_unset(estimator, random_state):

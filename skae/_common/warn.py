@@ -3,6 +3,8 @@
 import sys
 import warnings
 
+from skae._common.processes import is_first
+
 # Packages between the user's line and the code that warns.
 BETWEEN = ("skae", "sklearn", "joblib")
 
@@ -17,6 +19,8 @@ def warn_user(message, category=UserWarning):
     category : type, default=UserWarning
         Class of the warning.
     """
+    if not is_first():  # of several processes that train together
+        return
     frame, stacklevel = sys._getframe(1), 2
     while frame and frame.f_globals.get("__name__", "").split(".")[0] in BETWEEN:
         frame, stacklevel = frame.f_back, stacklevel + 1

@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae._common.callbacks import CallbackSupportMixin
+from skae._common.processes import agree_on, is_first, require_equal
 from skae._common.runtime import (
     STREAMS,
     default_modes,
@@ -190,12 +191,11 @@ class BaseTorchEstimator(
             report = None if partial_fit else FitReport(self, validate, held_out)
             with default_modes(self.device_):
                 validation = None if held_out is None else held_out(reset=False)
+                samples = [inputs, targets, *(validation or ())]
+                told = partial(identify, self, validate, samples, continues=continues)
+                require_equal(told)
                 if checkpoint is not None:
-                    samples = [inputs, targets, *(validation or ())]
-                    checkpoint.begin(
-                        self._seed,
-                        identify(self, validate, samples, continues=continues),
-                    )
+                    checkpoint.begin(self._seed, told())
                 try:
                     batches = self._train(
                         inputs,
@@ -241,7 +241,7 @@ class BaseTorchEstimator(
         for learned in ("_trainer", "net_", "noise_variance_"):
             self.__dict__.pop(learned, None)
         self.device_ = resolve_device(self.device)
-        self._seed = draw_seed(self.random_state)
+        self._seed = agree_on(draw_seed(self.random_state))
         if checkpoint is not None and checkpoint.seed is not None:
             self._seed = checkpoint.seed
         self.mean_, self.scale_ = self._scaling.mean.copy(), self._scaling.scale
@@ -369,7 +369,7 @@ class BaseTorchEstimator(
         callbacks = []
         if self.callbacks:
             callbacks = copy_callbacks(self.callbacks, lr_schedule, self.checkpoint)
-        if self.verbose:
+        if self.verbose and is_first():
             callbacks.append(ProgressBar())
         self._has_callbacks = bool(self.callbacks)
         with isolated_generators(self._user_seed(), self.device_):

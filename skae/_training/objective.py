@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from skae._common.processes import mean_over_shares
 from skae._common.runtime import draw
 
 # Weight of a batch in the running mean of the errors that the variance is learned from.
@@ -261,7 +262,7 @@ class NegativeLogLikelihood(nn.Module):
                 known = total.sum() / n_values.sum()
             learned = torch.where(n_values > 0, total / n_values, known)
             mean = total / len(error)
-        learned = learned.clamp(min=SMALLEST_ERROR)
+        learned = mean_over_shares(learned).clamp(min=SMALLEST_ERROR)
         if self.error is not None:
             learned = self.error.lerp(learned, BATCH_WEIGHT)
         self.error = learned

@@ -5,6 +5,7 @@ import math
 import torch
 from torch.autograd.graph import increment_version
 
+from skae._common.processes import average_buffers, is_first, share_gradient
 from skae._common.runtime import STREAMS, reseed
 from skae._training.averaging import make_average, swap
 from skae._training.callbacks import watches_batches
@@ -225,6 +226,7 @@ class Trainer:
                 if self.average is not None and self.epoch:
                     swap(self.average, objective.module)
                 losses = {"train": self._run_epoch(training, self._train_step)}
+                average_buffers(objective)
                 if self.dense_step:  # which changes them behind torch's back
                     increment_version(self.dense_step.parameters)
                 if self.average is not None:
@@ -242,7 +244,7 @@ class Trainer:
                     or net.stop_training_
                     or self.n_stale == self.patience
                 )
-                if checkpoint is not None:
+                if checkpoint is not None and is_first():
                     checkpoint.end_epoch(self)
 
     def _run_epoch(self, batches, take_step):
@@ -289,7 +291,8 @@ class Trainer:
         losses = []
 
         def closure():
-            loss = (self._autograd if dense is None else dense.gradient)(*batch)
+            gradient = self._autograd if dense is None else dense.gradient
+            loss = share_gradient(gradient, batch, self.objective, dense)
             losses.append(loss)
             if watched:
                 watched.notify(

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from skae._common.processes import mean_over_shares
 from skae._common.runtime import draw
 from skae._training.objective import (
     NegativeLogLikelihood,
@@ -122,7 +123,8 @@ class VariationalObjective(Objective):
         """
         self.n_features = n_features
         self._n_samples += n_samples
-        self._sums = self._sums + n_samples * torch.stack([nll, divergence])
+        terms = mean_over_shares(torch.stack([nll, divergence]))
+        self._sums = self._sums + n_samples * terms
 
     def to_data_scale(self, loss):
         # The logarithm of a density changes with the scale, unlike a probability's.

@@ -1,0 +1,75 @@
+"""Tests of fits that several processes share, started by torchrun."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+# What a user's script is: nothing of it is about processes.
+FIT = """
+import json, sys, warnings
+import numpy as np
+import skae
+
+X = np.random.default_rng(0).normal(size=(203, 5)) @ np.ones((5, 20))
+X += np.random.default_rng(1).normal(size=X.shape)
+options = {"max_epochs": 3, "batch_size": 50, "random_state": 0, "verbose": 1}
+found = []
+for estimator in (
+    skae.AutoEncoderTransformer(2, **options),
+    skae.AutoEncoderTransformer(2, early_stopping=True, optimizer="sgd", **options),
+    skae.DenoisingAutoEncoder(2, contractive_penalty=0.1, **options),
+    skae.VariationalAutoEncoder(2, **options),
+):
+    estimator.fit(X)
+    found.append([estimator.loss_curve_, estimator.transform(X[:9]).tolist()])
+"""
+SAVE = """
+import os
+rank = os.environ.get("RANK", "alone")
+with open(f"{sys.argv[1]}/{rank}.json", "w") as file:
+    json.dump(found, file)
+"""
+DIFFERENT = """
+import os
+import numpy as np
+import skae
+
+X = np.random.default_rng(int(os.environ["RANK"])).normal(size=(60, 5))
+skae.AutoEncoderTransformer(2, max_epochs=1, random_state=0).fit(X)
+"""
+
+
+def run(script, path, *, n_processes):
+    (path / "train.py").write_text(script)
+    command = [sys.executable, "-W", "ignore", path / "train.py", path]
+    if n_processes:
+        launcher = ["-m", "torch.distributed.run", "--standalone"]
+        command[1:3] = [*launcher, f"--nproc-per-node={n_processes}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torchrun is tested on Linux")
+def test_two_processes_train_what_one_does(tmp_path):
+    outputs = [run(FIT + SAVE, tmp_path, n_processes=n) for n in (0, 2)]
+    for output in outputs:
+        assert output.returncode == 0, output.stderr
+    alone, *ranks = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("alone", 0, 1)
+    )
+    assert ranks[0] == ranks[1]  # to the last bit
+    for one, two in zip(alone, ranks[0], strict=True):
+        for expected, found in zip(one, two, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    # One bar of progress per fit, though there are two processes.
+    bars = [o.stderr.count("0/3 [00:00<?, ?epoch/s]\n") for o in outputs]
+    assert bars == [4, 4]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torchrun is tested on Linux")
+def test_processes_with_different_samples_are_refused(tmp_path):
+    output = run(DIFFERENT, tmp_path, n_processes=2)
+    assert output.returncode != 0
+    assert "ValueError: X differs between the processes" in output.stderr
