@@ -13,10 +13,10 @@ from sklearn.metrics import adjusted_rand_score
 # below the best one. Chosen with the labels of digits, MNIST and tables in sight.
 MAX_STANDARD_ERRORS = 3
 # A partition is not chosen if the share of uncertainty that its edges leave is more
-# than this times the smallest, which is taken one standard error larger than it is.
+# than this times the smallest, which is taken two standard errors larger than it is.
 # Chosen with labels in sight, too: of blobs of 1:1 to 1:50, moons, circles, tables, and
 # of digits and MNIST with classes of unequal size, as pixels and as codes.
-MAX_UNCERTAINTY_RATIO = 1.5
+MAX_UNCERTAINTY_RATIO = 1.45
 # Number of steps of the random walk that measures how certain a cluster is: few would
 # reach the next neighbours only, many would cross every border.
 N_WALK_STEPS = 10
@@ -173,7 +173,7 @@ def choose_partition(graph, found, merged, counts, n_clusters):
 
     cleanest = coefficients.argmax()
     error = standard_error(graph, partitions[cleanest], counts, n_clusters)
-    largest = MAX_UNCERTAINTY_RATIO * (1 - coefficients[cleanest] + error)
+    largest = MAX_UNCERTAINTY_RATIO * (1 - coefficients[cleanest] + 2 * error)
     coefficients[1 - coefficients > largest] = -np.inf
     best = coefficients[: len(found)].argmax()
     if coefficients[best] == -np.inf:  # none that k-means found is left

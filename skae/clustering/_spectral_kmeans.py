@@ -135,11 +135,12 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     larger than others. The coefficient, like the normalized cut [1]_, prefers to
     separate a small group that lies a little aside over two large clusters that touch.
     So first the clearly cleaner partitions decide, whatever the sizes of their
-    clusters: where the coefficient falls short of 1 by more than one and a half times
-    the smallest shortfall of all, a partition is not chosen. Then the partition with
-    the greatest mutual information is chosen among those whose coefficient is at most
-    three standard errors below the best: sizes count where the edges do not decide. On
-    large data sets these errors are small, and the coefficient decides almost alone.
+    clusters: where the coefficient falls short of 1 by more than 1.45 times the
+    smallest shortfall of all, taken two standard errors larger, a partition is not
+    chosen. Then the partition with the greatest mutual information is chosen among
+    those whose coefficient is at most three standard errors below the best: sizes count
+    where the edges do not decide. On large data sets these errors are small, and the
+    coefficient decides almost alone.
     Finally each sample moves to the cluster of most of its neighbours, as long as the
     mutual information rises.
 
