@@ -95,6 +95,21 @@ def test_arrays_are_known_by_every_number_their_shape_and_their_type(monkeypatch
     assert digest(np.empty((0, 3))) != digest(np.empty((0, 2)))
 
 
+def test_arrays_that_are_read_from_a_file_are_read_in_pieces(monkeypatch):
+    array, read = np.arange(12.0).reshape(4, 3), []
+
+    class Stored:
+        dtype, shape = array.dtype, array.shape
+
+        def __getitem__(self, rows):
+            read.append(len(array[rows]))
+            return array[rows]
+
+    monkeypatch.setattr(fingerprint, "PIECE_BYTES", 50)
+    assert digest(Stored()) == digest(array)
+    assert read == [2, 2]
+
+
 def test_sparse_matrices():
     matrix = sparse.random(20, 10, density=0.2, format="csr", random_state=0)
     other = matrix.copy()

@@ -422,6 +422,16 @@ def test_a_full_disk_does_not_stop_the_fit(tmp_path, monkeypatch):
     ]
 
 
+def test_of_several_processes_the_first_alone_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    for rank, expected in ((1, 0), (0, 2)):
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
+        checkpoint = Checkpoint(tmp_path)
+        checkpoint.begin(0, {})
+        checkpoint.save(1, None)
+        assert len(list(tmp_path.iterdir())) == expected
+
+
 # -- How often, and callbacks -------------------------------------------------------
 
 
