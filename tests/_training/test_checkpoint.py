@@ -1,10 +1,9 @@
 """Tests of fits that were killed and are continued."""
 
 import errno
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -177,14 +176,12 @@ def test_global_generators_stay_as_they_were(tmp_path, monkeypatch):
 # -- Processes that are killed -----------------------------------------------------
 
 SCRIPT = """
-import os, signal, sys
+import os, signal
 import numpy as np
 from sklearn.datasets import load_digits
 from skae import DenoisingAutoEncoder
+from skae._training.trainer import Trainer
 from skae._training.weights import tensors_of
-
-folder, when, result = sys.argv[1:]
-X = np.float32(load_digits().data[:600])
 
 
 def die(*args):
@@ -192,74 +189,78 @@ def die(*args):
 
 
 if when == "training":
-    from skae._training.trainer import Trainer
     end_epoch = Trainer._end_epoch
     Trainer._end_epoch = lambda *args: die() if args[0].epoch == 2 else end_epoch(*args)
-elif when.startswith("writing"):  # a file, or its name
+elif when == "writing":
     counted, sync = [], os.fsync
     def fsync(*args):
         counted.append(args)
-        if len(counted) == int(when[-1]):
-            die()
-        sync(*args)
+        # The seventh is the rest of the second epoch: its tensors are there, but
+        # nothing says so yet.
+        die() if len(counted) == 7 else sync(*args)
     os.fsync = fsync
-ae = DenoisingAutoEncoder(8, max_epochs=MAX_EPOCHS, random_state=0, checkpoint=folder)
+X = np.float32(load_digits().data[:600])
+ae = DenoisingAutoEncoder(8, max_epochs=n_epochs, random_state=0, checkpoint=folder)
 ae.fit(X)
-np.savez(result, *[t.detach().numpy() for t in tensors_of(ae.module_)])
+np.savez(folder + ".npz", *[t.detach().numpy() for t in tensors_of(ae.module_)])
 """
+needs_sigkill = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 
 
-def start(folder, when, n_epochs=6):
-    script = SCRIPT.replace("MAX_EPOCHS", str(n_epochs))
-    result = folder / "result.npz"
-    command = [sys.executable, "-c", script, str(folder / "ck"), when, str(result)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE), result
+@pytest.fixture(scope="module")
+def start():
+    """Start processes that have imported skae already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", "skae", "sklearn.datasets"])
+
+    def start(folder, n_epochs, when="not"):
+        names = {"folder": str(folder), "n_epochs": n_epochs, "when": when}
+        process = context.Process(target=exec, args=(SCRIPT, names))
+        process.start()
+        return process
+
+    return start
 
 
-def assert_result(result, n_epochs=6):
+def assert_result(folder, n_epochs):
     data = np.float32(load_digits().data[:600])
     undisturbed = DenoisingAutoEncoder(8, max_epochs=n_epochs, random_state=0).fit(data)
-    with np.load(result) as found:
+    with np.load(f"{folder}.npz") as found:
         for tensor, name in zip(
             tensors_of(undisturbed.module_), found.files, strict=True
         ):
             np.testing.assert_array_equal(found[name], tensor.detach())
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_a_process_that_is_killed_in_training_and_in_writing(tmp_path):
-    # The seventh file or name to be written is the rest of the second epoch: its
-    # tensors are there, but nothing says so yet.
-    for when in ("training", "writing-7", "not"):
-        process, result = start(tmp_path, when)
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == (0 if when == "not" else -signal.SIGKILL), errors
-        assert not errors
-    assert_result(result)
+@needs_sigkill
+def test_a_process_that_is_killed_in_training_and_in_writing(tmp_path, start):
+    for when in ("training", "writing", "not"):
+        process = start(tmp_path / "fit", 6, when)
+        process.join(120)
+        assert process.exitcode == (0 if when == "not" else -signal.SIGKILL)
+    assert_result(tmp_path / "fit", 6)
 
 
+@needs_sigkill
 @pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_fifty_kills_at_random_moments(tmp_path):
-    n_epochs, n_kills, rng = 1500, 0, np.random.default_rng(0)
-    while n_kills < 50:
-        process, result = start(tmp_path, "not", n_epochs)
-        # Until it trains.
-        before = {path.name for path in tmp_path.glob("ck/*.json")}
-        while process.poll() is None and before == {
-            path.name for path in tmp_path.glob("ck/*.json")
-        }:
+def test_fifty_kills_at_random_moments(tmp_path, start):
+    folder, n_epochs, rng = tmp_path / "fit", 2000, np.random.default_rng(0)
+
+    def last():
+        return max(folder.glob("*.json"), default=None)
+
+    for _ in range(50):
+        process, before = start(folder, n_epochs), last()
+        while process.is_alive() and last() == before:  # until it trains
             time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.2))
-        assert process.poll() is None, "it ended before it was killed 50 times"
+        time.sleep(rng.uniform(0, 0.1))
+        assert process.is_alive(), "it ended before it was killed 50 times"
         process.kill()
-        _, errors = process.communicate(timeout=60)
-        assert not errors
-        n_kills += 1
-    process, result = start(tmp_path, "not", n_epochs)
-    _, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
-    assert_result(result, n_epochs)
+        process.join(60)
+    process = start(folder, n_epochs)
+    process.join(600)
+    assert process.exitcode == 0
+    assert_result(folder, n_epochs)
 
 
 # -- Files that are damaged, and other fits -----------------------------------------
