@@ -129,6 +129,25 @@ def draw_seed(random_state):
         return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
+def seeds_of(random_state, n_seeds):
+    """Draw several seeds.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        An int gives the same seeds each time; None draws from NumPy's generator.
+    n_seeds : int
+        Their number.
+
+    Returns
+    -------
+    list of int
+        Each between 0 and 2**31 - 2.
+    """
+    rng = np.random.RandomState(draw_seed(random_state))
+    return rng.randint(np.iinfo(np.int32).max, size=n_seeds).tolist()
+
+
 def reseed(generator, seed, *stream):
     """Start a generator from the beginning of a stream of random numbers.
 

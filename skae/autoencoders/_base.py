@@ -27,6 +27,7 @@ from skae._estimator.held_out import bind
 from skae._training.regularization import Regularization
 from skae._training.scaling import Scaling, subsample, warn_of_units
 from skae.autoencoders._data_modules import DataAutoencoder
+from skae.autoencoders._frames import as_requested
 from skae.autoencoders._generation import GenerationMixin
 from skae.autoencoders._missing import MissingValuesMixin
 from skae.autoencoders._scoring import ScoringMixin
@@ -356,13 +357,14 @@ class BaseAutoEncoder(
         -------
         ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
             Expected samples E[x|h] at their codes, dense also where X is sparse.
-            :meth:`impute` keeps the values that are present.
+            :meth:`impute` keeps the values that are present. A frame of rows where
+            ``set_output`` requests one.
         """
         check_is_fitted(self)
         out = self._infer(
             X, lambda m, x: self._decode(m, m.encode(x)), (self.n_features_in_,)
         )
-        return out.reshape(-1, *self._sample_shape)
+        return as_requested(self, out, X)
 
     def inverse_transform(self, X):
         """Decode codes.

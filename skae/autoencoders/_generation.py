@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._common.runtime import draw_seed, isolated_generators
 from skae._common.validation import Samples, check_samples
 from skae._training.scaling import Scaling
+from skae.autoencoders._frames import as_requested
 
 
 class GenerationMixin:
@@ -138,7 +139,7 @@ class GenerationMixin:
         Returns
         -------
         ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
-            A copy of X without NaN.
+            A copy of X without NaN; a frame of rows where ``set_output`` requests one.
 
         Raises
         ------
@@ -173,7 +174,7 @@ class GenerationMixin:
             self._make_data_rows(Samples(missing)),
         )
         np.multiply(samples.rows, samples.byte_scale, out=out, where=~missing)
-        return out.reshape(-1, *self._sample_shape)
+        return as_requested(self, out, X)
 
     def _complete(self, module, x, missing, max_iter):
         """Return the codes of samples of which some values are missing."""

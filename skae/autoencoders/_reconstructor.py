@@ -1,5 +1,6 @@
 """An autoencoder's reconstruction as a step of a pipeline."""
 
+import numpy as np
 from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
@@ -143,7 +144,7 @@ class Reconstructor(
             as flat rows.
         """
         check_is_fitted(self)
-        out = self.estimator_.reconstruct(X)
+        out = np.asarray(self.estimator_.reconstruct(X))
         is_array = _get_output_config("transform", self)["dense"] == "default"
         return out if is_array else out.reshape(len(out), -1)
 

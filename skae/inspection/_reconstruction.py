@@ -1,5 +1,7 @@
 """Samples beside their reconstructions."""
 
+import numpy as np
+
 from skae.inspection._drawing import as_floats, find_image_shape, takes_images
 from skae.inspection._image_rows import ImageRowsDisplay
 
@@ -120,7 +122,7 @@ class ReconstructionDisplay(ImageRowsDisplay):
         else:
             rows["corrupted"] = as_floats(X_corrupted, are_images=are_images)
         if hasattr(estimator, "reconstruct"):
-            rows["output"] = estimator.reconstruct(X_corrupted)
+            rows["output"] = np.asarray(estimator.reconstruct(X_corrupted))
         else:
             codes = estimator.transform(X_corrupted)
             rows["output"] = estimator.inverse_transform(codes)
