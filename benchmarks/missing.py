@@ -71,10 +71,8 @@ METHODS = {
 def load_sets():
     """Return functions that load a complete set, by name."""
     names = ("iris", "wine", "breast_cancer", "diabetes", "digits")
-    sets = {
-        name: lambda load=getattr(datasets, f"load_{name}"): load().data
-        for name in names
-    }
+    loaders = {name: getattr(datasets, f"load_{name}") for name in names}
+    sets = {name: lambda load=load: load().data for name, load in loaders.items()}
     folder = Path(os.environ.get("SKAE_DATA", ""))
     if (folder / "tables.npz").exists():
         tables = np.load(folder / "tables.npz")

@@ -1,9 +1,6 @@
 """Missing values filled by an autoencoder, as a step of a pipeline."""
 
-import copy
-
 import numpy as np
-import torch
 from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
@@ -12,43 +9,18 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._common.missing import refuse_empty_columns
 from skae._common.runtime import draw_seed
-from skae._training.scaling import subsample
 from skae.autoencoders._denoising import DenoisingAutoEncoder
-from skae.modules._factor_analysis import FactorAnalysis
 
-# Share of the values of a batch that are hidden in training.
-HIDDEN_SHARE = 0.3
-# The code of the default may be as wide as this. It cannot copy what is hidden.
-MAX_COMPONENTS = 64
-
-
-class _HiddenValues:
-    """Corruption that hides values and fills them with what the others tell of them.
-
-    Parameters
-    ----------
-    fill : FactorAnalysis
-        Fills the holes.
-    """
-
-    uses_generator_only = True
-
-    def __init__(self, fill):
-        self.fill = fill
-
-    @torch.no_grad()
-    def __call__(self, x, generator):
-        shares = torch.rand(
-            x.shape, generator=generator, device=generator.device, dtype=torch.float32
-        )
-        hidden = shares.to(x.device) < HIDDEN_SHARE
-        filled = self.fill.to(x.device)(x.float().masked_fill(hidden, torch.nan))
-        return torch.where(hidden, filled.to(x.dtype), x)
+# Width of the code of the default, if there are more features.
+MAX_COMPONENTS = 16
+# Number of times that missing values are replaced by what is restored.
+N_ITER = 3
 
 
 class AutoEncoderImputer(
@@ -56,21 +28,22 @@ class AutoEncoderImputer(
 ):
     """Imputer that fills missing values by an autoencoder trained on incomplete rows.
 
-    Missing values are first filled with their expectation given those that are present,
-    by factor analysis that is fitted to the incomplete rows [1]_. A denoising
-    autoencoder then learns to improve on it: values of each batch are hidden, filled in
-    the same way, and restored [2]_. Values that are present stay as they are.
+    The autoencoder is trained on the standardized rows as they are: what is missing
+    does not count in its loss. Its encoder sees what factor analysis of the incomplete
+    rows expects of missing values [1]_. They are then replaced by what the autoencoder
+    restores, three times. A denoising autoencoder draws samples to where many are [2]_,
+    so that the relations between features need not be linear. Values that are present
+    stay as they are.
 
     Values are assumed to be missing at random: whether one is missing may depend on
     values that are present, but not on the missing value itself.
 
     Parameters
     ----------
-    estimator : estimator with ``fit`` and ``reconstruct``, default=None
-        The autoencoder. It is cloned, and trained on standardized rows whose missing
-        values are filled. A :class:`DenoisingAutoEncoder` with ``corruption=None`` has
-        values hidden from it; every other estimator is trained as it is. None means
-        such a ``DenoisingAutoEncoder``, with a code of at most 64 numbers.
+    estimator : estimator with ``fit`` and ``impute``, default=None
+        The autoencoder, such as :class:`VariationalAutoEncoder`. It is cloned, and
+        trained on standardized incomplete rows. None means a
+        :class:`DenoisingAutoEncoder` with a code of at most 16 numbers.
     random_state : int, RandomState instance or None, default=None
         Seed of the default autoencoder, and of an ``estimator`` whose ``random_state``
         is None. Pass an int for the same result in each fit.
@@ -94,8 +67,8 @@ class AutoEncoderImputer(
     ----------
     .. [1] D. B. Rubin and D. T. Thayer, "EM algorithms for ML factor analysis",
        Psychometrika 47, 1982.
-    .. [2] L. Gondara and K. Wang, "MIDA: multiple imputation using denoising
-       autoencoders", PAKDD 2018.
+    .. [2] G. Alain and Y. Bengio, "What regularized auto-encoders learn from the
+       data-generating distribution", Journal of Machine Learning Research 15, 2014.
 
     Examples
     --------
@@ -115,7 +88,7 @@ class AutoEncoderImputer(
     """
 
     _parameter_constraints: dict = {
-        "estimator": [HasMethods(["fit", "reconstruct"]), None],
+        "estimator": [HasMethods(["fit", "impute"]), None],
         "random_state": ["random_state"],
     }
 
@@ -146,15 +119,8 @@ class AutoEncoderImputer(
         """
         X = self._validate(X, reset=True)
         refuse_empty_columns(self, X)
-        self._mean = np.nanmean(X, axis=0, dtype=np.float64)
-        scale = np.nanstd(X, axis=0, dtype=np.float64)
-        self._scale = np.where(scale > 0.0, scale, 1.0)
-        rows = torch.from_numpy((X.astype(np.float64) - self._mean) / self._scale)
-        some = torch.from_numpy(np.ascontiguousarray(subsample(rows.numpy())))
-        # A feature may be empty in a part of the rows.
-        has_values = not some.isnan().all(dim=0).any()
-        self._fill = FactorAnalysis.fit(some if has_values else rows)
-        self.estimator_ = self._make_estimator().fit(self._fill(rows).numpy())
+        self._scaler = StandardScaler().fit(X.astype(np.float64, copy=False))
+        self.estimator_ = self._make_estimator().fit(self._scaler.transform(X))
         return self
 
     def _make_estimator(self):
@@ -162,12 +128,9 @@ class AutoEncoderImputer(
         made = self.estimator
         if made is None:
             made = DenoisingAutoEncoder(min(self.n_features_in_, MAX_COMPONENTS))
-        made, known = clone(made), made.get_params(deep=False)
-        if known.get("random_state", 0) is None:
+        made = clone(made)
+        if made.get_params(deep=False).get("random_state", 0) is None:
             made.set_params(random_state=draw_seed(self.random_state))
-        if known.get("corruption", 0) is None:
-            fill = copy.deepcopy(self._fill).float()  # the type of batches
-            made.set_params(corruption=_HiddenValues(fill))
         return made
 
     def transform(self, X):
@@ -186,14 +149,13 @@ class AutoEncoderImputer(
         check_is_fitted(self)
         X = self._validate(X, reset=False)
         out = X.copy()
-        holes = np.isnan(X).any(axis=1)
+        missing = np.isnan(X)
+        holes = missing.any(axis=1)
         if holes.any():
-            rows = torch.from_numpy(
-                (X[holes].astype(np.float64) - self._mean) / self._scale
-            )
-            filled = self.estimator_.reconstruct(self._fill(rows).numpy())
-            filled = filled * self._scale + self._mean
-            out[holes] = np.where(np.isnan(X[holes]), filled, X[holes])
+            rows = self._scaler.transform(X[holes].astype(np.float64))
+            filled = np.asarray(self.estimator_.impute(rows, max_iter=N_ITER))
+            filled = self._scaler.inverse_transform(filled)
+            out[holes] = np.where(missing[holes], filled, X[holes])
         return out
 
     def _validate(self, X, *, reset):

@@ -3,12 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from skae import AutoEncoderImputer, AutoEncoderTransformer, DenoisingAutoEncoder
+from skae import (
+    AutoEncoderImputer,
+    AutoEncoderTransformer,
+    DenoisingAutoEncoder,
+    VariationalAutoEncoder,
+)
 
 SHORT = DenoisingAutoEncoder(2, max_epochs=3, hidden_layer_sizes=(8,))
 
@@ -52,12 +58,33 @@ def test_complete_rows_stay_and_do_not_change_others(table, imputer):
     np.testing.assert_allclose(imputer.transform(X_missing[:3]), together[:3])
 
 
-def test_copying_autoencoder_keeps_the_expected_values(table):
+@pytest.mark.filterwarnings("ignore:n_components=7 is not below")
+@pytest.mark.parametrize("kind", [AutoEncoderTransformer, VariationalAutoEncoder])
+def test_other_autoencoders_impute(table, kind):
     X, X_missing, missing = table
-    copying = AutoEncoderTransformer(7, hidden_layer_sizes=())
-    filled = AutoEncoderImputer(copying, random_state=0).fit_transform(X_missing)
+    estimator = kind(7, hidden_layer_sizes=())
+    filled = AutoEncoderImputer(estimator, random_state=0).fit_transform(X_missing)
     errors = ((filled - X) / X.std(axis=0))[missing]
     assert np.mean(errors**2) < 0.25
+
+
+def test_autoencoder_gets_standardized_incomplete_rows(table):
+    class Seen(BaseEstimator):
+        def fit(self, X):
+            self.X = X
+            return self
+
+        def impute(self, X, *, max_iter):
+            return np.nan_to_num(X)
+
+    imputer = AutoEncoderImputer(Seen()).fit(table[1])
+    X = imputer.estimator_.X
+    np.testing.assert_array_equal(np.isnan(X), table[2])
+    np.testing.assert_allclose(np.nanmean(X, axis=0), 0.0, atol=1e-9)
+    np.testing.assert_allclose(np.nanstd(X, axis=0), 1.0)
+    filled = imputer.transform(table[1])
+    mean = np.broadcast_to(np.nanmean(table[1], axis=0), filled.shape)
+    np.testing.assert_allclose(filled[table[2]], mean[table[2]])
 
 
 def test_same_seed_same_result(table, imputer):

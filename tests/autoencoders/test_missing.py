@@ -256,6 +256,48 @@ def test_module_of_the_user_gets_filled_rows():
     assert np.isfinite(model.transform(HOLES)).all()
 
 
+def test_draws_have_the_conditional_distribution():
+    X, holes, missing = low_rank_table(600, 6, noise=0.7)
+    model = VariationalAutoEncoder(2, hidden_layer_sizes=(), random_state=0).fit(holes)
+    holes, missing = holes[:100], missing[:100]
+    drawn = model.sample_imputations(holes, 60, n_steps=30, random_state=0)
+    assert drawn.shape == (60, 100, 6)
+    mean, covariance = X.mean(axis=0), np.cov(X.T)
+    means, variances = np.zeros((2, 100, 6))
+    for row, a, m, v in zip(holes, missing, means, variances, strict=True):
+        slopes = covariance[np.ix_(a, ~a)] @ np.linalg.inv(covariance[np.ix_(~a, ~a)])
+        m[a] = mean[a] + slopes @ (row - mean)[~a]
+        v[a] = np.diag(covariance[np.ix_(a, a)] - slopes @ covariance[np.ix_(~a, a)])
+    found = drawn.var(axis=0, ddof=1)[missing]
+    assert found.mean() == pytest.approx(variances[missing].mean(), rel=0.15)
+    distance = np.square(drawn.mean(axis=0) - means)[missing].mean()
+    assert distance < 3 * variances[missing].mean() / 60
+    np.testing.assert_array_equal(
+        drawn[:, ~missing], np.broadcast_to(holes[~missing], (60, (~missing).sum()))
+    )
+    again = model.sample_imputations(holes, 60, n_steps=30, random_state=0)
+    np.testing.assert_array_equal(again, drawn)
+    assert (drawn[0] != drawn[1])[missing].all()
+    with pytest.raises(ValueError, match="n_draws == 0"):
+        model.sample_imputations(holes, 0)
+
+
+def test_frames_where_they_are_requested():
+    frame = pd.DataFrame(HOLES, index=range(100, 500)).add_prefix("f")
+    model = AutoEncoderTransformer(2, **OPTIONS).set_output(transform="pandas")
+    model.fit(frame)
+    for method in (model.impute, model.reconstruct):
+        out = method(frame)
+        assert [*out.columns] == [*frame.columns]
+        assert [*out.index] == [*frame.index]
+    images = DIGITS.reshape(-1, 8, 8)
+    out = (
+        AutoEncoderTransformer(2, **OPTIONS).fit(images).set_output(transform="polars")
+    )
+    assert out.reconstruct(images).shape == (300, 64)
+    assert out.reconstruct(images).columns[:2] == ["x0", "x1"]
+
+
 def test_frame_with_nullable_columns():
     frame = pd.DataFrame(HOLES).add_prefix("f").astype("Float64")
     assert frame.isna().any(axis=None)
