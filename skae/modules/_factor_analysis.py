@@ -12,8 +12,8 @@ from skae._common.runtime import draw
 # that the features have for pairs of factors.
 MAX_FACTORS, MAX_PRODUCTS, MAX_PAIRS = 32, 2**31, 2**22
 # Steps of expectation maximization at most. It ends at a relative change of the noise
-# variances below the tolerance: more steps take time, and few samples are overfitted.
-MAX_STEPS, TOLERANCE = 100, 2e-2
+# variances below the tolerance.
+MAX_STEPS, TOLERANCE = 100, 2e-3
 # Factors whose variance falls below this share of the largest are left out.
 SMALLEST_SHARE = 1e-4
 # Number of values of the common noise variance that each feature's is averaged with.
