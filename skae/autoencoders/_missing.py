@@ -10,8 +10,8 @@ from skae._common.sparse import column_range
 from skae._training.scaling import MAX_STATISTICS_ROWS, subsample
 from skae.modules._factor_analysis import FactorAnalysis
 
-# What fills is learned from at most this many numbers, and incomplete rows.
-MAX_FILL_NUMBERS, MAX_INCOMPLETE_ROWS = 2**22, 2048
+# What fills is learned from at most this many numbers.
+MAX_FILL_NUMBERS = 2**22
 
 
 class MissingValuesMixin:
@@ -25,12 +25,11 @@ class MissingValuesMixin:
         """Learn what is expected of missing values, from training samples."""
         rows, weight = samples.rows, samples.weight
         n_rows = min(MAX_STATISTICS_ROWS, max(1, MAX_FILL_NUMBERS // rows.shape[1]))
-        fit = FactorAnalysis.fit_complete
-        if incomplete := has_missing(rows):
-            n_rows, fit = min(n_rows, MAX_INCOMPLETE_ROWS), FactorAnalysis.fit
-        some = subsample(rows, n_rows)
-        if incomplete and np.isnan(column_range(some)[0]).any():  # empty in a part
-            some = rows
+        some, fit = subsample(rows, n_rows), FactorAnalysis.fit_complete
+        if has_missing(rows):
+            fit = FactorAnalysis.fit
+            if np.isnan(column_range(some)[0]).any():  # empty only in a part
+                some = rows
         if weight is not None:
             weight = weight if some is rows else subsample(weight, n_rows)
         if issparse(some):
