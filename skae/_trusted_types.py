@@ -8,7 +8,6 @@ TRUSTED_TYPES = (
     "skae.autoencoders._denoising.DenoisingAutoEncoder",
     "skae.autoencoders._density.NormalDensity",
     "skae.autoencoders._imputer.AutoEncoderImputer",
-    "skae.autoencoders._imputer._HiddenValues",
     "skae.autoencoders._reconstructor.Reconstructor",
     "skae.autoencoders._transformer.AutoEncoderTransformer",
     "skae.autoencoders._variational.VariationalAutoEncoder",
