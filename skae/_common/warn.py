@@ -3,8 +3,6 @@
 import sys
 import warnings
 
-from skae._common.processes import is_first
-
 # Packages between the user's line and the code that warns.
 BETWEEN = ("skae", "sklearn", "joblib")
 
@@ -19,6 +17,9 @@ def warn_user(message, category=UserWarning):
     category : type, default=UserWarning
         Class of the warning.
     """
+    # Imported here, since it imports torch, which displays do without.
+    from skae._common.processes import is_first
+
     if not is_first():  # of several processes that train together
         return
     frame, stacklevel = sys._getframe(1), 2

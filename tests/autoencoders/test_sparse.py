@@ -10,7 +10,7 @@ from skae import AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEn
 from skae._common import sparse as blocks
 from skae._estimator import inference
 from skae._training import batches
-from skae.autoencoders import _principal_components
+from skae.autoencoders import _missing, _principal_components
 
 DENSE = np.where(load_digits().data < 5, 0.0, load_digits().data)[:300]
 KINDS = [AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder]
@@ -153,6 +153,7 @@ def test_large_samples_never_become_dense_as_a_whole(kind, monkeypatch):
     ):
         monkeypatch.setattr(module, name, most)
     monkeypatch.setattr(_principal_components, "MAX_AFFINE_SIZE", 2**18)
+    monkeypatch.setattr(_missing, "MAX_FILL_NUMBERS", most)
     toarray = sparse.csr_array.toarray
 
     def recorded(rows, *args, **kwargs):

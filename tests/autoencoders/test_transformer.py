@@ -142,8 +142,8 @@ def test_global_generators_stay_as_they_are(module):
     autoencoder.set_params(early_stopping=False).partial_fit(X)
     with pytest.raises(DivergenceError):
         make(module=module, lr=1e6).fit(X)
-    with pytest.raises(ValueError, match="NaN"):
-        autoencoder.transform(np.full((2, 64), np.nan))
+    with pytest.raises(ValueError, match="infinity"):
+        autoencoder.transform(np.full((2, 64), np.inf))
     assert states() == before
 
 
@@ -814,6 +814,8 @@ def test_copies_answer_the_same(module, tmp_path):
     if module is Tied:
         assert copies[0].module_.first.weight is copies[0].module_.second.weight
     n_bytes = sum(p.numel() * 4 for p in autoencoder.module_.parameters())
+    # Factor analysis has 32 factors, in float64.
+    n_bytes += 8 * 64 * (32 + 2)
     assert len(pickle.dumps(autoencoder)) < n_bytes + 12_000 < X.nbytes
     with pytest.raises(NotFittedError):
         clone(autoencoder).transform(X)
@@ -1041,7 +1043,7 @@ def test_a_failed_refit_changes_nothing():
     before = dict(vars(autoencoder))
     codes = autoencoder.transform(X / 16)
     for bad in (X[:, :8], np.full((4, 3), np.nan), X[:, :30].reshape(-1, 5, 6)):
-        with pytest.raises(ValueError, match=r"\[0, 1\]|NaN"):
+        with pytest.raises(ValueError, match=r"\[0, 1\]|no value"):
             autoencoder.fit(bad)
     with pytest.raises(DivergenceError):
         clone(autoencoder).set_params(lr=1e9, activation="identity").fit(X / 16)
