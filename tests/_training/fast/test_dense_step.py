@@ -20,9 +20,9 @@ from skae.modules._variational import VARIATIONAL_MODULES
 FLOAT32, BFLOAT16 = torch.float32, torch.bfloat16
 LIKELIHOODS = [
     Gaussian(),
-    Gaussian(link="sigmoid"),
+    Gaussian(link="logit"),
     Laplace(),
-    Laplace(link="sigmoid"),
+    Laplace(link="logit"),
     Bernoulli(),
 ]
 CASES = list(
