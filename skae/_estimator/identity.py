@@ -35,7 +35,9 @@ def identify(estimator, validate, samples, *, continues):
     }
     for name, some in zip(names, samples, strict=False):
         if some is not None:
-            told[name] = f"{digest(some.rows)} in {some.byte_scale:.3g}"
+            told[name] = digest(some.rows)
+            if some.byte_scale != 1.0:
+                told[name] += f" in units of {some.byte_scale:.3g}"
             if some.weight is not None:
                 told[f"weight of {name}"] = digest(some.weight)
     for y in validate.args[1:]:
