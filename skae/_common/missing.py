@@ -27,6 +27,23 @@ def has_missing(rows):
     return rows.dtype.kind == "f" and bool(np.isnan(rows.min(initial=np.inf)))
 
 
+def empty_columns(rows):
+    """Return which features have no value at all.
+
+    Parameters
+    ----------
+    rows : ndarray, csr_array or StoredRows of shape (n_samples, n_features)
+        Numbers, NaN where one is missing.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_features,)
+        True where all values are missing.
+    """
+    # NaN is the lowest value of a column only where all are NaN.
+    return np.isnan(column_range(rows)[0])
+
+
 def refuse_empty_columns(estimator, rows, name="X"):
     """Refuse features of which nothing is known.
 
@@ -44,8 +61,7 @@ def refuse_empty_columns(estimator, rows, name="X"):
     ValueError
         If a feature has no value.
     """
-    # NaN is the lowest value of a column only where all are NaN.
-    is_empty = np.isnan(column_range(rows)[0])
+    is_empty = empty_columns(rows)
     if is_empty.any():
         column = int(is_empty.argmax())
         names = getattr(estimator, "feature_names_in_", range(len(is_empty)))

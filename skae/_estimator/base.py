@@ -4,7 +4,7 @@ import os
 from abc import ABCMeta, abstractmethod
 from contextlib import nullcontext
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from numbers import Integral, Real
 
 import torch
@@ -192,7 +192,10 @@ class BaseTorchEstimator(
             with default_modes(self.device_):
                 validation = None if held_out is None else held_out(reset=False)
                 samples = [inputs, targets, *(validation or ())]
-                told = partial(identify, self, validate, samples, continues=continues)
+                # Cached, since X may be large.
+                told = cache(
+                    partial(identify, self, validate, samples, continues=continues)
+                )
                 require_equal(told)
                 if checkpoint is not None:
                     checkpoint.begin(self._seed, told())

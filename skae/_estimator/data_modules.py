@@ -6,7 +6,7 @@ from torch import nn
 
 from skae._estimator.pickling import copy_with_tensors
 from skae._training.scaling import FUSED_MEAN_LIMIT
-from skae._training.weights import tensors_of
+from skae._training.weights import snapshot
 
 
 class DataModule(nn.Module):
@@ -29,8 +29,7 @@ class DataModule(nn.Module):
     def __init__(self, estimator):
         super().__init__()
         module = estimator.module_
-        weights = [t.detach().clone() for t in tensors_of(module)]
-        self.network = copy_with_tensors(module, weights)
+        self.network = copy_with_tensors(module, snapshot(module))
         scaling = estimator._scaling
         # Of numbers far from zero float32 loses the digits that differ.
         is_far = scaling.distance > FUSED_MEAN_LIMIT

@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing
 
 from skae._estimator.pickling import copy_with_tensors
 from skae._training.callbacks import EpochTasks
-from skae._training.weights import tensors_of
+from skae._training.weights import snapshot
 
 
 class FitReport:
@@ -126,8 +126,8 @@ class FitReport:
         estimator = self.estimator
         fitted = object.__new__(type(estimator))
         vars(fitted).update(vars(estimator))
-        weights = [tensor.detach().clone() for tensor in tensors_of(estimator.module_)]
-        fitted.module_ = copy_with_tensors(estimator.module_, weights)
+        module = estimator.module_
+        fitted.module_ = copy_with_tensors(module, snapshot(module))
         fitted._record_curves()
         fitted._selects = False
         with warnings.catch_warnings():

@@ -35,6 +35,11 @@ def _lengths(n_rows, length):
     return [length] * n_full + [n_rows - length * n_full]
 
 
+def _row_bytes(all_rows):
+    """Return the bytes of a sample in all of its rows."""
+    return sum(rows.array.itemsize * rows.array.shape[1] for rows in all_rows)
+
+
 class _Writeable:
     """The memory of a read-only array, declared writeable.
 
@@ -220,7 +225,7 @@ def chunks_of(length, *rows):
     """
     block = n_rows = len(rows[0])
     if any(r.in_window for r in rows):
-        row_bytes = sum(r.array.itemsize * r.array.shape[1] for r in rows)
+        row_bytes = _row_bytes(rows)
         block = length * max(1, stored.BLOCK_BYTES // (row_bytes * length))
     for first in range(0, n_rows, block):
         loaded = rows
@@ -282,18 +287,13 @@ class Batches:
         self.n_runs = self.n_all_runs if runs is None else len(runs)
         self.weight = weight
         if weight is not None:
-            run_of_row = np.arange(self.n_rows) // self.run_length
-            run_of_row = run_of_row.clip(max=self.n_all_runs - 1)
-            used = weight if runs is None else weight[np.isin(run_of_row, runs)]
+            used = weight[self.row_numbers]
             self._add_weight(np.float32(weight / used.mean()), rows[0].device)
 
     def _find_run_length(self):
         chunk = max(r.array.chunk_length for r in self.rows if r.in_window)
-        longest = stored.WINDOW_BYTES // (MIN_RUNS * self._row_bytes())
+        longest = stored.WINDOW_BYTES // (MIN_RUNS * _row_bytes(self.columns))
         return self.batch_size * max(1, min(chunk, longest) // self.batch_size)
-
-    def _row_bytes(self):
-        return sum(r.array.itemsize * r.array.shape[1] for r in self.columns)
 
     def _add_weight(self, weight, device):
         dtype = torch.from_numpy(weight).dtype
@@ -389,7 +389,7 @@ class Batches:
         if not self.in_window:
             yield self.columns, runs
             return
-        run_bytes = self._row_bytes() * self.run_length
+        run_bytes = _row_bytes(self.columns) * self.run_length
         runs_a_window = max(1, stored.WINDOW_BYTES // run_bytes)
         buffers = [
             np.empty(

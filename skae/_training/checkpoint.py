@@ -4,8 +4,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import torch
-
+from skae._common.processes import is_first
 from skae._common.runtime import get_global_states, set_global_states
 from skae._common.safe_files import DamagedFileError, read, write
 from skae._common.warn import warn_user
@@ -149,7 +148,7 @@ class Checkpoint:
         state : dict or None
             State of the trainer.
         """
-        if torch.distributed.is_initialized() and torch.distributed.get_rank():
+        if not is_first():
             return  # of several processes that train one model, one writes
         name, states = f"epoch-{epoch:08d}", None
         if self.isolated_on is not None:

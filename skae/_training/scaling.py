@@ -7,7 +7,7 @@ import torch
 from scipy.sparse import issparse
 
 from skae._common.memmap import copy_memmaps
-from skae._common.missing import has_missing
+from skae._common.missing import empty_columns, has_missing
 from skae._common.sample_weight import feature_means, moments
 from skae._common.sparse import column_range
 from skae._common.warn import warn_user
@@ -177,7 +177,7 @@ class Scaling:
         some, weight = subsample(samples.rows), samples.weight
         if weight is not None:
             weight = subsample(weight)
-        if has_missing(some) and np.isnan(column_range(some)[0]).any():
+        if has_missing(some) and empty_columns(some).any():
             some, weight = samples.rows, samples.weight  # no value of a feature in some
         with np.errstate(over="ignore", invalid="ignore"):
             mean, squares = _mean_and_squares(some, weight)

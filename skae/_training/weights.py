@@ -53,8 +53,7 @@ def snapshot(module):
     list of torch.Tensor
         Copies of its parameters, then of its buffers.
     """
-    copies = [parameter.detach().clone() for parameter in module.parameters()]
-    return copies + [buffer.detach().clone() for buffer in module.buffers()]
+    return [tensor.detach().clone() for tensor in tensors_of(module)]
 
 
 @torch.no_grad()

@@ -8,7 +8,26 @@ from skae._estimator.data_modules import DataModule
 from skae.autoencoders._gray import into_gamut
 
 
-class DataAutoencoder(DataModule):
+class DataEncoder(DataModule):
+    """Base of the modules that have codes."""
+
+    def encode(self, x):
+        """Return the codes of samples.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, *sample_shape)
+            Samples.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_components)
+            Codes, as of ``transform``.
+        """
+        return self.network.encode(self.scaled(x))
+
+
+class DataAutoencoder(DataEncoder):
     """A fitted autoencoder in the scale of X.
 
     Parameters
@@ -33,21 +52,6 @@ class DataAutoencoder(DataModule):
             variance = variance.to(self.mean.device)
         self.register_buffer("variance", variance)
         self.log_volume = estimator.n_features_in_ * math.log(self.scale)
-
-    def encode(self, x):
-        """Return the codes of samples.
-
-        Parameters
-        ----------
-        x : torch.Tensor of shape (n_samples, *sample_shape)
-            Samples.
-
-        Returns
-        -------
-        torch.Tensor of shape (n_samples, n_components)
-            Codes, as of ``transform``.
-        """
-        return self.network.encode(self.scaled(x))
 
     def decode(self, h):
         """Return the expected samples at codes.
@@ -107,7 +111,7 @@ class DataVariational(DataAutoencoder):
     log_prob = None
 
 
-class DataColorizer(DataModule):
+class DataColorizer(DataEncoder):
     """A fitted colorizer in the scale of X and y.
 
     Parameters
@@ -126,21 +130,6 @@ class DataColorizer(DataModule):
         self.target_scale = float(target.scale)
         self.target_shape = estimator._target_shape
         self.is_image = estimator.image_shape_ is not None
-
-    def encode(self, x):
-        """Return the codes of samples.
-
-        Parameters
-        ----------
-        x : torch.Tensor of shape (n_samples, *sample_shape)
-            Gray images, or rows.
-
-        Returns
-        -------
-        torch.Tensor of shape (n_samples, n_components)
-            Codes, as of ``transform``.
-        """
-        return self.network.encode(self.scaled(x))
 
     def forward(self, x):
         """Predict colours, or the outputs of a table.

@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
-from skae._common.missing import has_missing
+from skae._common.missing import empty_columns, has_missing
 from skae._common.runtime import default_modes
-from skae._common.sparse import column_range
 from skae._training.scaling import MAX_STATISTICS_ROWS, subsample
 from skae.modules._factor_analysis import FactorAnalysis
 
@@ -28,7 +27,7 @@ class MissingValuesMixin:
         some, fit = subsample(rows, n_rows), FactorAnalysis.fit_complete
         if has_missing(rows):
             fit = FactorAnalysis.fit
-            if np.isnan(column_range(some)[0]).any():  # empty only in a part
+            if empty_columns(some).any():  # empty only in a part
                 some = rows
         if weight is not None:
             weight = weight if some is rows else subsample(weight, n_rows)

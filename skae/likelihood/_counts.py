@@ -1,7 +1,6 @@
 """The base of the likelihoods of counts."""
 
 import numpy as np
-import torch
 
 from skae.likelihood._base import Likelihood
 
@@ -43,19 +42,3 @@ class CountLikelihood(Likelihood):
             f"likelihood={self!r} needs X of {self._values}; X[{row}] holds "
             f"{wrong[0]:g}. Another likelihood, such as 'gaussian', takes any numbers."
         )
-
-
-def log_factorial(x):
-    """Return log x!, also between whole numbers.
-
-    Parameters
-    ----------
-    x : torch.Tensor
-        Values of at least zero.
-
-    Returns
-    -------
-    torch.Tensor of the shape of x
-        Logarithms.
-    """
-    return torch.lgamma(x + 1.0)

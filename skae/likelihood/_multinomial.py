@@ -2,10 +2,11 @@
 
 from numbers import Integral
 
+import torch
 from sklearn.utils._param_validation import Interval
 from torch import distributions
 
-from skae.likelihood._counts import CountLikelihood, log_factorial
+from skae.likelihood._counts import CountLikelihood
 
 
 class Multinomial(CountLikelihood):
@@ -51,8 +52,8 @@ class Multinomial(CountLikelihood):
         return -x * output.log_softmax(dim=1)
 
     def log_prob(self, x, output, variance=None):
-        orders = log_factorial(x.sum(dim=1, keepdim=True)) / x.shape[1]
-        return orders - log_factorial(x) - self.loss(output, x)
+        orders = _log_factorial(x.sum(dim=1, keepdim=True)) / x.shape[1]
+        return orders - _log_factorial(x) - self.loss(output, x)
 
     def distribution(self, output, variance):
         # Of all features together, unlike the others: it is for samples.
@@ -65,3 +66,8 @@ class Multinomial(CountLikelihood):
 
     def supports(self, X):
         return ~(X < 0).any(axis=1)
+
+
+def _log_factorial(x):
+    """Return log x!, also between whole numbers."""
+    return torch.lgamma(x + 1.0)

@@ -169,12 +169,8 @@ class FactorAnalysis(nn.Module):
         scale = (share * (x - mean).square()).sum(dim=0).sqrt()
         scale = torch.where(scale > 0.0, scale, 1.0)
         z = share.sqrt() * (x - mean) / scale
-        if d <= n:
-            values, vectors = torch.linalg.eigh(z.t() @ z)
-        else:
-            values, vectors = torch.linalg.eigh(z @ z.t())
-            vectors = torch.nn.functional.normalize(z.t() @ vectors, dim=0)
-        values, vectors = values.flip(0).clamp(min=0.0), vectors.flip(1)
+        values, vectors = _principal_axes(z)
+        values = values.clamp(min=0.0)
         shrinkage = _oracle_shrinkage(values, n, d)
         common = values.sum() / d
         n_factors = _largest_rank(n, d)
@@ -253,6 +249,19 @@ class FactorAnalysis(nn.Module):
         return torch.where(x.isnan(), found, x)
 
 
+def _principal_axes(z):
+    """Return eigenvalues and eigenvectors of z'z, the largest first.
+
+    There are as many as z has rows or columns, whichever are fewer.
+    """
+    if z.shape[1] <= z.shape[0]:
+        values, vectors = torch.linalg.eigh(z.t() @ z)
+    else:
+        values, vectors = torch.linalg.eigh(z @ z.t())
+        vectors = torch.nn.functional.normalize(z.t() @ vectors, dim=0)
+    return values.flip(0), vectors.flip(1)
+
+
 def _largest_rank(n_samples, n_features):
     """Return the number of factors that samples and memory allow."""
     by_memory = int((MAX_PAIRS / n_features) ** 0.5)
@@ -290,13 +299,9 @@ class _Expectation:
         )
         # The start is PCA of the mean-filled samples.
         z = share.sqrt() * x / share.amax(dim=1).sum().sqrt()
-        if n_features <= n_samples:
-            values, vectors = torch.linalg.eigh(z.t() @ z)
-        else:
-            values, vectors = torch.linalg.eigh(z @ z.t())
-            vectors = torch.nn.functional.normalize(z.t() @ vectors, dim=0)
-        values = values.flip(0)[:n_factors].clamp(min=SMALLEST_NOISE)
-        self.loadings = vectors.flip(1)[:, :n_factors] * values.sqrt()
+        values, vectors = _principal_axes(z)
+        values = values[:n_factors].clamp(min=SMALLEST_NOISE)
+        self.loadings = vectors[:, :n_factors] * values.sqrt()
         self.noise = torch.full_like(x[0], 0.5)
         if not n_factors:
             variance = (share * x.square()).sum(dim=0) / self.counts
