@@ -1,6 +1,9 @@
 """Sphinx settings."""
 
 import inspect
+import re
+from collections import Counter
+from pathlib import Path
 
 import skae
 
@@ -9,16 +12,32 @@ author = "The skae developers"
 copyright = "2026, The skae developers"
 release = version = skae.__version__
 
-# No intersphinx: the documentation is built without network.
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
+# The documentation is built without a network. So the inventories lie beside it, and
+# list what these pages link to, in Sphinx's first format, which is text.
+intersphinx_mapping = {
+    name: (address, f"inventories/{name}.inv")
+    for name, address in {
+        "matplotlib": "https://matplotlib.org/stable/",
+        "python": "https://docs.python.org/3/",
+        "sklearn": "https://scikit-learn.org/stable/",
+        "skorch": "https://skorch.readthedocs.io/en/stable/",
+        "torch": "https://docs.pytorch.org/docs/stable/",
+    }.items()
+}
+# A reference that leads nowhere is a warning.
+nitpicky = True
+# Attributes that are properties are described at their class only.
+nitpick_ignore_regex = [("py:obj", r"\w+_")]
 # The examples run as they are, and their pictures are shown.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -44,6 +63,18 @@ html_title = f"skae {release}"
 autosummary_generate = True
 # The class template lists the members itself.
 numpydoc_show_class_members = False
+
+
+# The pages of the guide that mention an object, by its name, most mentions first.
+mentions = Counter(
+    (name, page.stem)
+    for page in sorted(Path(__file__).parent.glob("user_guide/*.rst"))
+    for name in re.findall(r"`~(skae[\w.]+)`", page.read_text())
+)
+guide_pages = {}
+for (name, page), _ in mentions.most_common():
+    guide_pages.setdefault(name, []).append(page)
+autosummary_context = {"guide_pages": guide_pages}
 # Not every reference of a docstring is cited in its text.
 suppress_warnings = ["ref.citation", "ref.footnote"]
 
