@@ -31,7 +31,11 @@ from skae import (
 from skae.modules import DenseAutoencoder
 
 # Many checks fit noise, or train for a few steps: nothing to encode, and it says so.
-pytestmark = pytest.mark.filterwarnings("ignore:The posterior has collapsed")
+# Those of weights cluster two distinct samples.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The posterior has collapsed"),
+    pytest.mark.filterwarnings("ignore:X has . distinct samples"),
+]
 
 ESTIMATORS = [
     AutoEncoderImputer(DenoisingAutoEncoder(max_epochs=5), random_state=0),

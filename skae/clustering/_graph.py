@@ -1,5 +1,7 @@
 """The graph that links each sample with its nearest neighbours."""
 
+from itertools import pairwise
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
@@ -7,25 +9,44 @@ from scipy.spatial import KDTree
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.neighbors import NearestNeighbors
 
+from skae._common.sparse import as_csr
+
 # About how many members of a component are linked to the points nearest to them; of a
 # larger component every second, third, ... member is.
 MAX_LINKED_MEMBERS = 1000
 
 
-def find_distinct_points(X):
+def find_distinct_points(X, weight=None):
     """Return the distinct samples, the point that each sample is, and their counts.
 
     Copies would be each other's only neighbours. Points that are near each other stand
     near each other in memory, which makes the search for neighbours two to three times
-    faster; their order does not depend on that of the samples.
+    faster; their order does not depend on that of the samples. With weights of the
+    samples a count is the sum of them.
     """
-    points, point_of, counts = np.unique(
-        X, axis=0, return_inverse=True, return_counts=True
-    )
-    order = KDTree(points).indices
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return points[order], place[point_of.ravel()], counts[order]
+    if sp.issparse(X):
+        points, point_of = _find_distinct_rows(X)
+    else:
+        points, point_of = np.unique(X, axis=0, return_inverse=True)
+        order = KDTree(points).indices
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        points, point_of = points[order], place[point_of.ravel()]
+    return points, point_of, np.bincount(point_of, weight)
+
+
+def _find_distinct_rows(X):
+    """Return the distinct rows of a sparse X, and which of them each row is."""
+    rows = as_csr(X)
+    if not rows.data.all():
+        rows = rows.copy()
+        rows.eliminate_zeros()
+    keys = np.empty(rows.shape[0], dtype=object)
+    for i, (start, stop) in enumerate(pairwise(rows.indptr)):
+        part = slice(start, stop)
+        keys[i] = rows.indices[part].tobytes() + rows.data[part].tobytes()
+    _, first, point_of = np.unique(keys, return_index=True, return_inverse=True)
+    return rows[first], point_of.ravel()
 
 
 def make_neighbor_graph(points, n_neighbors, n_jobs):
@@ -35,10 +56,11 @@ def make_neighbor_graph(points, n_neighbors, n_jobs):
     1/2. There are at most half as many neighbours as other points: a graph in which
     every point is a neighbour of every other has no structure.
     """
-    loops = sp.csr_array(sp.identity(len(points), format="csr"))
-    if len(points) == 1:
+    n_points = points.shape[0]
+    loops = sp.csr_array(sp.identity(n_points, format="csr"))
+    if n_points == 1:
         return loops
-    n_neighbors = min(n_neighbors, max((len(points) - 1) // 2, 1))
+    n_neighbors = min(n_neighbors, max((n_points - 1) // 2, 1))
     neighbors = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
     directed = sp.csr_array(neighbors.kneighbors_graph())
     return 0.5 * (directed + directed.T) + loops

@@ -5,12 +5,13 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed
+from skae._common.sample_weight import check_sample_weight
+from skae._common.sparse import column_range, values_of
 from skae._common.validation import check_table
 from skae._common.warn import warn_user
 from skae.clustering import _graph, _partition, _spectral
@@ -25,7 +26,7 @@ MIN_AGREEMENT = 0.25
 
 def _check_squares_are_finite(X):
     """Refuse values whose squares are infinite, since distances are made of squares."""
-    largest = float(np.abs(X).max())
+    largest = float(np.abs(values_of(X)).max())
     # Up to four squared lengths are added.
     if 4 * X.shape[1] * largest * largest == np.inf:
         raise ValueError(
@@ -35,7 +36,8 @@ def _check_squares_are_finite(X):
 
 def _check_differences_have_squares(X):
     """Refuse values that differ, but by so little that the squares are not normal."""
-    largest = (X.max(axis=0).astype(np.float64) - X.min(axis=0)).max()
+    low, high = column_range(X)
+    largest = (high.astype(np.float64) - low).max()
     if largest > 0 and largest * largest < np.finfo(np.float64).tiny:
         raise ValueError(
             f"X has values that differ by {largest:g} at most, too little to be "
@@ -217,16 +219,21 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Find the clusters.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The samples.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The samples. Sparse ones are converted to CSR format and stay sparse.
 
         y : None
             Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples, not negative. An integer weight stands for exactly
+            so many equal samples; weights with a mean below one are divided by it. A
+            sample of weight zero only gets what the nearest of the others gets.
 
         Returns
         -------
@@ -248,29 +255,35 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             If two partitions that are about equally good have little in common:
             ``agreement_`` is below one quarter.
         """
-        X = check_table(self, X, reset=True, dtype=[np.float64, np.float32])
-        if len(X) < self.n_clusters:
+        X = self._check(X, reset=True)
+        if X.shape[0] < self.n_clusters:
             raise ValueError(
-                f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}."
+                f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}."
             )
-        _check_squares_are_finite(X)
         _check_differences_have_squares(X)
-        points, point_of, counts = _graph.find_distinct_points(X)
-        n_clusters = min(int(self.n_clusters), len(points))
+        every, weight, is_counted = X, None, slice(None)
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X.shape[0])
+            is_counted = weight > 0
+            X, weight = X[is_counted], weight[is_counted]
+            weight = weight / min(1.0, weight.mean())
+        points, point_of, counts = _graph.find_distinct_points(X, weight)
+        n_points = points.shape[0]
+        n_clusters = min(int(self.n_clusters), n_points)
         if n_clusters < self.n_clusters:
             warn_user(
-                f"X has {len(points)} distinct samples, fewer than "
+                f"X has {n_points} distinct samples, fewer than "
                 f"n_clusters={self.n_clusters}: each becomes a cluster.",
                 ConvergenceWarning,
             )
-        tried = self._numbers_to_try(n_clusters, len(points))
+        tried = self._numbers_to_try(n_clusters, n_points)
         rng = np.random.RandomState(draw_seed(self.random_state))
 
         n_neighbors = int(self.n_neighbors)
         graph = _graph.make_neighbor_graph(points, n_neighbors, self.n_jobs)
         graph, components = _graph.link_components(graph, points, n_clusters)
         graph = _graph.weigh_by_counts(graph, counts)
-        start = rng.uniform(-1, 1, len(points))
+        start = rng.uniform(-1, 1, n_points)
         vectors = _spectral.leading_eigenvectors(graph, components, max(tried), start)
 
         chosen, others = self._best_partition(
@@ -281,6 +294,12 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         self.normalized_cut_ = _partition.normalized_cut(joint)
         self.mutual_information_ = _partition.mutual_information(joint)
         self.uncertainty_coefficient_ = _partition.uncertainty_coefficient(joint)
+        self._neighbors = NearestNeighbors(
+            n_neighbors=min(n_neighbors, n_points), n_jobs=self.n_jobs
+        ).fit(points)
+        self._point_labels = labels
+        if weight is not None:
+            point_of = self._nearest_points(every, is_counted, point_of)
         self.labels_ = labels[point_of]
         shared, agreements = _partition.compare_partitions(
             chosen, others, counts, n_clusters
@@ -289,7 +308,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         self.certainty_ = (certainty * shared)[point_of]
         alternative = _partition.vote(graph, others[agreements.argmin()], n_clusters)
         self.alternative_labels_ = alternative[point_of]
-        self.agreement_ = adjusted_rand_score(self.labels_, self.alternative_labels_)
+        self.agreement_ = _partition.agreement(labels, alternative, counts, n_clusters)
         if self.agreement_ < MIN_AGREEMENT:
             warn_user(
                 f"The samples hardly determine {n_clusters} clusters: another "
@@ -297,10 +316,6 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
                 f"with it (agreement_={self.agreement_:.2f}). Compare labels_ with "
                 "alternative_labels_, or try another n_clusters."
             )
-        self._neighbors = NearestNeighbors(
-            n_neighbors=min(n_neighbors, len(points)), n_jobs=self.n_jobs
-        ).fit(points)
-        self._point_labels = labels
         return self
 
     def predict(self, X):
@@ -308,7 +323,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -322,18 +337,40 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             If X is not valid or has values too large to be squared.
         """
         check_is_fitted(self)
-        X = check_table(self, X, reset=False, dtype=[np.float64, np.float32])
-        _check_squares_are_finite(X)
+        X = self._check(X, reset=False)
         # Not a KNeighborsClassifier: it warns if more than half of the labels differ.
         distances, neighbors = self._neighbors.kneighbors(X)
         # A training sample is at distance 0 from itself, and only its own vote counts.
         votes = (distances == 0).astype(np.float64)
         np.divide(distances[:, :1], distances, out=votes, where=distances > 0)
         n_clusters = self._point_labels.max() + 1
-        rows = np.arange(len(X))[:, np.newaxis]
+        n_samples = X.shape[0]
+        rows = np.arange(n_samples)[:, np.newaxis]
         cells = rows * n_clusters + self._point_labels[neighbors]
-        votes = np.bincount(cells.ravel(), votes.ravel(), len(X) * n_clusters)
-        return votes.reshape(len(X), n_clusters).argmax(axis=1)
+        votes = np.bincount(cells.ravel(), votes.ravel(), n_samples * n_clusters)
+        return votes.reshape(n_samples, n_clusters).argmax(axis=1)
+
+    def _check(self, X, *, reset):
+        """Return samples whose squared lengths are finite."""
+        X = check_table(
+            self, X, reset=reset, dtype=[np.float64, np.float32], accept_sparse="csr"
+        )
+        _check_squares_are_finite(X)
+        return X
+
+    def _nearest_points(self, X, is_counted, point_of):
+        """Return the point of each sample; the nearest for those that do not count."""
+        nearest = np.empty(X.shape[0], dtype=np.intp)
+        nearest[is_counted] = point_of
+        if not is_counted.all():
+            rest = self._neighbors.kneighbors(X[~is_counted], 1, return_distance=False)
+            nearest[~is_counted] = rest[:, 0]
+        return nearest
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _numbers_to_try(self, n_clusters, n_points):
         """Return the numbers of eigenvectors to try, checked."""

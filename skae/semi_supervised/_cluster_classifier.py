@@ -41,6 +41,9 @@ from skae.semi_supervised._naming import (
 )
 from skae.semi_supervised._resuming import resume_random_state, set_checkpoints
 
+# What codes may be, and samples where there is no encoder.
+CODES = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
+
 
 class ClusterClassifier(
     LogProbabilityMixin,
@@ -234,7 +237,8 @@ class ClusterClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or what the encoder accepts
-            The training samples.
+            The training samples. Without an encoder they may be sparse, if clusterer
+            and refiner take that.
 
         y : array-like of shape (n_samples,), default=None
             Their classes, of any type; the value ``unlabeled`` marks samples without
@@ -270,7 +274,7 @@ class ClusterClassifier(
 
     def _fit(self, X, y, sample_weight):
         if self.encoder is None:
-            X = check_table(self, X, reset=True, dtype=[np.float64, np.float32])
+            X = check_table(self, X, reset=True, **CODES)
         if y is not None:
             is_labeled, labels = split_labels(y, self.unlabeled)
             warn_without_unlabeled(is_labeled, self.unlabeled)
@@ -369,6 +373,13 @@ class ClusterClassifier(
         )
         if self.encoder is not None:
             tags.input_tags = get_tags(self.encoder).input_tags
+        else:
+            parts = [self.clusterer, self.refiner]
+            tags.input_tags.sparse = all(
+                isclass(part) or get_tags(part).input_tags.sparse
+                for part in parts
+                if part is not None
+            )
         return tags
 
     def _fit_encoder(self, X, weight, random_state):
@@ -386,7 +397,7 @@ class ClusterClassifier(
                 vars(self).pop(name, None)  # of an earlier fit
                 if hasattr(self.encoder_, name):
                     setattr(self, name, getattr(self.encoder_, name))
-            codes = check_array(codes, dtype=[np.float64, np.float32])
+            codes = check_array(codes, **CODES)
         self._code_dtype = codes.dtype.type  # which alone k-means predicts on
         return codes
 

@@ -1,13 +1,12 @@
 """Where samples lie among clusters, as clusterers of scikit-learn return it."""
 
 import numpy as np
-from scipy.spatial.distance import cdist
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.validation import check_table
-from skae.semi_supervised._clusters import predict_clusters
+from skae.semi_supervised._clusters import predict_clusters, squared_distances
 
 
 class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -49,7 +48,7 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             the codes.
         """
         check_is_fitted(self)
-        return cdist(self._encode(X), self._clusters.means)
+        return np.sqrt(squared_distances(self._encode(X), self._clusters.means))
 
     @property
     def _n_features_out(self):
@@ -57,9 +56,10 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
+        options = {"dtype": self._code_dtype, "accept_sparse": "csr"}
         if self.encoder_ is None:
-            return check_table(self, X, reset=False, dtype=self._code_dtype)
-        return check_array(self.encoder_.transform(X), dtype=self._code_dtype)
+            return check_table(self, X, reset=False, **options)
+        return check_array(self.encoder_.transform(X), **options)
 
     def _memberships(self, X):
         """Return p(cluster | sample) up to a factor; a sample's cluster comes first."""

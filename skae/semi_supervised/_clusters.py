@@ -3,13 +3,15 @@
 import inspect
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.cluster import KMeans
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier
 
-from skae._common.sample_weight import weight_for
+from skae._common.sample_weight import moments, weight_for
 
 # A sample at least this certain is never uncertain, however certain the others are.
 MIN_CERTAINTY_TO_KEEP = 0.95
@@ -183,6 +185,42 @@ def predict_clusters(refiner, X, name):
     return probabilities.argmax(axis=1), probabilities
 
 
+def squared_distances(codes, places):
+    """Return the squared Euclidean distances of codes to places.
+
+    Parameters
+    ----------
+    codes : ndarray or sparse matrix of shape (n_samples, n_components)
+        The codes.
+    places : ndarray of shape (n_places, n_components)
+        The places.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_places)
+        Squared distances in float64.
+    """
+    if issparse(codes):
+        codes = codes.astype(np.float64)
+        return euclidean_distances(codes, places, squared=True)
+    return cdist(codes, places, "sqeuclidean")
+
+
+def _mean_code(codes, weight):
+    """Return the weighted mean of codes, dense also where they are sparse."""
+    if issparse(codes):
+        mean, _ = moments(codes, weight)
+        return mean
+    return np.average(codes, axis=0, weights=weight)
+
+
+def _distances_from(codes, place):
+    """Return the squared distances of codes from one place."""
+    if issparse(codes):
+        return squared_distances(codes, place[np.newaxis])[:, 0]
+    return ((codes - place) ** 2).sum(axis=1)
+
+
 def locate_clusters(codes, labels, weight=None):
     """Return the clusters' means, the variance about them, and the exemplars.
 
@@ -193,27 +231,23 @@ def locate_clusters(codes, labels, weight=None):
     numbers = np.unique(labels)
     means = np.empty((len(numbers), codes.shape[1]))
     exemplars = np.empty(len(numbers), dtype=np.intp)
-    scatter, total = 0.0, len(codes) if weight is None else weight.sum()
+    scatter, total = 0.0, len(labels) if weight is None else weight.sum()
     for cluster, number in enumerate(numbers):
         members = np.flatnonzero(labels == number)
         member_codes = codes[members].astype(np.float64)
         weights = np.ones(len(members)) if weight is None else weight[members]
-        means[cluster] = np.average(
-            member_codes, axis=0, weights=None if weight is None else weights
-        )
-        distances = ((member_codes - means[cluster]) ** 2).sum(axis=1)
+        means[cluster] = _mean_code(member_codes, None if weight is None else weights)
+        distances = _distances_from(member_codes, means[cluster])
         scatter += (weights * distances).sum()
         # Stray members of other classes pull the mean away from where most members
         # are; the mean of the nearer half is among them again.
         order = distances.argsort(kind="stable")
         counted = weights[order].cumsum()
         nearer_half = order[: counted.searchsorted(counted[-1] / 2, side="right") + 1]
-        center = np.average(
-            member_codes[nearer_half],
-            axis=0,
-            weights=None if weight is None else weights[nearer_half],
+        center = _mean_code(
+            member_codes[nearer_half], None if weight is None else weights[nearer_half]
         )
-        distances = ((member_codes - center) ** 2).sum(axis=1)
+        distances = _distances_from(member_codes, center)
         exemplars[cluster] = members[distances.argmin()]
     return means, scatter / (total * codes.shape[1]), exemplars
 
@@ -260,7 +294,7 @@ class Clusters:
         is_core = found >= 0  # the rest is noise
         if not is_core.any():
             raise ValueError(
-                f"{self.clusterer} found no cluster: all {len(codes)} samples are "
+                f"{self.clusterer} found no cluster: all {len(found)} samples are "
                 "noise to it. Change its parameters."
             )
         self._numbers, core_labels = np.unique(found[is_core], return_inverse=True)
@@ -274,7 +308,7 @@ class Clusters:
             self._neighbors = KNeighborsClassifier(
                 n_neighbors=min(5, is_core.sum()), weights="distance"
             ).fit(codes[is_core], core_labels)
-        labels = np.empty(len(codes), dtype=np.intp)
+        labels = np.empty(len(found), dtype=np.intp)
         labels[is_core] = core_labels
         if not is_core.all():
             labels[~is_core] = self.assign(codes[~is_core])
@@ -301,7 +335,8 @@ class Clusters:
         # Noise, or a component of a mixture that no training sample belongs to.
         is_unknown = self._numbers[labels] != found
         if is_unknown.any():
-            labels[is_unknown] = cdist(codes[is_unknown], self.means).argmin(axis=1)
+            distances = squared_distances(codes[is_unknown], self.means)
+            labels[is_unknown] = distances.argmin(axis=1)
         return labels
 
     def likelihoods(self, codes):
@@ -309,7 +344,7 @@ class Clusters:
 
         All clusters have the same width.
         """
-        distances = cdist(codes, self.means, "sqeuclidean")
+        distances = squared_distances(codes, self.means)
         distances = distances.clip(max=np.finfo(np.float64).max)  # inf - inf is NaN
         distances -= distances.min(axis=1, keepdims=True)
         # Where all samples lie on their means the nearest cluster gets all probability.

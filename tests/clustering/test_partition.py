@@ -12,6 +12,7 @@ from skae import SpectralKMeans
 from skae.clustering._graph import make_neighbor_graph
 from skae.clustering._partition import (
     _find_best_merger,
+    agreement,
     choose_partition,
     compare_partitions,
     joint_weights,
@@ -207,3 +208,13 @@ def test_votes_bring_strays_home(triangles):
     labels = np.array([0, 0, 2, 1, 1, 1])
     voted = vote(triangles, labels, 3)
     np.testing.assert_array_equal(voted, labels)
+
+
+def test_agreement_is_the_adjusted_rand_index():
+    rng = np.random.default_rng(0)
+    counts = rng.integers(1, 5, 60)
+    first, second = rng.integers(3, size=(2, 60))
+    second = np.where(rng.random(60) < 0.5, first, second)
+    expected = adjusted_rand_score(np.repeat(first, counts), np.repeat(second, counts))
+    assert agreement(first, second, counts, 3) == pytest.approx(expected, rel=1e-12)
+    assert agreement(first, (first + 1) % 3, counts, 3) == 1.0

@@ -43,6 +43,8 @@ def digits():
     return load_digits(return_X_y=True)
 
 
+# Weights are checked on samples of which two are distinct.
+@pytest.mark.filterwarnings("ignore:X has . distinct samples")
 @parametrize_with_checks(
     [
         SpectralKMeans(),
@@ -436,13 +438,11 @@ def test_clusterer_of_a_cluster_classifier(digits):
     assert permuted.clusterer_.n_components_ == classifier.clusterer_.n_components_
 
 
-def test_pickle_and_sparse(digits):
+def test_pickle(digits):
     X, _ = digits
     clusterer = SpectralKMeans(10, random_state=0).fit(X[:500])
     copied = pickle.loads(pickle.dumps(clusterer))
     np.testing.assert_array_equal(copied.predict(X), clusterer.predict(X))
-    with pytest.raises(TypeError, match="Sparse data was passed"):
-        SpectralKMeans().fit(sp.csr_array(X))
     with pytest.raises(NotFittedError):
         SpectralKMeans().predict(X)
 
@@ -508,3 +508,66 @@ def test_large_numbers_of_float32():
     large = (X * 1e30).astype(np.float32)
     labels = SpectralKMeans(2, random_state=0).fit(large).labels_
     assert clustering_accuracy(expected, labels) == 1
+
+
+# Sparse samples and weights
+
+
+@pytest.mark.parametrize("convert", [sp.csr_matrix, sp.csc_array, sp.coo_matrix])
+def test_sparse_samples_have_the_clusters_of_dense_ones(digits, convert):
+    X = digits[0][:300]
+    dense = SpectralKMeans(10, random_state=0).fit(X)
+    X = convert(X)
+    sparse = SpectralKMeans(10, random_state=0).fit(X)
+    # The points are in another order, from which the random starts differ.
+    assert clustering_accuracy(dense.labels_, sparse.labels_) > 0.9
+    assert sparse.normalized_cut_ == pytest.approx(dense.normalized_cut_, rel=0.05)
+    np.testing.assert_array_equal(sparse.predict(X), sparse.labels_)
+
+
+def test_stored_zeros_and_copies_of_sparse_samples_are_one_point():
+    X = sp.csr_array(np.repeat(np.eye(4), 3, axis=0))
+    starts = np.append(X.indptr[:-1], X.nnz + 1)
+    stored = sp.csr_array((np.append(X.data, 0.0), np.append(X.indices, 0), starts))
+    clusterer = SpectralKMeans(4, random_state=0).fit(stored)
+    assert adjusted_rand_score(np.repeat(np.arange(4), 3), clusterer.labels_) == 1.0
+    assert stored.nnz == X.nnz + 1  # X stays as it is
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
+def test_integer_weights_are_equal_samples(digits, convert):
+    X = digits[0][:250]
+    weight = np.random.default_rng(0).integers(1, 4, len(X))
+    weighted = SpectralKMeans(5, random_state=0).fit(convert(X), sample_weight=weight)
+    repeated = SpectralKMeans(5, random_state=0).fit(
+        convert(np.repeat(X, weight, axis=0))
+    )
+    for name in ("labels_", "certainty_", "alternative_labels_"):
+        np.testing.assert_array_equal(
+            np.repeat(getattr(weighted, name), weight), getattr(repeated, name)
+        )
+    assert weighted.agreement_ == repeated.agreement_
+    assert weighted.normalized_cut_ == repeated.normalized_cut_
+
+
+def test_samples_of_weight_zero_join_the_nearest(digits):
+    X = digits[0][:250]
+    weight = np.ones(len(X))
+    weight[200:] = 0
+    weighted = SpectralKMeans(5, random_state=0).fit(X, sample_weight=weight)
+    rest = SpectralKMeans(5, random_state=0).fit(X[:200])
+    np.testing.assert_array_equal(weighted.labels_[:200], rest.labels_)
+    nearest = KNeighborsClassifier(1).fit(X[:200], rest.labels_)
+    np.testing.assert_array_equal(weighted.labels_[200:], nearest.predict(X[200:]))
+    assert weighted.certainty_.shape == (250,)
+
+
+def test_weights_below_one_on_average_only_compare_samples(digits):
+    X = digits[0][:250]
+    weight = np.random.default_rng(0).integers(1, 4, len(X)) / 2**20
+    first, second = (
+        SpectralKMeans(5, random_state=0).fit(X, sample_weight=w)
+        for w in (weight, weight / 2)
+    )
+    np.testing.assert_array_equal(first.labels_, second.labels_)
+    assert first.agreement_ == second.agreement_

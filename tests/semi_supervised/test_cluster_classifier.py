@@ -773,11 +773,11 @@ def test_encoder_of_texts():
     assert classifier.predict(["apple", "sky"]).tolist() == ["fruit", "water"]
 
 
-@pytest.mark.parametrize("container", [sp.csr_array, sp.csr_matrix])
-def test_sparse_is_refused_in_the_words_of_sklearn(blobs, container):
+def test_a_part_that_takes_no_sparse_samples_refuses_them(blobs):
     X, y = blobs
+    classifier = ClusterClassifier(clusterer=MeanShift())
     with pytest.raises(TypeError, match="Sparse data was passed"):
-        ClusterClassifier().fit(container(X), y)
+        classifier.fit(sp.csr_array(X), y)
 
 
 def test_bad_x(blobs):
@@ -1250,3 +1250,48 @@ def test_without_a_seed_a_killed_fit_keeps_its_own(tmp_path):
     one, other = (clone(classifier).fit(X[:200]) for _ in range(2))
     np.testing.assert_array_equal(one.labels_, other.labels_)
     np.testing.assert_array_equal(one.transform(X), other.transform(X))
+
+
+@pytest.mark.parametrize("clusterer", [KMeans(n_init=1), SpectralKMeans(), Birch()])
+def test_sparse_samples_stay_sparse(blobs, clusterer):
+    X, y = blobs
+    classifier = ClusterClassifier(clusterer=clusterer, random_state=0)
+    dense = clone(classifier).fit(X, y)
+    sparse = classifier.fit(sp.csc_matrix(X), y)
+    X = sp.coo_array(X)
+    np.testing.assert_array_equal(sparse.predict(X), dense.predict(X.toarray()))
+    # Clusters may have other numbers.
+    np.testing.assert_allclose(
+        np.sort(sparse.transform(X), axis=1),
+        np.sort(dense.transform(X.toarray()), axis=1),
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        sparse.predict_proba(X), dense.predict_proba(X.toarray()), atol=1e-6
+    )
+    assert sparse.exemplar_indices_.shape == dense.exemplar_indices_.shape
+
+
+def test_an_encoder_may_return_sparse_codes():
+    texts = ["a red apple", "a green apple", "an apple", "rain today", "rain, no sun"]
+    y = [0, 0, 0, 1, 1]
+    classifier = ClusterClassifier(TfidfVectorizer(), random_state=0).fit(texts, y)
+    assert classifier.predict(["the apple", "some rain"]).tolist() == [0, 1]
+
+
+def test_tags_tell_whether_samples_may_be_sparse():
+    assert get_tags(ClusterClassifier()).input_tags.sparse
+    assert get_tags(ClusterClassifier(clusterer=SpectralKMeans())).input_tags.sparse
+    assert not get_tags(ClusterClassifier(clusterer=MeanShift())).input_tags.sparse
+    assert not get_tags(
+        ClusterClassifier(refiner=PseudoLabelClassifier())
+    ).input_tags.sparse
+
+
+def test_weights_reach_spectral_k_means(blobs):
+    X, y = blobs
+    weight = np.arange(len(X)) % 3 + 1
+    fitted = ClusterClassifier(clusterer=SpectralKMeans(), random_state=0).fit(
+        X, y, sample_weight=weight
+    )
+    assert fitted.contingency_matrix_.sum() == weight.sum()
