@@ -4,12 +4,16 @@ Scaling, the unit of images and the names of classes are inside, and any number 
 samples can be computed at once. ONNX needs the packages of ``pip install skae[onnx]``.
 """
 
+import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
+
+from skae._common.safe_files import write_atomically
 
 # Names of what goes in and what comes out.
 INPUT, LABEL, N_SAMPLES = "X", "label", "n_samples"
@@ -138,7 +142,10 @@ def to_onnx(estimator, file, method="transform", *, dtype="float32"):
     if method == "predict_proba":
         _add_labels(model, estimator.classes_, method)
     onnx.checker.check_model(model)
-    onnx.save_model(model, file)
+    if isinstance(file, str | os.PathLike):
+        write_atomically(Path(file), model.SerializeToString())
+    else:
+        onnx.save_model(model, file)
     return model
 
 

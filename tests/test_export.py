@@ -1,6 +1,8 @@
 """Tests of programs of torch.export and of ONNX models, in their own runtimes."""
 
+import errno
 import io
+import os
 
 import numpy as np
 import onnx
@@ -102,6 +104,20 @@ def test_numbers_as_classes(tmp_path):
         assert found.dtype == (np.int64 if kind is np.int32 else kind)
         np.testing.assert_array_equal(found, classifier.predict(X))
     onnx.checker.check_model(str(tmp_path / "model.onnx"))
+
+
+def test_a_full_disk_leaves_the_old_model(tmp_path, monkeypatch):
+    estimator = AutoEncoderTransformer(4, **OPTIONS).fit(X)
+    path = tmp_path / "model.onnx"
+    path.write_text("the old model")
+
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        to_onnx(estimator, path)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["the old model"]
 
 
 def test_an_export_changes_nothing():

@@ -42,6 +42,7 @@ def check_sample_weight(sample_weight, n_samples):
         ensure_2d=False,
         ensure_min_samples=0,
         input_name="sample_weight",
+        force_writeable=True,  # torch warns about other memory
     )
     if weight.shape != (n_samples,):
         raise ValueError(

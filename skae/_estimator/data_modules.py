@@ -4,6 +4,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skae._common.runtime import default_modes
 from skae._estimator.pickling import copy_with_tensors
 from skae._training.scaling import FUSED_MEAN_LIMIT
 from skae._training.weights import snapshot
@@ -89,4 +90,5 @@ class ToModuleMixin:
             nor fills missing values.
         """
         check_is_fitted(self)
-        return self._data_module(self)
+        with default_modes(self.device_):
+            return self._data_module(self)

@@ -190,6 +190,17 @@ def _load(path, source, parts):
                 f"shape {y.shape}, not uint8 images of shape {source.image_shape} with "
                 "one label each. Delete it to have it downloaded again."
             )
+        if not len(y):
+            raise OSError(
+                f"{path} holds no images. Delete it to have it downloaded again."
+            )
+        is_class = np.isin(y, np.arange(len(source.target_names)))
+        if not is_class.all():
+            raise OSError(
+                f"{path} holds the label {y[~is_class][0]}; labels must be whole "
+                f"numbers from 0 to {len(source.target_names) - 1}. Delete it to have "
+                "it downloaded again."
+            )
     return images, labels
 
 

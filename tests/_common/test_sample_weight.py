@@ -172,3 +172,11 @@ def test_a_density_without_weights_gets_repeated_codes():
     density = fit_density(GaussianMixture(random_state=0), X, WEIGHT.astype(float))
     mean, _ = moments(X, WEIGHT)
     np.testing.assert_allclose(density.means_[0], mean, atol=0.05)
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_weights_in_read_only_memory(name):
+    weight = np.frombuffer(WEIGHT.astype(float).tobytes())  # as pickle 5 passes arrays
+    expected = answers_of(FITTED[name], sample_weight=WEIGHT)
+    found = answers_of(FITTED[name], sample_weight=weight)
+    np.testing.assert_array_equal(found, expected)

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import struct
 import tarfile
 import threading
@@ -248,6 +249,24 @@ def test_local_file_of_something_else(key, change, home):
     arrays[key] = change(arrays[key])
     np.savez(home / "mnist.npz", **arrays)
     with pytest.raises(OSError, match=r"mnist\.npz holds"):
+        fetch_mnist(data_home=home)
+
+
+@pytest.mark.parametrize("label", [1.5, 7e30, -1, 10, np.nan])
+def test_local_file_with_labels_that_are_not_classes(label, home):
+    arrays = make_arrays("mnist")
+    arrays["y_train"] = arrays["y_train"].astype(np.array(label).dtype)
+    arrays["y_train"][3] = label
+    np.savez(home / "mnist.npz", **arrays)
+    told = re.escape(f"mnist.npz holds the label {arrays['y_train'][3]}; ")
+    with pytest.raises(OSError, match=told):
+        fetch_mnist(data_home=home)
+
+
+def test_local_file_without_images(home):
+    arrays = {name: array[:0] for name, array in make_arrays("mnist").items()}
+    np.savez(home / "mnist.npz", **arrays)
+    with pytest.raises(OSError, match=r"mnist\.npz holds no images"):
         fetch_mnist(data_home=home)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import check_scalar
 
+from skae._common.safe_files import write_atomically
 from skae.inspection._drawing import (
     COLORS,
     check_plane,
@@ -131,9 +132,9 @@ class LatentExplorer:
         Parameters
         ----------
         path : str or path-like
-            The file; an existing one is replaced.
+            The file; an existing one is replaced, once the new page is on the disk.
         """
-        Path(path).write_text(self.to_html(), encoding="utf-8", newline="\n")
+        write_atomically(Path(path), self.to_html().encode())
 
     def _repr_html_(self):
         """Return the page in a frame, which a notebook shows."""

@@ -1,6 +1,8 @@
 """The page: text is text, nothing is loaded, and what a browser shows."""
 
+import errno
 import json
+import os
 import re
 import shutil
 import socket
@@ -63,6 +65,20 @@ def test_the_page_is_one_file_that_asks_for_no_other(colored, tmp_path):
     assert re.findall(r"https?:|@import|url\(", explorer.to_html()) == []
     # The browser is told to refuse what slips through.
     assert "default-src 'none'" in explorer.to_html()
+
+
+def test_a_full_disk_leaves_the_old_page(colored, tmp_path, monkeypatch):
+    explorer = LatentExplorer.from_estimator(*colored, n_steps=2)
+    path = tmp_path / "latent.html"
+    path.write_text("the old page")
+
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        explorer.save(str(path))
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["the old page"]
 
 
 def test_notebooks_show_it_in_a_frame_of_its_own(colored):
