@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae._common.callbacks import CallbackSupportMixin
+from skae._common.memory_errors import explained_memory_errors
 from skae._common.processes import agree_on, is_first, require_equal
 from skae._common.runtime import (
     STREAMS,
@@ -175,7 +176,10 @@ class BaseTorchEstimator(
             )
         warm_starts = self.warm_start and not self._is_solved
         continues = hasattr(self, "module_") and (partial_fit or warm_starts)
-        with restore_on_error(self, continues=continues) as before:
+        needs_memory = explained_memory_errors(
+            self, "batch_size", "n_components", "hidden_layer_sizes"
+        )
+        with restore_on_error(self, continues=continues) as before, needs_memory:
             inputs, targets = validate(reset=not continues)
             checkpoint = None
             if self.checkpoint is not None and not partial_fit:

@@ -7,6 +7,7 @@ import torch
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite
 
+from skae._common.memory_errors import explained_memory_errors
 from skae._common.runtime import default_modes, isolated_generators
 from skae._common.validation import check_samples
 from skae._estimator.module_copies import copy_in
@@ -84,6 +85,7 @@ class InferenceMixin:
         length = self._chunk_length(len(rows))
         may_be_nan = rows.array.dtype.kind == "f"
         with (
+            explained_memory_errors(self, "hidden_layer_sizes"),
             isolated_generators(seed, self.device_),
             default_modes(self.device_),
             torch.no_grad(),
