@@ -49,20 +49,34 @@ def _find_distinct_rows(X):
     return rows[first], point_of.ravel()
 
 
-def make_neighbor_graph(points, n_neighbors, n_jobs):
+def find_neighbors(points, n_neighbors, n_jobs):
+    """Return the distances from each point to its nearest neighbours, and to no other.
+
+    There are at most half as many neighbours as other points: a graph in which every
+    point is a neighbour of every other has no structure.
+    """
+    n_points = points.shape[0]
+    if n_points == 1:
+        return sp.csr_array((1, 1))
+    n_neighbors = min(n_neighbors, max((n_points - 1) // 2, 1))
+    search = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
+    return sp.csr_array(search.kneighbors_graph(mode="distance"))
+
+
+def find_radii(neighbors):
+    """Return the distance from each point to the farthest of its neighbours."""
+    return neighbors.max(axis=1).toarray().ravel()
+
+
+def make_neighbor_graph(neighbors):
     """Link each point with its nearest neighbours and with itself.
 
     The weight of an edge is 1 if each point is among the other's neighbours, otherwise
-    1/2. There are at most half as many neighbours as other points: a graph in which
-    every point is a neighbour of every other has no structure.
+    1/2.
     """
-    n_points = points.shape[0]
-    loops = sp.csr_array(sp.identity(n_points, format="csr"))
-    if n_points == 1:
-        return loops
-    n_neighbors = min(n_neighbors, max((n_points - 1) // 2, 1))
-    neighbors = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
-    directed = sp.csr_array(neighbors.kneighbors_graph())
+    directed = sp.csr_array(neighbors, copy=True)
+    directed.data = np.ones(directed.nnz)
+    loops = sp.csr_array(sp.identity(directed.shape[0], format="csr"))
     return 0.5 * (directed + directed.T) + loops
 
 

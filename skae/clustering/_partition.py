@@ -8,14 +8,16 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import entr
 
+from skae.clustering._borders import border_sparsity
+
 # Number of standard errors by which the uncertainty coefficient of a partition may be
 # below the best one. Chosen with the labels of digits, MNIST and tables in sight.
 MAX_STANDARD_ERRORS = 3
-# A partition is not chosen if the share of uncertainty that its edges leave is more
-# than this times the smallest, which is taken two standard errors larger than it is.
-# Chosen with labels in sight, too: of blobs of 1:1 to 1:50, moons, circles, tables, and
-# of digits and MNIST with classes of unequal size, as pixels and as codes.
-MAX_UNCERTAINTY_RATIO = 1.45
+# By how much the borders of a partition may be less sparse than the sparsest. Chosen
+# with labels in sight, too: of blobs of 1:1 to 1:50, moons, circles, tables, digits and
+# MNIST with classes of unequal size. Checked on others: mixtures of Gaussians, classes
+# in random proportions, codes of tables.
+MAX_SPARSITY_LOSS = 0.1
 # Number of steps of the random walk that measures how certain a cluster is: few would
 # reach the next neighbours only, many would cross every border.
 N_WALK_STEPS = 10
@@ -153,32 +155,36 @@ def vote(graph, labels, n_clusters):
 # -- Choice -----------------------------------------------------------------------
 
 
-def choose_partition(graph, found, merged, counts, n_clusters):
+def choose_partition(graph, found, merged, counts, radii, n_clusters):
     """Choose the most informative of the partitions with about the best coefficient.
 
     Returns its index among the partitions that k-means found, followed by the merged
-    ones, and which of them are about equally good. A partition that is much cleaner
-    than others excludes them, however small its clusters are. Among the rest the best
+    ones, and which of them are about equally good. A partition with sparse borders
+    excludes those with dense borders, however small its clusters are, unless they are
+    as clean: a few edges may be in a sparse region by chance. Among the rest the best
     uncertainty coefficient is taken from those that k-means found: mergers maximize
     nothing else, and would separate the smallest of groups for it.
     """
     partitions = found + merged
-    information, coefficients = np.full((2, len(partitions)), -np.inf)
+    information, coefficients, sparsity = np.full((3, len(partitions)), -np.inf)
     for i, labels in enumerate(partitions):
         joint = joint_weights(graph, labels, n_clusters)
         if joint.diagonal().all():  # no cluster is empty
             information[i] = mutual_information(joint)
             coefficients[i] = uncertainty_coefficient(joint)
+            sparsity[i] = border_sparsity(graph, labels, counts, radii)
 
-    cleanest = coefficients.argmax()
-    error = standard_error(graph, partitions[cleanest], counts, n_clusters)
-    largest = MAX_UNCERTAINTY_RATIO * (1 - coefficients[cleanest] + 2 * error)
-    coefficients[1 - coefficients > largest] = -np.inf
+    def is_as_clean(as_which, n_errors):
+        error = standard_error(graph, partitions[as_which], counts, n_clusters)
+        return coefficients >= coefficients[as_which] - n_errors * error
+
+    sparsest = sparsity.argmax()
+    is_sparse = sparsity >= sparsity[sparsest] - MAX_SPARSITY_LOSS
+    coefficients[~(is_sparse | is_as_clean(sparsest, 1))] = -np.inf
     best = coefficients[: len(found)].argmax()
     if coefficients[best] == -np.inf:  # none that k-means found is left
-        best = cleanest
-    error = standard_error(graph, partitions[best], counts, n_clusters)
-    is_good = coefficients >= coefficients[best] - MAX_STANDARD_ERRORS * error
+        best = coefficients.argmax()
+    is_good = is_as_clean(best, MAX_STANDARD_ERRORS)
     return np.where(is_good, information, -np.inf).argmax(), is_good
 
 

@@ -136,22 +136,23 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     Neither is enough alone. The mutual information prefers to split a cluster that is
     larger than others. The coefficient, like the normalized cut [1]_, prefers to
     separate a small group that lies a little aside over two large clusters that touch.
-    So first the clearly cleaner partitions decide, whatever the sizes of their
-    clusters: where the coefficient falls short of 1 by more than 1.45 times the
-    smallest shortfall of all, taken two standard errors larger, a partition is not
-    chosen. Then the partition with the greatest mutual information is chosen among
-    those whose coefficient is at most three standard errors below the best: sizes count
-    where the edges do not decide. On large data sets these errors are small, and the
-    coefficient decides almost alone.
-    Finally each sample moves to the cluster of most of its neighbours, as long as the
-    mutual information rises.
+    So first borders are judged by where they run, whatever the sizes of the clusters.
+    The ends of the edges between clusters are ranked by how far their neighbours are,
+    among the samples of their cluster. The mean rank is about 1/2 or less where a
+    border runs through one dense region, and larger where it runs between two. A
+    partition is not chosen if its mean rank is more than 0.1 below the largest, and if
+    it is not as clean as that one, by its coefficient and within one standard error.
+    Then the partition with the greatest mutual information is chosen among those whose
+    coefficient is at most three standard errors below the best: sizes count where the
+    edges do not decide. On large data sets these errors are small, and the coefficient
+    decides almost alone. Finally each sample moves to the cluster of most of its
+    neighbours, as long as the mutual information rises.
 
     K-means cuts across long and bent clusters in the embedding, too. So for each number
     of eigenvectors up to eight surplus clusters are found as well. These are merged two
     by two, such that the coefficient becomes as large as possible. The resulting
-    partitions take part in the choice, but only by being clearly cleaner do they
-    exclude others: the best coefficient, of which three standard errors may be missing,
-    is one that k-means found.
+    partitions take part in the choice, but the best coefficient, of which three
+    standard errors may be missing, is one that k-means found.
 
     If the graph has as many components as there are clusters, these are the clusters
     [3]_. If it has more, the smallest are linked to the samples nearest to them.
@@ -280,14 +281,16 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         rng = np.random.RandomState(draw_seed(self.random_state))
 
         n_neighbors = int(self.n_neighbors)
-        graph = _graph.make_neighbor_graph(points, n_neighbors, self.n_jobs)
+        neighbors = _graph.find_neighbors(points, n_neighbors, self.n_jobs)
+        radii = _graph.find_radii(neighbors)
+        graph = _graph.make_neighbor_graph(neighbors)
         graph, components = _graph.link_components(graph, points, n_clusters)
         graph = _graph.weigh_by_counts(graph, counts)
         start = rng.uniform(-1, 1, n_points)
         vectors = _spectral.leading_eigenvectors(graph, components, max(tried), start)
 
         chosen, others = self._best_partition(
-            graph, vectors, counts, tried, n_clusters, rng
+            graph, vectors, counts, radii, tried, n_clusters, rng
         )
         labels = _partition.vote(graph, chosen, n_clusters)
         joint = _partition.joint_weights(graph, labels, n_clusters)
@@ -392,7 +395,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         # Products of narrow integers would overflow.
         return np.unique(requested.astype(np.intp).clip(n_clusters, n_points))
 
-    def _best_partition(self, graph, vectors, counts, tried, n_clusters, rng):
+    def _best_partition(self, graph, vectors, counts, radii, tried, n_clusters, rng):
         """Return the best of all tries, and all that are about equally good.
 
         Sets ``n_components_``.
@@ -419,7 +422,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
                 labels = _partition.merge_clusters(graph, labels, n_clusters)
             merged.append(labels)
         best, is_good = _partition.choose_partition(
-            graph, found, merged, counts, n_clusters
+            graph, found, merged, counts, radii, n_clusters
         )
         n_components = np.concatenate([np.repeat(tried, self.n_init), tried])
         self.n_components_ = int(n_components[best])

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from skae import SpectralKMeans
-from skae.clustering._graph import make_neighbor_graph
+from skae.clustering._graph import find_neighbors, make_neighbor_graph
 from skae.clustering._partition import (
     _find_best_merger,
     agreement,
@@ -60,7 +60,7 @@ def test_standard_error_is_that_of_samples_drawn_again():
     # Bootstrap: the points drawn with replacement, each with the edges that it has.
     X = load_digits().data[:600]
     labels = SpectralKMeans(10, random_state=0).fit_predict(X)
-    graph = make_neighbor_graph(X, 10, None)
+    graph = make_neighbor_graph(find_neighbors(X, 10, None))
     members = np.eye(10)[labels]
     edges_to = graph @ members
     rng = np.random.default_rng(0)
@@ -118,28 +118,38 @@ def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
     joints = [joint_weights(graph, labels, 2) for labels in partitions]
     assert np.argmax([mutual_information(joint) for joint in joints]) == 0
     assert np.argmax([uncertainty_coefficient(joint) for joint in joints]) == 1
-    counts = np.ones(sum(sizes))
-    assert choose_partition(graph, partitions, [], counts, 2)[0] == expected
+    counts = radii = np.ones(sum(sizes))  # all borders are equally sparse
+    assert choose_partition(graph, partitions, [], counts, radii, 2)[0] == expected
     # A cluster without members is none.
     nothing = np.zeros(sum(sizes), dtype=int)
     found = [nothing, *partitions]
-    assert choose_partition(graph, found, [], counts, 2)[0] == expected + 1
-    # A merged partition that is a little cleaner does not raise what is required of the
-    # others, one that is much cleaner excludes them.
+    assert choose_partition(graph, found, [], counts, radii, 2)[0] == expected + 1
+    # A merged partition that is cleaner does not raise what is required of the others.
     found, merged = partitions[:1], partitions[1:]
-    assert choose_partition(graph, found, merged, counts, 2)[0] == expected
+    assert choose_partition(graph, found, merged, counts, radii, 2)[0] == 0
     # A hundred samples at each point: the edges decide.
-    assert choose_partition(1e4 * graph, partitions, [], 100 * counts, 2)[0] == 1
+    assert choose_partition(1e4 * graph, partitions, [], 100 * counts, radii, 2)[0] == 1
 
 
-def test_a_much_cleaner_partition_is_chosen_however_small_its_clusters():
+@pytest.mark.parametrize(
+    ("n_edges", "radius", "expected"),
+    [
+        (33, 1, 0),
+        (33, 2, 1),
+        # The sparsest is not cleaner: a few edges may be in a sparse region by chance.
+        (38, 2, 0),
+    ],
+)
+def test_borders_in_sparse_regions_come_before_sizes(n_edges, radius, expected):
     sizes = [200, 200, 20]
-    halves, small = (np.repeat(labels, sizes) for labels in ([0, 1, 1], [0, 0, 1]))
-    counts = np.ones(sum(sizes))
-    for n_edges, expected in (([1000, 5], 1), ([1000, 40], 0)):
-        graph = link_cliques(sizes, n_edges)
-        for found, merged in (([halves, small], []), ([halves], [small])):
-            assert choose_partition(graph, found, merged, counts, 2)[0] == expected
+    partitions = [np.repeat(labels, sizes) for labels in ([0, 1, 1], [0, 0, 1])]
+    graph, counts = link_cliques(sizes, [1000, n_edges]), np.ones(sum(sizes))
+    # The ends of the edges between the second and the third lie far from others.
+    radii = np.ones(sum(sizes))
+    radii[200 + np.unique(graph[200:400, 400:].nonzero()[0])] = radius
+    for found, merged in ((partitions, []), (partitions[:1], partitions[1:])):
+        chosen, _ = choose_partition(graph, found, merged, counts, radii, 2)
+        assert chosen == expected
 
 
 def test_comparison_counts_what_clusters_have_in_common():

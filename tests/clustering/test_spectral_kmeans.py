@@ -26,7 +26,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import ClusterClassifier, SpectralKMeans
 from skae.clustering import _partition
-from skae.clustering._graph import make_neighbor_graph
+from skae.clustering._graph import find_neighbors, make_neighbor_graph
 from skae.clustering._partition import (
     joint_weights,
     mutual_information,
@@ -75,7 +75,7 @@ def test_the_best_of_all_tries_is_kept(digits):
 def test_attributes_describe_the_partition(n_neighbors):
     X, _ = make_blobs(600, n_features=5, centers=6, cluster_std=4, random_state=0)
     clusterer = SpectralKMeans(6, n_neighbors=n_neighbors, random_state=0).fit(X)
-    graph = make_neighbor_graph(X, n_neighbors, None)
+    graph = make_neighbor_graph(find_neighbors(X, n_neighbors, None))
     joint = joint_weights(graph, clusterer.labels_, 6)
     assert clusterer.normalized_cut_ == pytest.approx(normalized_cut(joint))
     assert clusterer.mutual_information_ == pytest.approx(mutual_information(joint))
@@ -98,7 +98,7 @@ def test_each_copy_of_a_sample_has_all_its_edges(monkeypatch):
     counts = np.where(points[:, 0] > np.median(points[:, 0]), 7, 1)
     point_of = np.repeat(np.arange(200), counts)
     clusterer = SpectralKMeans(4, random_state=0).fit(points[point_of])
-    graph = make_neighbor_graph(points, 10, None).toarray()
+    graph = make_neighbor_graph(find_neighbors(points, 10, None)).toarray()
     graph = sp.csr_array(graph[point_of][:, point_of])
     joint = joint_weights(graph, clusterer.labels_, 4)
     assert clusterer.normalized_cut_ == pytest.approx(normalized_cut(joint))
@@ -114,7 +114,7 @@ def test_each_copy_of_a_sample_has_all_its_edges(monkeypatch):
 def test_in_the_end_no_vote_of_the_neighbours_would_pay(seed):
     X, _ = make_blobs(300, n_features=3, centers=4, cluster_std=4, random_state=seed)
     labels = SpectralKMeans(4, n_init=1, random_state=0).fit_predict(X)
-    graph = make_neighbor_graph(X, 10, None)
+    graph = make_neighbor_graph(find_neighbors(X, 10, None))
     np.testing.assert_array_equal(vote(graph, labels, 4), labels)
 
 
@@ -128,7 +128,7 @@ def test_a_cluster_that_the_samples_do_not_halve():
     assert w[0].filename == __file__
     alternative = clusterer.alternative_labels_
     assert clusterer.agreement_ == adjusted_rand_score(clusterer.labels_, alternative)
-    assert clusterer.agreement_ < 0.1
+    assert clusterer.agreement_ < 0.2
     assert clusterer.certainty_.mean() < 0.8
 
 
@@ -188,7 +188,7 @@ def test_blobs_of_different_size(monkeypatch):
     assert clustering_accuracy(y, clusterer.labels_) > 0.98
     # The most informative would break the largest apart.
     monkeypatch.setattr(_partition, "MAX_STANDARD_ERRORS", np.inf)
-    monkeypatch.setattr(_partition, "MAX_UNCERTAINTY_RATIO", np.inf)
+    monkeypatch.setattr(_partition, "MAX_SPARSITY_LOSS", np.inf)
     informative = clone(clusterer).fit(X)
     assert informative.mutual_information_ > clusterer.mutual_information_
     assert clustering_accuracy(y, informative.labels_) < 0.9
@@ -196,7 +196,13 @@ def test_blobs_of_different_size(monkeypatch):
 
 @pytest.mark.parametrize(
     ("sizes", "n_sigma"),
-    [([1000, 100], 6), ([1000, 200], 5), ([1000, 50], 6), ([1000, 1000, 50], 5)],
+    [
+        ([1000, 500], 4),
+        ([1000, 200], 5),
+        ([1000, 20], 6),
+        ([1000, 1000, 50], 5),
+        ([1000, 300, 300, 50], 5),
+    ],
 )
 def test_clusters_of_any_proportion(sizes, n_sigma):
     centers = n_sigma / np.sqrt(2) * np.identity(len(sizes))
@@ -205,8 +211,7 @@ def test_clusters_of_any_proportion(sizes, n_sigma):
         X, y = make_blobs(sizes, centers=centers, random_state=seed)
         labels = SpectralKMeans(len(sizes), random_state=seed).fit_predict(X)
         agreements.append(adjusted_rand_score(y, labels))
-    assert min(agreements) > 0.84
-    assert np.median(agreements) > 0.94
+    assert min(agreements) > (0.92 if n_sigma > 4 else 0.8)
 
 
 @pytest.mark.parametrize("seed", range(3))

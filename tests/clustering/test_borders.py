@@ -1,0 +1,50 @@
+"""How sparse the borders between clusters are."""
+
+import numpy as np
+import pytest
+
+from skae.clustering._borders import border_sparsity, rank_within_clusters
+from skae.clustering._graph import find_neighbors, find_radii, make_neighbor_graph
+
+
+def graph_of(X, n_neighbors=10):
+    neighbors = find_neighbors(X, n_neighbors, None)
+    return make_neighbor_graph(neighbors), find_radii(neighbors)
+
+
+def test_ranks_count_the_samples_of_a_cluster():
+    labels, counts = np.array([1, 0, 1, 0, 1]), np.array([1, 1, 4, 1, 1])
+    ranks = rank_within_clusters(labels, counts, np.array([3.0, 7.0, 1.0, 2.0, 3.0]))
+    # The two of equal radius share the upper third of their cluster.
+    np.testing.assert_allclose(ranks, [5 / 6, 3 / 4, 2 / 6, 1 / 4, 5 / 6])
+
+
+def test_mean_rank_of_a_known_graph():
+    X = np.array([[0.0], [1.0], [3.0], [6.0], [10.0], [15.0]])
+    graph, radii = graph_of(X, 1)
+    assert radii.tolist() == [1, 1, 2, 3, 4, 5]
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    # The one edge leads from the third of its cluster to the first of the other.
+    sparsity = border_sparsity(graph, labels, np.ones(6), radii)
+    assert sparsity == pytest.approx((5 / 6 + 1 / 6) / 2)
+    # Each copy of a sample is a member, and has the edges.
+    counts = np.array([1, 1, 4, 1, 1, 1])
+    sparsity = border_sparsity(graph, labels, counts, radii)
+    assert sparsity == pytest.approx((4 / 6 + 1 / 6) / 2)
+    assert border_sparsity(graph, 0 * labels, counts, radii) == 1
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2, 0.1])
+def test_valleys_are_told_from_hills_whatever_the_sizes(share):
+    rng = np.random.default_rng(0)
+    n_small = int(1000 * share)
+    X = rng.normal(size=(1000, 2))
+    cut = np.quantile(X[:, 0], share)
+    graph, radii = graph_of(X)
+    counts = np.ones(1000)
+    hill = border_sparsity(graph, (X[:, 0] > cut).astype(int), counts, radii)
+    X[:n_small, 0] += 5
+    graph, radii = graph_of(X)
+    labels = (np.arange(1000) < n_small).astype(int)
+    valley = border_sparsity(graph, labels, counts, radii)
+    assert hill + 0.15 < valley
