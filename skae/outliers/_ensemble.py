@@ -21,7 +21,7 @@ FAR = 1e8
 
 
 class AutoencoderEnsemble(nn.Module):
-    """Autoencoders of random rows and random numbers of components.
+    """Autoencoders trained on random rows, with random numbers of components.
 
     Encoder and decoder of each are the principal components of its rows, plus a hidden
     layer of tanh units that starts with no output.
@@ -40,16 +40,16 @@ class AutoencoderEnsemble(nn.Module):
 
     def __init__(self, scale, subsets, n_components, generator):
         super().__init__()
-        n_estimators, n_rows, n_features = subsets.shape
+        n_estimators, n_rows, _ = subsets.shape
         mean = subsets.mean(dim=1, keepdim=True)
-        _, std, components = torch.linalg.svd(subsets - mean, full_matrices=False)
-        width = min(int(n_components.max()), std.shape[1])
-        std = (std[:, :width] / math.sqrt(n_rows)).clamp_min(MIN_COMPONENT_STD)
-        components = components[:, :width]
+        left, size, axes = torch.linalg.svd(subsets - mean, full_matrices=False)
+        std = (size / math.sqrt(n_rows)).clamp_min(MIN_COMPONENT_STD)
+        n_axes = std.shape[1]
+        width = min(int(n_components.max()), n_axes)
         is_used = torch.arange(width) < n_components[:, None]
 
-        def normal(*shape, std):
-            return std * torch.randn(n_estimators, *shape, generator=generator)
+        def normal(*shape):
+            return torch.randn(n_estimators, *shape, generator=generator)
 
         def zeros(*shape):
             return torch.zeros(n_estimators, *shape)
@@ -58,27 +58,30 @@ class AutoencoderEnsemble(nn.Module):
         self.register_buffer("n_components", n_components)
         self.register_buffer("mean", mean)
         self.register_buffer("is_used", is_used[:, None].to(mean.dtype))
+        norm = torch.linalg.vector_norm(std, dim=1)[:, None, None]
+        diagonal, std = torch.eye(n_axes, width), std[:, :width]
         weights = {
-            "encoder": (components / std[..., None]).mT.contiguous(),
-            "encoder_hidden": normal(n_features, HIDDEN_WIDTH, std=n_features**-0.5),
+            "encoder": diagonal / std[:, None],
+            "encoder_hidden": normal(n_axes, HIDDEN_WIDTH) / norm,
             "encoder_bias": zeros(1, HIDDEN_WIDTH),
             "encoder_output": zeros(HIDDEN_WIDTH, width),
-            "decoder": (components * std[..., None]).contiguous(),
-            "decoder_hidden": normal(width, HIDDEN_WIDTH, std=width**-0.5),
-            "decoder_bias": normal(1, HIDDEN_WIDTH, std=0.5),
-            "decoder_output": zeros(HIDDEN_WIDTH, n_features),
+            "decoder": diagonal.T * std[..., None],
+            "decoder_hidden": normal(width, HIDDEN_WIDTH) / math.sqrt(width),
+            "decoder_bias": normal(1, HIDDEN_WIDTH) / 2,
+            "decoder_output": zeros(HIDDEN_WIDTH, n_axes),
         }
         for name, weight in weights.items():
             self.register_parameter(name, nn.Parameter(weight))
+        self._fit_weights(left * size[:, None])
+        self._expand(axes)
 
     def forward(self, z):
         """Encode and decode standardized samples.
 
         Parameters
         ----------
-        z : torch.Tensor of shape (n_samples, n_features) or \
-                (n_estimators, n_samples, n_features)
-            The samples, the same for all autoencoders or others for each.
+        z : torch.Tensor of shape (n_samples, n_features)
+            The samples.
 
         Returns
         -------
@@ -87,19 +90,19 @@ class AutoencoderEnsemble(nn.Module):
         residuals : torch.Tensor of shape (n_estimators, n_samples, n_features)
             Samples less their reconstructions.
         """
-        z = z - self.mean
-        hidden = torch.tanh(z @ self.encoder_hidden + self.encoder_bias)
-        codes = (z @ self.encoder + hidden @ self.encoder_output) * self.is_used
-        hidden = torch.tanh(codes @ self.decoder_hidden + self.decoder_bias)
-        return codes, z - codes @ self.decoder - hidden @ self.decoder_output
+        return self._encode_decode(z - self.mean)
 
-    def fit_weights(self, subsets):
+    def _encode_decode(self, centred):
+        hidden = torch.tanh(centred @ self.encoder_hidden + self.encoder_bias)
+        codes = (centred @ self.encoder + hidden @ self.encoder_output) * self.is_used
+        hidden = torch.tanh(codes @ self.decoder_hidden + self.decoder_bias)
+        return codes, centred - codes @ self.decoder - hidden @ self.decoder_output
+
+    def _fit_weights(self, coordinates):
         """Train all autoencoders on the squared error of their rows.
 
-        Parameters
-        ----------
-        subsets : torch.Tensor of shape (n_estimators, n_rows, n_features)
-            Standardized rows on which each autoencoder is trained.
+        The rows are given by coordinates in the space that they span. Its dimension is
+        that of the samples or, for wide tables, the number of rows.
         """
         optimizer = torch.optim.Adam(self.parameters(), lr=LR, fused=True)
         for step in range(N_STEPS):
@@ -107,10 +110,17 @@ class AutoencoderEnsemble(nn.Module):
             rate *= (1 + math.cos(math.pi * step / N_STEPS)) / 2
             optimizer.param_groups[0]["lr"] = LR * rate
             optimizer.zero_grad()
-            _, residuals = self(subsets)
+            _, residuals = self._encode_decode(coordinates)
             residuals.square().mean(dim=(1, 2)).sum().backward()
             optimizer.step()
         self.requires_grad_(False)
+
+    def _expand(self, axes):
+        """Let the weights take samples where they took coordinates along axes."""
+        for name in ("encoder", "encoder_hidden"):
+            setattr(self, name, nn.Parameter(axes.mT @ getattr(self, name), False))
+        for name in ("decoder", "decoder_output"):
+            setattr(self, name, nn.Parameter(getattr(self, name) @ axes, False))
 
     def fit_densities(self, x, n_rows):
         """Learn how codes and residuals are distributed.

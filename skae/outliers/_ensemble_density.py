@@ -81,7 +81,6 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
                 torch.from_numpy(n_components),
                 make_generator(self.seed),
             )
-            self.module_.fit_weights(subsets)
             self.module_.fit_densities(rows, self._chunk_length(n_samples))
         return self
 
