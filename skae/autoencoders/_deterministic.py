@@ -7,6 +7,7 @@ import torch
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval
 
+from skae._common.parts import check_parts
 from skae._common.runtime import isolated_generators, seed_unset
 from skae._common.sample_weight import moments
 from skae._training.objective import ReconstructionObjective
@@ -39,6 +40,7 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
                 f"contractive_penalty={self.contractive_penalty!r} must be 0 with "
                 "compile=True: torch compiles no derivative of a derivative."
             )
+        check_parts(self.density)  # which is fitted after the module
         objective = ReconstructionObjective(
             self.module_,
             self._likelihood,

@@ -34,6 +34,7 @@ from skae.semi_supervised._clusters import (
     make_clusterer,
     predict_clusters,
 )
+from skae.semi_supervised._early_checks import refuse_early
 from skae.semi_supervised._log_probability import LogProbabilityMixin
 from skae.semi_supervised._naming import (
     match_clusters_to_classes,
@@ -289,6 +290,7 @@ class ClusterClassifier(
         clusterer = make_clusterer(
             self.clusterer, self.n_clusters, None if y is None else labels
         )
+        refuse_early(self, clusterer, X, weight)
         random_state = resume_random_state(self)
         codes = self._fit_encoder(X, weight, random_state)
         self._fit_clusterer(clusterer, codes, weight, random_state)

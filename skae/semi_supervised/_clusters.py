@@ -99,6 +99,15 @@ def fit_transform(encoder, X, weight=None):
     return encoder.fit(X, None).transform(X)
 
 
+def refuse_doubt(uncertain_fraction, clusterer):
+    """Refuse to leave samples out by the certainty of a clusterer without any."""
+    raise ValueError(
+        f"doubtful={uncertain_fraction} needs a clusterer with an attribute "
+        f"certainty_, such as SpectralKMeans; {clusterer} has none for these samples. "
+        "Set doubtful=0."
+    )
+
+
 def find_certain(clusterer, labels, uncertain_fraction):
     """Return which samples remain if the least certain of each cluster are left out.
 
@@ -130,11 +139,7 @@ def find_certain(clusterer, labels, uncertain_fraction):
         return is_certain
     certainty = getattr(clusterer, "certainty_", None)
     if certainty is None or len(certainty) != len(labels):
-        raise ValueError(
-            f"doubtful={uncertain_fraction} needs a clusterer with an attribute "
-            f"certainty_, such as SpectralKMeans; {clusterer} has none for these "
-            "samples. Set doubtful=0."
-        )
+        refuse_doubt(uncertain_fraction, clusterer)
     for cluster in range(labels.max() + 1):
         members = np.flatnonzero(labels == cluster)
         limit = np.quantile(certainty[members], uncertain_fraction)
@@ -281,11 +286,6 @@ class Clusters:
     def fit(self, codes, weight=None):
         """Fit the clusterer and return the cluster of each code."""
         params = weight_for(self.clusterer, weight)
-        if weight is not None and not params:
-            raise ValueError(
-                f"sample_weight must be None with clusterer={self.clusterer!r}, whose "
-                "fit takes no weights."
-            )
         if hasattr(self.clusterer, "fit_predict"):
             found = np.asarray(self.clusterer.fit_predict(codes, **params))
         else:
