@@ -15,7 +15,7 @@ LOWEST_TESTS ?= tests/test_common.py tests/autoencoders/test_transformer.py test
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-lowest lint docs bench clean
+.PHONY: help demo test test-lowest lint docs check-site bench clean
 
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
@@ -37,6 +37,9 @@ lint: $(VENV)/.lint  ## Check style, format, imports between layers and docstrin
 
 docs: $(VENV)/.docs  ## Build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+check-site: docs $(VENV)/.test  ## Build the documentation, and test links, search and pages in Chromium
+	SKAE_SITE=docs/_build/html $(BIN)/python -m pytest tests/test_site.py
 
 bench: $(BENCH)/.bench  ## Measure speed beside other packages, in an environment of its own
 	$(BENCH)/bin/python benchmarks/speed.py

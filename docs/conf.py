@@ -59,6 +59,9 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = f"skae {release}"
+html_favicon = "images/icon.svg"
+# The search takes the place of an index, which is wider than a phone.
+html_use_index = html_domain_indices = False
 
 autosummary_generate = True
 # The class template lists the members itself.

@@ -1,18 +1,13 @@
 """The page: text is text, nothing is loaded, and what a browser shows."""
 
 import errno
-import json
 import os
 import re
-import shutil
-import socket
-import subprocess
-import time
-import urllib.request
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from browser import SIZES, Browser, wait_for
 from scipy.interpolate import RegularGridInterpolator
 
 from skae.inspection import LatentExplorer
@@ -89,86 +84,14 @@ def test_notebooks_show_it_in_a_frame_of_its_own(colored):
     assert dict(attrs)["sandbox"] == "allow-scripts"
 
 
-class Browser:
-    """Headless Chromium, driven through chromedriver by the W3C's WebDriver protocol.
-
-    Parameters
-    ----------
-    folder : path
-        An empty folder, for the browser's profile.
-    size : tuple of int
-        Width and height of what is shown, in CSS pixels.
-    density : float
-        Device pixels in a CSS pixel.
-    """
-
-    def __init__(self, folder, size, density):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
-        self.driver = subprocess.Popen(
-            ["chromedriver", f"--port={port}"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        switches = ["headless", "no-sandbox", "disable-gpu", "no-first-run"]
-        switches += ["disable-background-networking", "disable-component-update"]
-        switches += ["disable-sync", f"user-data-dir={folder}"]
-        options = {"args": switches, "binary": shutil.which("chromium")}
-        capabilities = {"alwaysMatch": {"goog:chromeOptions": options}}
-        try:
-            wait_for(self._answers)
-            session = self.call("/session", capabilities=capabilities)
-        except BaseException:
-            self.quit()
-            raise
-        self.address += f"/session/{session['sessionId']}"
-        metrics = {"width": size[0], "height": size[1], "mobile": False}
-        metrics["deviceScaleFactor"] = density
-        self.command("Emulation.setDeviceMetricsOverride", **metrics)
-
-    def _answers(self):
-        try:
-            return self.call("/status")
-        except OSError:
-            return False
-
-    def call(self, path, **body):
-        """Send a command, or ask where there is nothing to send."""
-        data = json.dumps(body).encode() if body else None
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.address + path, data, headers)
-        return self._send(request)
-
-    def _send(self, request):
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["value"]
-
-    def command(self, name, **parameters):
-        """Send a command of Chromium's own."""
-        return self.call("/goog/cdp/execute", cmd=name, params=parameters)
-
-    def run(self, script):
-        """Give what a script returns."""
-        return self.call("/execute/sync", script=script, args=[])
+class PageBrowser(Browser):
+    """A browser that reads the page and points at it."""
 
     def open(self, path, fragment=""):
         """Open a page, and wait until it is ready."""
-        self.call("/url", url="about:blank")
-        self.call("/url", url=path.as_uri() + fragment)
+        self.go("about:blank")
+        self.go(path.as_uri() + fragment)
         wait_for(lambda: self.text("#value-0"))
-
-    def text(self, selector):
-        """Give the text of an element."""
-        return self.run(f"return document.querySelector('{selector}').textContent")
-
-    def box(self, selector):
-        """Give left, top, width and height of an element."""
-        return self.run(
-            f"const box = document.querySelector('{selector}').getBoundingClientRect();"
-            "return [box.left, box.top, box.width, box.height]"
-        )
 
     def code(self):
         """Give the code that the page writes."""
@@ -203,44 +126,15 @@ class Browser:
         self.call("/actions", actions=[source])
         return (x - left) / width, 1 - (y - top) / height
 
-    def press(self, *keys):
-        """Press keys, one after the other."""
-        turns = [(kind, key) for key in keys for kind in ("keyDown", "keyUp")]
-        actions = [{"type": kind, "value": key} for kind, key in turns]
-        source = {"type": "key", "id": "keyboard", "actions": actions}
-        self.call("/actions", actions=[source])
-
-    def quit(self):
-        """End the browser and its driver."""
-        try:
-            if "/session/" in self.address:
-                self._send(urllib.request.Request(self.address, method="DELETE"))
-        finally:
-            self.driver.terminate()
-            self.driver.wait()
-
-
-def wait_for(condition, seconds=30):
-    """Wait until a condition holds, and give what it gave."""
-    end = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-    return result
-
 
 TAB, LEFT, UP, RIGHT, DOWN = "\ue004", "\ue012", "\ue013", "\ue014", "\ue015"
-SIZES = {"desktop": ((1280, 800), 1), "phone": ((390, 844), 3)}
 
 
 @pytest.fixture(scope="module", params=SIZES)
 def browser(request, tmp_path_factory):
-    for program in ("chromium", "chromedriver"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
-    browser = Browser(tmp_path_factory.mktemp("profile"), *SIZES[request.param])
-    yield browser
-    browser.quit()
+    profile = tmp_path_factory.mktemp("profile")
+    with PageBrowser.launch(profile, *SIZES[request.param]) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +166,8 @@ def test_the_image_under_the_pointer_is_the_decoded_code(
         decoded = image_autoencoder.inverse_transform(code[np.newaxis])[0]
         assert (pixels[..., 3] == 255).all()
         assert (pixels[..., :3] == pixels[..., :1]).all()
-        assert abs(pixels[..., 0] - 255 * decoded.clip(0, 1)).max() <= 1
+        # One for the rounding, and one for the blending between codes of the grid.
+        assert abs(pixels[..., 0] - 255 * decoded.clip(0, 1)).max() <= 2
 
 
 def test_between_codes_the_four_nearest_images_are_blended(
@@ -296,7 +191,8 @@ def test_arrow_keys_go_from_one_decoded_code_to_the_next(
     path, data = page
     middle = code_at(data, (0.507, 0.507))
     browser.open(path, "#at={},{}".format(*middle))
-    np.testing.assert_allclose(browser.code(), middle, rtol=0.01)
+    digit = np.subtract(data["high"], data["low"]) / 100
+    assert (abs(browser.code() - middle) <= digit).all()
     browser.press(TAB)
     assert browser.run("return document.activeElement.id") == "plane"
     browser.press(RIGHT, RIGHT, UP, LEFT, DOWN, DOWN)
@@ -304,9 +200,7 @@ def test_arrow_keys_go_from_one_decoded_code_to_the_next(
     step = np.floor(0.507 * last)
     steps = np.array([step + 1, step - 1])
     np.testing.assert_allclose(browser.run("return place"), steps, atol=1e-9)
-    np.testing.assert_allclose(
-        browser.code(), code_at(data, steps / last), atol=0.01 * np.ptp(middle) + 0.1
-    )
+    assert (abs(browser.code() - code_at(data, steps / last)) <= digit).all()
     decoded = image_autoencoder.inverse_transform(code_at(data, [steps / last]))[0]
     # On a code of the grid the image is the decoder's own.
     difference = browser.pixels()[..., 0] - 255 * decoded.clip(0, 1)
@@ -377,7 +271,7 @@ def test_a_notebook_shows_it_in_a_frame(browser, tmp_path, colored):
     path = tmp_path / "notebook.html"
     frame = LatentExplorer.from_estimator(*colored, n_steps=3)._repr_html_()
     path.write_text(f"<!DOCTYPE html><meta charset=utf-8>{frame}", encoding="utf-8")
-    browser.call("/url", url=path.as_uri())
+    browser.go(path.as_uri())
     browser.call("/frame", id=0)
     wait_for(lambda: browser.text("#value-0"))
     assert browser.run("return origin") == "null"
