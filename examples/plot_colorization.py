@@ -3,9 +3,10 @@ Colour for gray photographs
 ===========================
 
 A colorizer is fitted on small patches of a photograph and predicts the colours of a
-gray one. A larger photograph is colorized in tiles that overlap, and where they do, their
-mean is taken, so that no border is seen. Here the colorizer is fitted on the left half
-of a photograph that comes with scikit-learn, and colorizes the right half.
+gray one. A larger photograph is colorized in tiles that overlap. Where they do, their
+mean is taken, with less weight towards the border of a tile, so that no border is seen.
+Here the colorizer is fitted on the left half of a photograph that comes with
+scikit-learn, and colorizes the right half.
 
 If several colours are possible, their mean has the smallest error, and it is duller
 than each of them. The parameter ``saturation`` is the share of the true chroma that
@@ -53,16 +54,19 @@ def colorize(photograph, saturation=None):
     corners = list(product(*(range(0, n - SIZE + 1, STEP) for n in photograph.shape)))
     tiles = np.stack([photograph[i : i + SIZE, j : j + SIZE] for i, j in corners])
     colorizer.set_params(saturation=saturation)
-    total, count = np.zeros((*photograph.shape, 3)), np.zeros(photograph.shape)
+    hill = np.hanning(SIZE + 2)[1:-1]
+    weight = np.outer(hill, hill)[..., np.newaxis]
+    total = np.zeros((*photograph.shape, 3))
+    weights = np.zeros((*photograph.shape, 1))
     for (i, j), tile in zip(corners, colorizer.predict(tiles), strict=True):
-        total[i : i + SIZE, j : j + SIZE] += tile
-        count[i : i + SIZE, j : j + SIZE] += 1
-    return total / count[..., np.newaxis]
+        total[i : i + SIZE, j : j + SIZE] += weight * tile
+        weights[i : i + SIZE, j : j + SIZE] += weight
+    return total / weights
 
 
 # %%
-# The right half. The more vivid colours have the larger error, but one that is far below
-# that of the gray image.
+# The right half. The more vivid colours have the larger error, but it is far below that
+# of the gray image.
 pictures = {
     "truth": color,
     "gray": np.stack([gray] * 3, axis=-1),
