@@ -3,6 +3,7 @@
 import os
 from abc import ABCMeta, abstractmethod
 from contextlib import nullcontext
+from copy import copy
 from datetime import timedelta
 from functools import cache, partial
 from numbers import Integral, Real
@@ -251,7 +252,7 @@ class BaseTorchEstimator(
         self._seed = agree_on(draw_seed(self.random_state))
         if checkpoint is not None and checkpoint.seed is not None:
             self._seed = checkpoint.seed
-        self.mean_, self.scale_ = self._scaling.mean.copy(), self._scaling.scale
+        self.mean_, self.scale_ = copy(self._scaling.mean), copy(self._scaling.scale)
         self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
         self._is_new, self._is_solved = True, False
         self._starts_at_pca = self._selects = False

@@ -36,7 +36,10 @@ class DataModule(nn.Module):
         is_far = scaling.distance > FUSED_MEAN_LIMIT
         mean = torch.from_numpy(scaling.mean).to(estimator.device_)
         self.register_buffer("mean", mean.double() if is_far else mean.float())
-        self.scale = float(scaling.scale)
+        if scaling.is_per_feature:
+            self.register_buffer("scale", torch.from_numpy(scaling.scale).to(self.mean))
+        else:
+            self.scale = float(scaling.scale)
         self.sample_shape = estimator._sample_shape
         self.byte_scale = None
         if estimator.image_shape_ is not None:

@@ -194,11 +194,14 @@ class NegativeLogLikelihood(nn.Module):
     ----------
     likelihood : Likelihood
         p(x|h).
+    smallest_error : float, default=1e-12
+        Smallest mean error of a feature that the variance is computed from.
     """
 
-    def __init__(self, likelihood):
+    def __init__(self, likelihood, smallest_error=SMALLEST_ERROR):
         super().__init__()
         self.likelihood = likelihood
+        self.smallest_error = smallest_error
         self.error = None
 
     def forward(self, output, target, weight=None, missing=None):
@@ -262,7 +265,7 @@ class NegativeLogLikelihood(nn.Module):
                 known = total.sum() / n_values.sum()
             learned = torch.where(n_values > 0, total / n_values, known)
             mean = total / len(error)
-        learned = mean_over_shares(learned).clamp(min=SMALLEST_ERROR)
+        learned = mean_over_shares(learned).clamp(min=self.smallest_error)
         if self.error is not None:
             learned = self.error.lerp(learned, BATCH_WEIGHT)
         self.error = learned
@@ -307,6 +310,8 @@ class ReconstructionObjective(Objective):
         encoder's Jacobian.
     generator : torch.Generator, default=None
         Source of the random directions that the Jacobian is multiplied by.
+    smallest_error : float, default=1e-12
+        Smallest mean error of a feature where each has a variance of its own.
     """
 
     def __init__(
@@ -317,6 +322,7 @@ class ReconstructionObjective(Objective):
         l1_penalty=0.0,
         contractive_penalty=0.0,
         generator=None,
+        smallest_error=SMALLEST_ERROR,
     ):
         super().__init__()
         self.module = module
@@ -327,7 +333,7 @@ class ReconstructionObjective(Objective):
         self.generator = generator
         self.nll = None
         if likelihood.loss_needs_variance:
-            self.nll = NegativeLogLikelihood(likelihood)
+            self.nll = NegativeLogLikelihood(likelihood, smallest_error)
 
     def forward(self, x, target, weight=None):
         """Evaluate the objective on a batch.

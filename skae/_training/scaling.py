@@ -103,6 +103,13 @@ def _mean_and_squares(rows, weight):
     return mean, squares
 
 
+def _scale_of_each(mean, variance, n_rows):
+    """Return the standard deviation of each feature; one where it is constant."""
+    # What rounding of the mean makes of equal numbers is not a variance.
+    rounding = np.square(n_rows * np.finfo(np.float64).eps * mean)
+    return np.where(variance > rounding, np.sqrt(variance), 1.0)
+
+
 class Scaling:
     """Affine change of scale, z = (x - mean) / scale, from X to the module.
 
@@ -110,17 +117,52 @@ class Scaling:
     ----------
     mean : ndarray of shape (n_features,)
         Values of the features that become zero.
-    scale : float
-        Difference that becomes one.
+    scale : float or ndarray of shape (n_features,)
+        Difference that becomes one, the same for all features or one for each.
     """
 
     def __init__(self, mean, scale=1.0):
         self.mean = mean
         self.scale = scale
-        self.is_identity = scale == 1.0 and not mean.any()
+        self.is_identity = bool(np.all(scale == 1.0)) and not mean.any()
         # Relative to the scale: the larger, the fewer digits are left for differences.
-        self.distance = float(np.abs(mean).max()) / scale
+        self.distance = float((np.abs(mean) / scale).max())
         self._vectors = {}
+
+    @property
+    def is_per_feature(self):
+        """Whether each feature has a scale of its own."""
+        return isinstance(self.scale, np.ndarray)
+
+    @property
+    def mean_scale(self):
+        """Geometric mean of the scales, by whose logarithm log-densities change."""
+        if not self.is_per_feature:
+            return self.scale
+        return math.exp(np.log(self.scale).mean())
+
+    def log_volume(self, like, missing=None):
+        """Return by how much log-densities are lower in X's scale.
+
+        Parameters
+        ----------
+        like : torch.Tensor of shape (n_samples, n_features)
+            Samples in the module's scale.
+        missing : torch.Tensor of shape (n_samples, n_features), default=None
+            True where a value is missing, which does not count.
+
+        Returns
+        -------
+        float or torch.Tensor of shape () or (n_samples,)
+            Sum of the logarithms of the scales.
+        """
+        if not self.is_per_feature:
+            n_present = like.shape[1]
+            if missing is not None:
+                n_present = (n_present - missing.sum(dim=1)).to(like.dtype)
+            return n_present * math.log(self.scale)
+        logs = self._vector("scale", like.device, like.dtype).log()
+        return logs.sum() if missing is None else (~missing).to(like.dtype) @ logs
 
     def __getstate__(self):
         return {**vars(self), "_vectors": {}}
@@ -130,10 +172,11 @@ class Scaling:
         self._vectors = {}  # which older pickles lack
 
     def _vector(self, name, device, dtype):
-        """Return the mean, or the shift of the scaled numbers, as a tensor."""
+        """Return the mean, the scales or the shift of scaled numbers as a tensor."""
         key = name, device, dtype
         if key not in self._vectors:
-            vector = self.mean if name == "mean" else -self.mean / self.scale
+            is_shift = name == "shift"
+            vector = -self.mean / self.scale if is_shift else getattr(self, name)
             self._vectors[key] = torch.from_numpy(vector).to(device, dtype)
         return self._vectors[key]
 
@@ -154,7 +197,7 @@ class Scaling:
         return cls(np.zeros(n_features))
 
     @classmethod
-    def fit(cls, samples, name="X"):
+    def fit(cls, samples, name="X", scaled=None):
         """Learn the mean of each feature and one standard deviation over all of them.
 
         Parameters
@@ -163,6 +206,9 @@ class Scaling:
             The samples, of which at most 4096 are used. NaN is a missing value.
         name : str, default="X"
             Name of the samples in error messages.
+        scaled : ndarray of bool of shape (n_features,), default=None
+            Features that get a standard deviation of their own; the others stay as
+            they are. None for one of all features.
 
         Returns
         -------
@@ -181,15 +227,20 @@ class Scaling:
             some, weight = samples.rows, samples.weight  # no value of a feature in some
         with np.errstate(over="ignore", invalid="ignore"):
             mean, squares = _mean_and_squares(some, weight)
-            variance = float(squares.mean())
+            if scaled is None:
+                variance = float(squares.mean())
+            else:
+                variance = np.atleast_2d(squares).mean(axis=0)
+                mean, variance = mean * scaled, np.where(scaled, variance, 0.0)
         limits = np.finfo(np.float32 if some.dtype in FLOAT32_ANSWERS else np.float64)
-        if not variance < float(limits.max):
+        largest = np.max(variance)
+        if not largest < float(limits.max):
             low, high = column_range(some)
             raise ValueError(
                 f"{name} has values up to {np.fmax(abs(low), abs(high)).max():g}, "
                 f"whose squares are infinite; scale {name}."
             )
-        if variance < float(limits.tiny):
+        if largest < float(limits.tiny):
             low, high = column_range(some)
             difference = float((high.astype(np.float64) - low).max())
             if difference:
@@ -197,6 +248,8 @@ class Scaling:
                     f"{name} has values that differ by {difference:g} at most, too "
                     f"little to be squared; scale {name}."
                 )
+        if scaled is not None:
+            return cls(mean, _scale_of_each(mean, variance, some.shape[0]))
         return cls(
             samples.byte_scale * mean, samples.byte_scale * math.sqrt(variance) or 1.0
         )
@@ -237,9 +290,12 @@ class Scaling:
         if self.is_identity:
             return x if byte_scale == 1.0 else x.to(torch.float32) * byte_scale
         dtype = torch.float32 if x.dtype in EXACT_IN_FLOAT32 else torch.float64
-        if self.distance > FUSED_MEAN_LIMIT:
+        if self.distance > FUSED_MEAN_LIMIT or self.is_per_feature:
             x = x.to(dtype) if byte_scale == 1.0 else x.to(dtype) * byte_scale
-            return (x - self._vector("mean", x.device, dtype)) / self.scale
+            scale = self.scale
+            if self.is_per_feature:
+                scale = self._vector("scale", x.device, dtype)
+            return (x - self._vector("mean", x.device, dtype)) / scale
         return torch.add(
             self._vector("shift", x.device, dtype), x, alpha=byte_scale / self.scale
         )
@@ -259,4 +315,7 @@ class Scaling:
         """
         if self.is_identity:
             return z
-        return torch.add(self._vector("mean", z.device, z.dtype), z, alpha=self.scale)
+        mean = self._vector("mean", z.device, z.dtype)
+        if self.is_per_feature:
+            return torch.addcmul(mean, z, self._vector("scale", z.device, z.dtype))
+        return torch.add(mean, z, alpha=self.scale)

@@ -128,8 +128,8 @@ class VariationalObjective(Objective):
 
     def to_data_scale(self, loss):
         # The logarithm of a density changes with the scale, unlike a probability's.
-        has_scale = self.nll.likelihood.scale_exponent
-        return self.n_features * (loss + (math.log(self.scale) if has_scale else 0.0))
+        # It is one where X is not scaled.
+        return self.n_features * (loss + math.log(self.scale))
 
     @staticmethod
     def encode(module, x):

@@ -93,21 +93,26 @@ class BaseAutoEncoder(
         if reset:
             if has_missing(inputs.rows):
                 refuse_empty_columns(self, inputs.rows)
-            likelihood = self._likelihood
-            if self.image_shape_ is None and (
-                likelihood.scale_exponent
-                or (likelihood.loss_needs_variance and not likelihood.transforms_input)
-            ):
-                names = getattr(self, "feature_names_in_", None)
-                warn_of_units(inputs.rows, names)
-            # A user's module gets X as it is.
-            has_scaling = self.module is None and self._likelihood.scale_exponent
-            self._scaling = self._target_scaling = (
-                Scaling.fit(inputs) if has_scaling else Scaling.identity(n_features)
-            )
+            self._scaling = self._target_scaling = self._learn_scaling(inputs)
             self._learn_fill(inputs)
             self._n_features_out = int(self.n_components)
         return inputs, None
+
+    def _learn_scaling(self, inputs):
+        """Learn the scale of each feature where the likelihood allows, or one of all.
+
+        Images have one scale; a user's module gets X as it is.
+        """
+        likelihood, n_features = self._likelihood, inputs.rows.shape[1]
+        is_own, is_table = self.module is not None, self.image_shape_ is None
+        scaled = likelihood.scaled_features(n_features)
+        if is_table and scaled is not None and not is_own:
+            return Scaling.fit(inputs, scaled=scaled)
+        if is_table and (likelihood.scale_exponent or scaled is not None):
+            warn_of_units(inputs.rows, getattr(self, "feature_names_in_", None))
+        if is_own or not likelihood.scale_exponent:
+            return Scaling.identity(n_features)
+        return Scaling.fit(inputs)
 
     def _check_support(self, rows):
         """Refuse rows that p(x|h) cannot produce, sparse ones block by block."""

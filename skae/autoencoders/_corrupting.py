@@ -1,5 +1,6 @@
 """Corruption in training and after it, and the score of what is restored."""
 
+import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
@@ -7,8 +8,9 @@ from skae._common.runtime import draw_seed, make_generator
 from skae._common.sample_weight import average
 from skae._common.user_code import call_on_rows
 from skae._common.validation import check_corrupted_samples, check_samples
+from skae._training.scaling import Scaling
 from skae.autoencoders._scoring import SCORE_SEED
-from skae.corruption import Masking
+from skae.corruption import GaussianNoise, Masking
 
 
 class CorruptingMixin:
@@ -36,6 +38,16 @@ class CorruptingMixin:
         hole = torch.full_like(x, self.corruption_.fill_value)
         hole = self._scaling.to_module_scale(hole)
         return module.encode(torch.where(missing, hole, x))
+
+    def _make_default_corruption(self, samples):
+        """Make the corruption where the user passes none."""
+        if self._likelihood.transforms_input:  # counts of any orders of magnitude
+            return Masking()
+        if not self._scaling.is_per_feature:
+            return GaussianNoise(std=Scaling.fit(samples).scale / 2)
+        every = np.ones(samples.rows.shape[1], dtype=bool)
+        std = Scaling.fit(samples, scaled=every).scale / 2
+        return GaussianNoise(std=tuple(std.tolist()))
 
     def _corrupt(self, x, generator):
         """Corrupt rows in X's scale."""

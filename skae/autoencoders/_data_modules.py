@@ -48,10 +48,12 @@ class DataAutoencoder(DataEncoder):
         self.likelihood = estimator._likelihood
         variance = getattr(estimator, "noise_variance_", None)
         if variance is not None:
-            variance = torch.as_tensor(variance / self.scale**2, dtype=torch.float32)
+            variance = variance / estimator.scale_**2
+            variance = torch.as_tensor(variance, dtype=torch.float32)
             variance = variance.to(self.mean.device)
         self.register_buffer("variance", variance)
-        self.log_volume = estimator.n_features_in_ * math.log(self.scale)
+        mean_scale = estimator._scaling.mean_scale
+        self.log_volume = estimator.n_features_in_ * math.log(mean_scale)
 
     def decode(self, h):
         """Return the expected samples at codes.

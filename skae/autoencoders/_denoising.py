@@ -9,10 +9,8 @@ from skae._common.missing import has_missing, refuse_empty_columns
 from skae._common.sample_weight import attach_weight, pop_weight
 from skae._common.validation import check_corrupted_samples, refuse_class
 from skae._estimator.held_out import bind
-from skae._training.scaling import Scaling
 from skae.autoencoders._corrupting import CorruptingMixin
 from skae.autoencoders._deterministic import DeterministicAutoEncoder
-from skae.corruption import GaussianNoise, Masking
 
 
 class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
@@ -33,8 +31,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         form, ``corruption(x, generator)``. It is called with the samples of a batch,
         images as (n_samples, height, width) or (n_samples, height, width, n_channels);
         images of uint8 are scaled to [0, 1] before. None means Gaussian noise with half
-        the standard deviation of X; with a likelihood of counts, a quarter of the
-        values set to zero.
+        the standard deviation of X, or of each feature as in ``scale_``; with a
+        likelihood of counts, a quarter of the values set to zero.
     architecture : {"dense", "conv"}, default="dense"
         "conv" uses convolutions, which need images; "dense" takes samples of any kind.
     hidden_layer_sizes : array-like of int, default=None
@@ -169,9 +167,10 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     mean_ : ndarray of shape (n_features,)
         Mean of the samples; zero where X is not scaled: with ``module``, and with
         likelihoods whose ``scale_exponent`` is 0, such as "bernoulli".
-    scale_ : float
+    scale_ : float or ndarray of shape (n_features,)
         Standard deviation over all features together; one where X is not scaled or
-        where the samples do not differ.
+        where the samples do not differ. One per feature of a table where the likelihood
+        has a variance of each, as "diag" and :class:`~skae.likelihood.Mixed` have.
     is_linear_ : bool
         Whether encoder and decoder are affine, of principal components: there are no
         hidden layers, or training did not improve on them.
@@ -350,11 +349,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         clean, _ = super()._validate_training(X, sample_weight, reset=reset)
         if reset:
             self.__dict__.pop("corruption_", None)
-            if self._likelihood.transforms_input:  # counts of any orders of magnitude
-                self._default_corruption = Masking()
-            else:
-                std = Scaling.fit(clean).scale / 2
-                self._default_corruption = GaussianNoise(std=std)
+            self._default_corruption = self._make_default_corruption(clean)
         if X_corrupted is not None:
             self.corruption_ = None
             corrupted = check_corrupted_samples(self, X_corrupted, _num_samples(X))

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from skae._common.parts import check_parts
 from skae._common.runtime import isolated_generators, seed_unset
 from skae._common.sample_weight import moments
-from skae._training.objective import ReconstructionObjective
+from skae._training.objective import SMALLEST_ERROR, ReconstructionObjective
 from skae.autoencoders._base import BaseAutoEncoder
 from skae.autoencoders._density import NormalDensity, fit_density
 from skae.autoencoders._principal_components import (
@@ -22,6 +22,11 @@ from skae.autoencoders._principal_components import (
 )
 from skae.autoencoders._reduced_rank import regress
 from skae.autoencoders._selection import SelectionMixin
+
+# Share of a feature's variance that training takes for noise at least, where each has a
+# scale of its own. A code that copies one feature exactly would otherwise gain more
+# and more from that, and nothing would be left for the others.
+LEAST_NOISE = 1e-2
 
 
 class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
@@ -44,10 +49,11 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
         objective = ReconstructionObjective(
             self.module_,
             self._likelihood,
-            self.scale_,
+            self._scaling.mean_scale,
             self.l1_penalty,
             self.contractive_penalty,
             generator,
+            LEAST_NOISE if self._scaling.is_per_feature else SMALLEST_ERROR,
         )
         return self._start_and_regularize(objective, training, generator)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
+from scipy.sparse import diags_array, issparse
 from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.decomposition import PCA
 from sklearn.utils.extmath import svd_flip
@@ -145,6 +145,15 @@ def fit_sparse_pca(batches, n_components, seed):
         weight = weight[numbers]
         lengths[:, 0] = np.sqrt(weight / weight.mean())
     mean, variance = moments(rows, weight)
+    scaling, scale = source.scaling, source.byte_scale / source.scaling.scale
+    scaled_mean = (source.byte_scale * mean - scaling.mean) / scaling.scale
+    if scaling.is_per_feature:
+        rows, mean, variance = (
+            rows @ diags_array(scale),
+            mean * scale,
+            variance * scale**2,
+        )
+        scale = 1.0
     # The centred rows, times the roots of their weights, as a product that is never
     # made: only the mean is dense.
     centred = LinearOperator(
@@ -159,7 +168,7 @@ def fit_sparse_pca(batches, n_components, seed):
     start = np.random.RandomState(seed).uniform(-1, 1, min(rows.shape))
     u, singular, components = svds(centred, k=n_components, v0=start)
     u, components = svd_flip(u[:, ::-1], components[::-1], u_based_decision=False)
-    scale, n_rows = source.byte_scale / source.scaling.scale, rows.shape[0]
+    n_rows = rows.shape[0]
     found, total = (
         scale**2 * part for part in (singular[::-1] ** 2 / n_rows, variance.sum())
     )
@@ -167,7 +176,7 @@ def fit_sparse_pca(batches, n_components, seed):
     n_samples = n_rows if weight is None else max(n_rows, weight.sum())
     pca = PCA(n_components)
     pca.components_, pca.n_components_ = components, n_components
-    pca.mean_ = (source.byte_scale * mean - source.scaling.mean) / source.scaling.scale
+    pca.mean_ = scaled_mean
     pca.explained_variance_ = factor * found
     pca.explained_variance_ratio_ = found / (total or 1.0)
     n_rest = min(n_samples, rows.shape[1]) - n_components

@@ -65,17 +65,16 @@ class ScoringMixin:
         """Return log p(x|h) per sample, a function in the module's scale."""
         likelihood, variance = self._likelihood, self._variance_like()
         # A density in X's scale: that of the module's scale, divided by the volume.
-        n_features, log_scale = self.n_features_in_, math.log(self.scale_)
+        log_volume = self._scaling.log_volume
 
         def of_all(output, x):
             return likelihood.log_prob(x, output, variance(output))
 
         def log_prob(x, output):
             if math.isfinite(x.sum()):
-                return of_all(output, x).sum(dim=1) - n_features * log_scale
+                return of_all(output, x).sum(dim=1) - log_volume(x)
             values, missing = evaluate_present(likelihood, of_all, output, x)
-            n_present = n_features - missing.sum(dim=1)
-            return values.sum(dim=1) - n_present.to(values.dtype) * log_scale
+            return values.sum(dim=1) - log_volume(values, missing)
 
         return log_prob
 

@@ -147,9 +147,10 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     mean_ : ndarray of shape (n_features,)
         Mean of the samples; zero where X is not scaled: with ``module``, and with
         likelihoods whose ``scale_exponent`` is 0, such as "bernoulli".
-    scale_ : float
+    scale_ : float or ndarray of shape (n_features,)
         Standard deviation over all features together; one where X is not scaled or
-        where the samples do not differ.
+        where the samples do not differ. One per feature of a table where the likelihood
+        has a variance of each, as "diag" and :class:`~skae.likelihood.Mixed` have.
     is_linear_ : bool
         Whether encoder and decoder are affine, of principal components: there are no
         hidden layers, or training did not improve on them.

@@ -91,7 +91,7 @@ class VarianceMixin:
         values = {name: getattr(self, name) for name in penalties}
         if not any(values.values()) or self._scaling.is_identity:
             return
-        explained = 1.0 - np.mean(self.noise_variance_) / self.scale_**2
+        explained = 1.0 - np.nanmean(self.noise_variance_ / self.scale_**2)
         if explained < DEAD_SHARE:
             told = ", ".join(f"{name}={value!r}" for name, value in values.items())
             warn_user(

@@ -17,8 +17,9 @@ class GaussianNoise(Corruption):
     ----------
     mean : float, default=0.0
         Mean of the noise, in the scale of x.
-    std : float, default=0.5
-        Standard deviation of the noise, in the scale of x, not negative.
+    std : float or tuple of float, default=0.5
+        Standard deviation of the noise, in the scale of x, not negative; a tuple has
+        one for each feature of a table.
     clip : tuple (low, high), default=None
         Range into which x̃ is clipped, such as (0, 1) for images. Mean and standard
         deviation are those before clipping. None does not clip.
@@ -42,7 +43,7 @@ class GaussianNoise(Corruption):
     uses_generator_only = True
     _parameter_constraints: dict = {
         "mean": [FINITE],
-        "std": [Interval(Real, 0, math.inf, closed="left")],
+        "std": [Interval(Real, 0, math.inf, closed="left"), tuple],
         "clip": [Pair(Real, -math.inf, math.inf, closed="neither"), None],
     }
 
@@ -53,8 +54,26 @@ class GaussianNoise(Corruption):
 
     def _corrupt(self, x, generator):
         noise = draw(torch.randn, x.shape, generator, x.device).to(x.dtype)
-        out = torch.add(x, noise, alpha=float(self.std)).add_(float(self.mean))
+        if isinstance(self.std, tuple):
+            std = torch.tensor(self._std_of_features(x), dtype=x.dtype, device=x.device)
+            out = torch.addcmul(x, noise, std).add_(float(self.mean))
+        else:
+            out = torch.add(x, noise, alpha=float(self.std)).add_(float(self.mean))
         return out if self.clip is None else out.clamp_(*self.clip)
+
+    def _std_of_features(self, x):
+        """Return the standard deviations, checked."""
+        std = self.std
+        if x.ndim != 2 or len(std) != x.shape[1]:
+            raise ValueError(
+                f"GaussianNoise has std for {len(std)} features of a table; x has the "
+                f"shape {tuple(x.shape)}."
+            )
+        if not all(isinstance(s, Real) and 0 <= s < math.inf for s in std):
+            raise ValueError(
+                f"std={std!r} of GaussianNoise must hold numbers of at least 0 only."
+            )
+        return std
 
 
 class SaltAndPepper(Corruption):

@@ -78,6 +78,23 @@ class Likelihood(BaseEstimator):
         """
         return x
 
+    def scaled_features(self, n_features):
+        """Return which features of a table are centred and scaled each by itself.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_features,) or None
+            True for features with a variance of their own, whose units then need not
+            be the same; the others stay as they are. None where ``scale_exponent``
+            tells whether all features are scaled alike.
+        """
+        return None
+
     def start(self, mean):
         """Return the outputs that a decoder starts at.
 

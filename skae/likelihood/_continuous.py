@@ -1,5 +1,6 @@
 """Likelihoods of numbers: a distribution of one form around the decoder's mean."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.utils._param_validation import StrOptions
@@ -45,9 +46,10 @@ class Gaussian(_LocationFamily):
     covariance_type : {"spherical", "diag"}, default="spherical"
         "spherical" is one variance for all features, as in probabilistic PCA. "diag" is
         one per feature, as in factor analysis, for tables whose columns differ in their
-        variance. These are learned in training, which then minimizes -log p(x|h). Use
-        "diag" with :class:`~skae.VariationalAutoEncoder`: in a deterministic
-        autoencoder a code may copy a column, whose variance then vanishes.
+        variance or unit: each column is centred and scaled by itself. The variances
+        are learned in training, which then minimizes -log p(x|h). Use "diag" with
+        :class:`~skae.VariationalAutoEncoder`: in a deterministic autoencoder a code may
+        copy a column, of whose variance training takes a hundredth for noise at least.
 
     References
     ----------
@@ -83,6 +85,11 @@ class Gaussian(_LocationFamily):
     def loss_needs_variance(self):
         """Whether each feature has a variance of its own."""
         return self.covariance_type == "diag"
+
+    def scaled_features(self, n_features):
+        if not (self.loss_needs_variance and self.scale_exponent):
+            return None
+        return np.ones(n_features, dtype=bool)
 
     def loss(self, output, x):
         return F.mse_loss(self.mean(output), x, reduction="none")

@@ -39,9 +39,9 @@ class Mixed(Likelihood, _BaseComposition):
 
     Notes
     -----
-    Numbers are taken as they are: put a
-    :class:`~sklearn.preprocessing.StandardScaler` before the autoencoder where columns
-    have different units.
+    The columns of a table may have different units: an autoencoder centres and scales
+    each column whose likelihood allows that. So a Gaussian of one variance for several
+    columns here means one share of each column's own variance.
 
     References
     ----------
@@ -210,6 +210,12 @@ class Mixed(Likelihood, _BaseComposition):
         """Whether one of the likelihoods changes what the encoder sees."""
         return any(_as_object(part).transforms_input for _, part in self._pairs)
 
+    def scaled_features(self, n_features):
+        scaled = np.zeros(n_features, dtype=bool)
+        for name, part in self._parts.items():
+            scaled[self._columns[name]] = part.scale_exponent > 0
+        return scaled
+
     def encoder_input(self, x):
         return self._join(lambda part, index: part.encoder_input(x[:, index]), x)
 
@@ -293,4 +299,4 @@ def _column_indices(columns, n_features, names, name):
             f"likelihood {name!r} is for the columns {columns!r}, which are none of "
             f"X's {n_features}."
         )
-    return index
+    return np.ascontiguousarray(index)  # torch knows no slice that runs backwards

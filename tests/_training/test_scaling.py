@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import scale
@@ -26,6 +27,7 @@ from skae._training.scaling import (
     warn_of_units,
 )
 from skae.corruption import GaussianNoise
+from skae.likelihood import Gaussian, Mixed
 
 RNG = np.random.RandomState(0)
 
@@ -275,3 +277,109 @@ def test_missing_values_and_images_have_no_units():
     images = np.random.default_rng(0).normal(size=(60, 2, 2))
     images[:, 0, 0] *= 1e6
     AutoEncoderTransformer(2, max_epochs=1).fit(images)
+
+
+# -- One scale per feature ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("convert", [np.asarray, np.float32, sparse.csr_array])
+@pytest.mark.parametrize("weight", [None, np.arange(200.0) % 3 + 1])
+def test_each_feature_may_have_a_scale(convert, weight):
+    table = np.add(TABLE, [0.0, 5e3, 0.0, 7.0])
+    scaled = np.array([False, True, True, True])
+    scaling = Scaling.fit(Samples(convert(table), weight=weight), scaled=scaled)
+    mean = np.average(table, axis=0, weights=weight)
+    std = np.sqrt(np.average((table - mean) ** 2, axis=0, weights=weight))
+    assert scaling.is_per_feature
+    # What is not scaled stays as it is; constant features have the scale one.
+    np.testing.assert_allclose(scaling.mean, [0.0, *mean[1:]], rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(scaling.scale, [1.0, *std[1:3], 1.0], rtol=1e-5)
+    assert scaling.mean_scale == pytest.approx(np.prod(std[1:3]) ** 0.25, rel=1e-5)
+
+    z = scaling.to_module_scale(torch.from_numpy(table))
+    expected = (table - scaling.mean) / scaling.scale
+    np.testing.assert_allclose(z, expected, rtol=1e-12)
+    np.testing.assert_allclose(scaling.to_data_scale(z), table, rtol=1e-12)
+    log_scales = np.log(scaling.scale)
+    assert float(scaling.log_volume(z)) == pytest.approx(log_scales.sum())
+    missing = torch.from_numpy(np.arange(800).reshape(200, 4) % 3 == 0)
+    found = scaling.log_volume(z, missing)
+    np.testing.assert_allclose(found, (~missing.numpy() * log_scales).sum(axis=1))
+
+
+def test_rounding_is_not_a_scale():
+    X = np.full((50, 2), 1e6)
+    X[::2, 0] += 2e-10
+    X[::2, 1] += 1.0
+    scaling = Scaling.fit(Samples(X), scaled=np.ones(2, dtype=bool))
+    assert scaling.scale.tolist() == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("value", [1e200, 1e-200])
+def test_a_feature_that_cannot_be_squared_is_refused(value):
+    X = np.zeros((50, 2))
+    X[::2] = value
+    with pytest.raises(ValueError, match="scale X"):
+        Scaling.fit(Samples(X), scaled=np.ones(2, dtype=bool))
+
+
+DIAG = Gaussian(covariance_type="diag")
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [DIAG, Mixed([("one", "gaussian", [0, 2]), ("two", DIAG, slice(3, None, -2))])],
+    ids=["diag", "mixed"],
+)
+@pytest.mark.parametrize(
+    "make", [AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder]
+)
+def test_units_do_not_matter_to_likelihoods_with_a_variance_of_each(make, likelihood):
+    rng = np.random.default_rng(0)
+    Z = scale(np.tanh(rng.normal(size=(400, 2)) @ rng.normal(size=(2, 4))))
+    units = np.array([1.0, 1e3, 1e-3, 10.0])
+    X = Z * units + [0.0, 1e4, 0.1, -3.0]
+    # Without a warning of units.
+    models = [
+        make(2, likelihood=likelihood, max_epochs=20, lr=5e-3, random_state=0).fit(rows)
+        for rows in (Z, X)
+    ]
+    of_z, of_x = models
+    np.testing.assert_allclose(of_x.scale_, units)
+    # Corrupted samples are rounded in the units of X: training differs a little.
+    np.testing.assert_allclose(
+        (of_x.reconstruct(X) - X) / units, of_z.reconstruct(Z) - Z, atol=0.1
+    )
+    log_volume = np.log(units).sum()
+    assert of_x.score(X) == pytest.approx(of_z.score(Z) - log_volume, abs=0.1)
+    variance = of_z.noise_variance_ * units**2
+    np.testing.assert_allclose(of_x.noise_variance_, variance, rtol=0.1)
+    std = of_x.sample(400, random_state=0).std(axis=0)
+    np.testing.assert_allclose(std / X.std(axis=0), 1.0, atol=0.2)
+    holes = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    filled = of_x.impute(holes)
+    np.testing.assert_allclose(
+        (filled - X) / units,
+        of_z.impute(np.where(np.isnan(holes), np.nan, Z)) - Z,
+        atol=0.2,
+    )
+    exported = of_x.to_module()
+    rows = torch.from_numpy(X)
+    np.testing.assert_allclose(
+        exported(rows).detach().numpy() / units, of_x.reconstruct(X) / units, atol=2e-3
+    )
+    if exported.log_prob is not None:
+        np.testing.assert_allclose(
+            exported.log_prob(rows).detach(), of_x.score_samples(X), atol=0.05
+        )
+    # The curve is in the units of X, too.
+    per_feature = 1 if make is VariationalAutoEncoder else 4
+    assert of_x.loss_curve_[-1] == pytest.approx(
+        of_z.loss_curve_[-1] + log_volume / per_feature, abs=0.1
+    )
+
+
+def test_images_have_one_scale_whatever_the_likelihood():
+    images = np.random.default_rng(0).normal(size=(60, 2, 2)) * [1.0, 3.0]
+    ae = AutoEncoderTransformer(2, likelihood=DIAG, max_epochs=1).fit(images)
+    assert ae.scale_ == pytest.approx(images.std(), rel=0.05)

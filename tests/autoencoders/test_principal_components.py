@@ -21,16 +21,18 @@ X = X.tocsr() @ sparse.diags_array(np.linspace(3, 1, 30))
 WEIGHT = np.random.default_rng(1).integers(1, 4, 80).astype(float)
 
 
-def as_batches(rows, weight=None, **options):
+def as_batches(rows, weight=None, scaled=None, **options):
     samples = Samples(rows, weight=weight)
-    rows = Rows(samples, Scaling.fit(samples), torch.device("cpu"))
+    scaling = Scaling.fit(samples, scaled=scaled)
+    rows = Rows(samples, scaling, torch.device("cpu"))
     return Batches(rows, batch_size=16, weight=weight, **options)
 
 
+@pytest.mark.parametrize("scaled", [None, np.arange(30) > 2])
 @pytest.mark.parametrize("weight", [None, WEIGHT])
-def test_sparse_samples_have_the_components_of_dense_ones(weight):
-    pca, error = fit_sparse_pca(as_batches(X, weight), 5, 0)
-    scaling = Scaling.fit(Samples(X, weight=weight))
+def test_sparse_samples_have_the_components_of_dense_ones(weight, scaled):
+    pca, error = fit_sparse_pca(as_batches(X, weight, scaled), 5, 0)
+    scaling = Scaling.fit(Samples(X, weight=weight), scaled=scaled)
     dense = (X.toarray() - scaling.mean) / scaling.scale
     expected = fit_pca(dense, 5, weight, 0)
     signs = np.sign((pca.components_ * expected.components_).sum(axis=1))

@@ -52,6 +52,29 @@ def test_clipped_noise(clip):
     assert torch.equal(clipped, free.clamp(*clip))
 
 
+def test_noise_of_each_feature():
+    x = torch.zeros(10_000, 3)
+    noise = GaussianNoise(std=(0.0, 1.0, 1e3))(x, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        noise.std(dim=0), torch.tensor([0.0, 1.0, 1e3]), rtol=0.05, atol=0.0
+    )
+    assert GaussianNoise(std=(1.0, 2.0)) == GaussianNoise(std=(1.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("std", "shape", "message"),
+    [
+        ((1.0, 2.0), (5, 3), "std for 2 features of a table"),
+        ((1.0, 2.0), (5, 2, 2), "std for 2 features of a table"),
+        ((1.0, -2.0), (5, 2), "at least 0"),
+        ((1.0, "a"), (5, 2), "at least 0"),
+    ],
+)
+def test_wrong_noise_of_features_is_refused(std, shape, message):
+    with pytest.raises(ValueError, match=message):
+        GaussianNoise(std=std)(torch.zeros(shape), torch.Generator())
+
+
 @pytest.mark.parametrize("amount", [0.0, 0.1, 0.3, 1.0])
 @pytest.mark.parametrize("salt_vs_pepper", [0.0, 0.5, 0.8, 1.0])
 def test_salt_and_pepper(amount, salt_vs_pepper):

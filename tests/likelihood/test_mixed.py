@@ -33,6 +33,7 @@ def mixed(numbers, bit, colour):
         (slice(0, 2), [2], slice(3, None)),
         (slice("length", "width"), ["sold"], ["red", "green", "blue"]),
         (["length", "width"], "sold", slice("red", None)),
+        (slice(1, None, -1), [2], [3, 4, 5]),
         (np.arange(6) < 2, [i == 2 for i in range(6)], np.arange(6) > 2),
     ],
 )
@@ -229,3 +230,16 @@ def test_a_table_of_several_kinds():
         )
     with pytest.raises(ValueError, match="'sold', but the names of X's columns"):
         model.fit(frame.rename(columns={"sold": "bought"}))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_code_is_not_spent_on_copying_a_number(seed):
+    rng = np.random.default_rng(seed)
+    number, coins = rng.normal(size=(600, 1)), rng.integers(2, size=(600, 2))
+    X = np.hstack([number, coins]).astype(float)
+    likelihood = Mixed([("number", "gaussian", [0]), ("coins", "bernoulli", [1, 2])])
+    # A number and two coins fit into two numbers.
+    ae = AutoEncoderTransformer(2, likelihood=likelihood, random_state=seed).fit(X)
+    found = ae.reconstruct(X)
+    assert ((found[:, 1:] > 0.5) == coins).mean() > 0.97
+    assert np.square(found - X)[:, 0].mean() < 0.05
