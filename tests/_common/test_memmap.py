@@ -1,4 +1,4 @@
-"""Tests of what is copied out of memory maps."""
+"""Tests of what is copied out of memory maps and read-only memory."""
 
 import numpy as np
 
@@ -17,3 +17,10 @@ def test_only_memory_maps_are_copied(tmp_path):
     assert all(copied[name] is state[name] for name in ("array", "list", "none"))
     assert list(copied) == list(state)
     assert state["mapped"] is mapped
+
+
+def test_read_only_arrays_are_copied():
+    array = np.frombuffer(b"12345", np.uint8)
+    copied = copy_memmaps({"array": array})["array"]
+    assert copied.flags.writeable
+    np.testing.assert_array_equal(copied, array)
