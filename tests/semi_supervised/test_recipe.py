@@ -142,10 +142,20 @@ def test_a_table():
     ("parameters", "message"),
     [
         ({"n_clusters": 0}, r"'n_clusters' .* \[1, inf\) or None. Got 0"),
-        ({"n_encoders": 0}, r"'n_encoders' .* \[1, inf\). Got 0"),
+        ({"n_encoders": -1}, r"'n_encoders' .* \[0, inf\). Got -1"),
         ({"random_state": "x"}, "'random_state' .* Got 'x'"),
     ],
 )
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         make_self_supervised_classifier(**parameters)
+
+
+def test_a_table_without_encoders():
+    X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    classifier = make_self_supervised_classifier(3, n_encoders=0, random_state=0).fit(X)
+    assert classifier.encoder_ is None
+    assert classifier.refiner_ is None
+    to_label = classifier.exemplar_indices_
+    assert classifier.map_labels(X[to_label], y[to_label]).score(X, y) > 0.92
