@@ -31,7 +31,7 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     A sample is an outlier if its code is unusual or if it is not reconstructed well. A
     reconstruction error alone misses the first kind. By default the score is that of an
     ensemble of small autoencoders, each trained on a few rows for a few steps, so that
-    outliers in the training set are not learned.
+    outliers in the training set are not learned, and of an isolation forest.
 
     Any number of rows can be scored after the fit, those of the fit and new ones alike.
     So there is no ``novelty`` parameter, unlike in
@@ -79,14 +79,17 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     Notes
     -----
     Each autoencoder of the ensemble has a random number of components, and starts at
-    the principal components of its rows. Of the codes h with k components two normal
-    densities are learned from all rows. The second one is fitted repeatedly to the
-    60 % of rows that are most usual under it [1]_, so that clusters of outliers do not
-    widen it. With the squared Mahalanobis distances q and q' of the code under the two,
-    and the residual r_j and its mean square s_j of feature j, the score is minus the
-    mean over the autoencoders of
+    the principal components of its rows. A normal density of its codes h is learned
+    from all rows, and then fitted repeatedly to the 70 % of rows that are most usual
+    under it [1]_, so that outliers do not widen it. With the squared Mahalanobis
+    distance q of the code with k components, and the residual r_j and its mean square
+    s_j of feature j, the score is minus the mean over the autoencoders of
 
-        log(1 + q/k)/2 + log(1 + q'/k)/2 + mean_j log(1 + r_j²/s_j).
+        log(1 + q/k) + mean_j log(1 + r_j²/s_j),
+
+    plus a multiple of the score of an isolation forest [2]_ of the standardized rows.
+    The multiple is such that its standard deviation over the training rows is half
+    that of the first part.
 
     At most 4096 rows are kept, drawn evenly from all that ``fit`` and ``partial_fit``
     have seen. ``partial_fit`` needs them to set the threshold for the model as it is
@@ -96,8 +99,7 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     ----------
     .. [1] P. J. Rousseeuw and K. Van Driessen, "A fast algorithm for the minimum
        covariance determinant estimator", Technometrics 41, 1999.
-    .. [2] F. T. Liu, K. M. Ting and Z.-H. Zhou, "Isolation forest", ICDM 2008, for
-       ensembles of members that see few rows.
+    .. [2] F. T. Liu, K. M. Ting and Z.-H. Zhou, "Isolation forest", ICDM 2008.
     .. [3] B. Zong et al., "Deep autoencoding Gaussian mixture model for unsupervised
        anomaly detection", ICLR 2018, for the density of code and error together.
 

@@ -13,9 +13,9 @@ N_STEPS, N_WARM_UP_STEPS, LR = 60, 10, 1e-2
 MIN_COMPONENT_STD = 1e-3
 # Smallest spreads of codes and residuals, in units of a standardized feature.
 CODE_RIDGE, RESIDUAL_RIDGE = 1e-3, 1e-4
-# One density of the codes is that of all rows. The other is fitted again and again on
-# the rows that are most usual under it, this share of all.
-SHARE_KEPT, N_REFITS = 0.6, 3
+# The density of the codes is that of all rows, then again and again that of the rows
+# that are most usual under it, this share of all.
+SHARE_KEPT, N_REFITS = 0.7, 3
 # Numbers further from zero than this are as far: their squares must stay finite.
 FAR = 1e8
 
@@ -134,33 +134,42 @@ class AutoencoderEnsemble(nn.Module):
         """
         all_codes, total = [], 0.0
         for part in x.split(n_rows):
-            codes, residuals = self(self._standardize(part))
+            codes, residuals = self(self.standardize(part))
             all_codes.append(codes.double())
             total = total + residuals.double().square().sum(dim=1, keepdim=True)
         codes = torch.cat(all_codes, dim=1)
-        is_kept = torch.ones(codes.shape[:2], dtype=torch.bool)
-        densities = [_fit_normal(codes, is_kept)]
-        trimmed = densities[0]
+        density = _fit_normal(codes, torch.ones(codes.shape[:2], dtype=torch.bool))
         for _ in range(N_REFITS):
-            distance = _squared_distance(codes, *trimmed)
+            distance = _squared_distance(codes, *density)
             limit = torch.quantile(distance, SHARE_KEPT, dim=1, keepdim=True)
-            trimmed = _fit_normal(codes, distance <= limit)
-        densities.append(trimmed)
-        centers, whitenings = map(torch.stack, zip(*densities, strict=True))
-        self.register_buffer("centers", centers.to(x.dtype))
-        self.register_buffer("whitenings", whitenings.to(x.dtype))
+            density = _fit_normal(codes, distance <= limit)
+        center, whitening = density
+        self.register_buffer("center", center.to(x.dtype))
+        self.register_buffer("whitening", whitening.to(x.dtype))
         variance = total / len(x) + RESIDUAL_RIDGE
         self.register_buffer("residual_variance", variance.to(x.dtype))
 
-    def _standardize(self, x):
+    def standardize(self, x):
+        """Divide centred samples by the standard deviations of their features.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            Centred samples.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_features)
+            Numbers whose squares are finite.
+        """
         return (x / self.scale).clamp(-FAR, FAR)
 
     def log_density(self, x):
         """Return how usual samples are, as a mean over the autoencoders.
 
         It is a sum of logarithms of densities with heavy tails (those of Student's t,
-        up to their exponents): of the code under each of its two densities, and of the
-        residuals, averaged over the features.
+        up to their exponents): of the code, and of the residuals, averaged over the
+        features.
 
         Parameters
         ----------
@@ -172,11 +181,10 @@ class AutoencoderEnsemble(nn.Module):
         torch.Tensor of shape (n_samples,)
             At most zero; the lower, the less usual.
         """
-        codes, residuals = self(self._standardize(x))
-        unusual = torch.log1p(residuals.square() / self.residual_variance).mean(dim=2)
-        for density in zip(self.centers, self.whitenings, strict=True):
-            distance = _squared_distance(codes, *density)
-            unusual = unusual + torch.log1p(distance / self.n_components[:, None]) / 2
+        codes, residuals = self(self.standardize(x))
+        distance = _squared_distance(codes, self.center, self.whitening)
+        unusual = torch.log1p(distance / self.n_components[:, None])
+        unusual += torch.log1p(residuals.square() / self.residual_variance).mean(dim=2)
         return -unusual.mean(dim=0)
 
 

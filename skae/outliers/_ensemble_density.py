@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import StandardScaler
 
 from skae._common.runtime import default_modes, make_generator
@@ -14,10 +15,16 @@ from skae.outliers._ensemble import AutoencoderEnsemble
 
 # Most components of an autoencoder, and fewest rows for each of them.
 MAX_COMPONENTS, MIN_ROWS_PER_COMPONENT = 32, 4
+# Standard deviation of the forest's part of the scores, in units of that of the
+# autoencoders' part.
+FOREST_SHARE = 0.5
 
 
 class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
-    """Density of samples by small autoencoders, each of some of the rows.
+    """Density of samples by small autoencoders, each of some of the rows, and a forest.
+
+    Values that are far from all others add little to a score of the forest, so that
+    they do not hide other outliers.
 
     Parameters
     ----------
@@ -35,7 +42,7 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X):
-        """Train the autoencoders, and learn the densities of codes and residuals.
+        """Train the autoencoders and the forest, and learn what scores need.
 
         Parameters
         ----------
@@ -82,6 +89,13 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
                 make_generator(self.seed),
             )
             self.module_.fit_densities(rows, self._chunk_length(n_samples))
+        standardized = self.module_.standardize(rows).numpy()
+        self._forest = IsolationForest(random_state=self.seed).fit(standardized)
+        scores = self._score_rows(Samples(X), AutoencoderEnsemble.log_density)
+        spread = self._forest.score_samples(standardized).std()
+        self.forest_weight_ = 0.0
+        if spread > 0:
+            self.forest_weight_ = float(FOREST_SHARE * scores.std() / spread)
         return self
 
     def _chunk_length(self, n_rows):
@@ -93,8 +107,7 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         """Map a function that returns scores over samples."""
         return self._map_chunks(function, (), self._make_rows(samples))
 
-    @staticmethod
-    def log_density(module, x):
+    def log_density(self, module, x):
         """Return how usual samples are, for :meth:`_map_chunks`.
 
         Parameters
@@ -109,4 +122,6 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         torch.Tensor of shape (n_samples,)
             The scores.
         """
-        return module.log_density(x)
+        standardized = module.standardize(x).float().numpy()
+        of_forest = torch.from_numpy(self._forest.score_samples(standardized))
+        return module.log_density(x) + self.forest_weight_ * of_forest.to(x)
