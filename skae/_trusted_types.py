@@ -54,6 +54,7 @@ TRUSTED_TYPES = (
     "skae.semi_supervised._pseudo_label.PseudoLabelClassifier",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
     "torch.nn.modules.activation.GELU",
     "torch.nn.modules.activation.LeakyReLU",
     "torch.nn.modules.activation.ReLU",
