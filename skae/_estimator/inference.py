@@ -20,6 +20,8 @@ CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
 # ... with convolutions on a CPU this many: their feature maps are many times as large
 # as the samples, and up to twice as fast to compute while they stay in its cache.
 CONV_CHUNK_SIZE = 2**17
+# ... and this many where a gradient is taken, which needs many arrays of that size.
+GRADIENT_CHUNK_SIZE = 2**18
 
 
 class InferenceMixin:
@@ -43,9 +45,10 @@ class InferenceMixin:
         rows = Rows(samples, scaling, self.device_, self._answer_dtype(samples.rows))
         return rows.filled(self._fill) if filled and self._fill is not None else rows
 
-    def _make_data_rows(self, samples):
+    def _make_data_rows(self, samples, *, filled=True):
         """Make rows in X's scale."""
-        return self._make_rows(samples, Scaling.identity(samples.rows.shape[1]))
+        scaling = Scaling.identity(samples.rows.shape[1])
+        return self._make_rows(samples, scaling, filled=filled)
 
     @staticmethod
     def _subsample(samples):
@@ -62,9 +65,9 @@ class InferenceMixin:
             return self.module_
         return copy_in(self.module_, dtype)
 
-    def _chunk_length(self, n_rows):
+    def _chunk_length(self, n_rows, chunk_size=CHUNK_SIZE):
         """Return the number of samples that inference takes at a time."""
-        size = CHUNK_SIZE
+        size = chunk_size
         if n_rows * self.n_features_in_ > CONV_CHUNK_SIZE and (
             self.device_.type == "cpu"
             and any(weight.dim() > 2 for weight in self.module_.parameters())
@@ -72,17 +75,20 @@ class InferenceMixin:
             size = CONV_CHUNK_SIZE
         return max(1, min(MAX_CHUNK, size // self.n_features_in_))
 
-    def _map_chunks(self, function, shape, rows, *more_rows, seed=None):
+    def _map_chunks(
+        self, function, shape, rows, *more_rows, seed=None, chunk_size=CHUNK_SIZE
+    ):
         """Fill one array with ``function(module, x)`` of all rows, chunk by chunk.
 
         A function that draws from the global generators needs a seed for them. A user's
-        module that does so gets the seed of the fit.
+        module that does so gets the seed of the fit. ``chunk_size`` is the most numbers
+        at a time.
         """
         if seed is None and self._module_draws:
             seed = self._seed
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
-        length = self._chunk_length(len(rows))
+        length = self._chunk_length(len(rows), chunk_size)
         may_be_nan = rows.array.dtype.kind == "f"
         with (
             explained_memory_errors(self, "hidden_layer_sizes"),

@@ -9,16 +9,16 @@ from sklearn.utils._param_validation import HasMethods, Interval
 
 from skae._common.parts import check_parts
 from skae._common.runtime import isolated_generators, seed_unset
-from skae._common.sample_weight import moments
 from skae._training.objective import SMALLEST_ERROR, ReconstructionObjective
 from skae.autoencoders._base import BaseAutoEncoder
 from skae.autoencoders._density import NormalDensity, fit_density
 from skae.autoencoders._principal_components import (
+    affine_error,
     fit_pca,
     fit_sparse_pca,
     gather,
     is_too_large,
-    unbiased,
+    total_variance,
 )
 from skae.autoencoders._reduced_rank import regress
 from skae.autoencoders._selection import SelectionMixin
@@ -91,14 +91,11 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
                 components = self._pad(pca.components_)
                 encode, bias = follow(components)
                 bias = bias - components @ pca.mean_
-            squares = (x @ encode.T + bias) @ components + pca.mean_ - target
-            np.square(squares, out=squares)
-            total = target.var(axis=0, ddof=1)
-            if weight is not None:
-                squares = np.average(squares, axis=0, weights=weight)
-                total = moments(target, weight)[1] * unbiased(len(target), weight)
-            self._affine_error = float(squares.mean())
-            explained = pca.explained_variance_ / (total.sum() or 1.0)
+            self._affine_error = affine_error(
+                x, target, weight, (encode, bias), (components.T, pca.mean_)
+            )
+            total = total_variance(target, weight)
+            explained = pca.explained_variance_ / (total or 1.0)
         self._affine_maps = [
             tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)
             for parts in ((encode, bias), (components.T, pca.mean_))

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed, isolated_generators
 from skae._common.validation import Samples, check_samples
+from skae._estimator.inference import GRADIENT_CHUNK_SIZE
 from skae._training.scaling import Scaling
 from skae.autoencoders._frames import as_requested
 
@@ -160,20 +161,19 @@ class GenerationMixin:
         samples = check_samples(
             self, X, reset=False, ensure_all_finite="allow-nan", accept_sparse=False
         )
-        missing = np.isnan(samples.rows)
 
-        def fill(module, x, missing):
-            return self._decode(
-                module, self._complete(module, x, missing.bool(), max_iter)
-            )
+        def fill(module, x, incomplete):
+            missing = incomplete.isnan()
+            filled = self._decode(module, self._complete(module, x, missing, max_iter))
+            return torch.where(missing, filled, incomplete)
 
         out = self._map_chunks(
             fill,
             (self.n_features_in_,),
             self._make_rows(samples),
-            self._make_data_rows(Samples(missing)),
+            self._make_data_rows(samples, filled=False),
+            chunk_size=GRADIENT_CHUNK_SIZE,
         )
-        np.multiply(samples.rows, samples.byte_scale, out=out, where=~missing)
         return as_requested(self, out, X)
 
     def _complete(self, module, x, missing, max_iter):

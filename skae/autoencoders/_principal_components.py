@@ -8,10 +8,13 @@ from sklearn.decomposition import PCA
 from sklearn.utils.extmath import svd_flip
 
 from skae._common.sample_weight import moments
+from skae._training.batches import BLOCK_SIZE
 
 # The affine maps are fitted on at least so many samples or draws of their corruption,
 # where there are, and on at most so many numbers.
 MIN_AFFINE_ROWS, MAX_AFFINE_SIZE = 4096, 2**24
+# Their variance is found for some features at a time.
+COLUMNS_AT_A_TIME = 64
 
 
 def is_too_large(batches):
@@ -52,20 +55,29 @@ def gather(batches, fill):
     weight : ndarray of shape (n_rows,) or None
         Weights of the samples, None where they have none.
     """
-    xs, targets, weights, n_rows = [], [], [], 0
+    weights, n_rows, n_samples = [], 0, batches.n_samples
     max_rows = MAX_AFFINE_SIZE // batches.rows[0].array.shape[1]
     min_rows = 0 if batches.transform is None else min(MIN_AFFINE_ROWS, max_rows)
-    while not n_rows or n_rows < min_rows:
-        for x, target, *weight in batches.with_exact_weights():
-            xs.append(x)
-            targets.append(target)
+    n_passes = max(1, -(-min_rows // n_samples))
+    # As long as they can get, with the last batch. What is not used takes no memory.
+    length = min(n_passes * n_samples, max_rows + batches.batch_size + 1)
+    for _ in range(n_passes):
+        for inputs, outputs, *weight in batches.with_exact_weights():
+            if not n_rows:
+                target = np.empty((length, outputs.shape[1]))
+                x = target if inputs is outputs else np.empty((length, inputs.shape[1]))
+            numbers = slice(n_rows, n_rows + len(inputs))
+            target[numbers] = outputs.cpu()
+            if x is not target:
+                x[numbers] = inputs.cpu()
             weights += weight
-            n_rows += len(x)
+            n_rows += len(inputs)
             if n_rows >= max_rows:
                 break
     weight = torch.cat(weights).numpy() if weights else None
-    target = torch.cat(targets).double().cpu()
-    x = target if xs[0] is targets[0] else torch.cat(xs).double().cpu()
+    is_same = x is target
+    target = torch.from_numpy(target[:n_rows])
+    x = target if is_same else torch.from_numpy(x[:n_rows])
     missing = target.isnan()
     if missing.any():
         target = fill(target)
@@ -183,6 +195,68 @@ def fit_sparse_pca(batches, n_components, seed):
     pca.noise_variance_ = factor * left / n_rest
     pca.n_samples_ = n_rows
     return pca, left / rows.shape[1]
+
+
+def affine_error(x, target, weight, encode, decode):
+    """Return the mean squared error per feature of affine maps.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, n_features)
+        Inputs.
+    target : ndarray of shape (n_rows, n_outputs)
+        Targets.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of the samples.
+    encode, decode : tuple of (ndarray, ndarray)
+        Weight of shape (n_outputs, n_inputs) and bias of shape (n_outputs,).
+
+    Returns
+    -------
+    float
+        The error, found block by block without an array of the size of x.
+    """
+    error, total = 0.0, len(x) if weight is None else weight.sum()
+    length = max(1, BLOCK_SIZE // target.shape[1])
+    for start in range(0, len(x), length):
+        part = slice(start, start + length)
+        code = x[part] @ encode[0].T + encode[1]
+        squares = code @ decode[0].T + decode[1] - target[part]
+        np.square(squares, out=squares)
+        share = len(squares)
+        if weight is not None:
+            share = weight[part].sum()
+            if not share:
+                continue
+            squares = np.average(squares, axis=0, weights=weight[part])
+        error += float(squares.mean()) * (share / total)
+    return error
+
+
+def total_variance(rows, weight):
+    """Return the sum of the variances of features.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        The samples.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of the samples.
+
+    Returns
+    -------
+    float
+        The sum, found without an array of the size of rows.
+    """
+    variances = []
+    for start in range(0, rows.shape[1], COLUMNS_AT_A_TIME):
+        columns = rows[:, start : start + COLUMNS_AT_A_TIME]
+        if weight is None:
+            variances.append(columns.var(axis=0, ddof=1))
+        else:
+            factor = unbiased(len(rows), weight)
+            variances.append(moments(columns, weight)[1] * factor)
+    return float(np.concatenate(variances).sum())
 
 
 def unbiased(n_samples, weight=None):

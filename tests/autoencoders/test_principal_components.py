@@ -11,13 +11,17 @@ from skae._training.batches import Batches, Rows
 from skae._training.scaling import Scaling
 from skae.autoencoders import _principal_components
 from skae.autoencoders._principal_components import (
+    affine_error,
     fit_pca,
     fit_sparse_pca,
+    gather,
     is_too_large,
+    total_variance,
 )
 
 X = sparse.random_array((80, 30), density=0.2, rng=np.random.default_rng(0))
 X = X.tocsr() @ sparse.diags_array(np.linspace(3, 1, 30))
+DENSE = X.toarray()
 WEIGHT = np.random.default_rng(1).integers(1, 4, 80).astype(float)
 
 
@@ -61,3 +65,47 @@ def test_large_and_sparse_samples_are_for_it(monkeypatch):
     assert is_too_large(as_batches(X))
     assert not is_too_large(as_batches(X, transform=lambda x: (x, x)))
     assert not is_too_large(as_batches(X.toarray()))
+
+
+def test_gathered_rows_of_one_pass_are_shared():
+    x, target, weight = gather(as_batches(DENSE, WEIGHT), None)
+    assert x is target
+    scaling = Scaling.fit(Samples(DENSE, weight=WEIGHT))
+    expected = (DENSE - scaling.mean) / scaling.scale
+    np.testing.assert_allclose(x, expected, atol=1e-6)
+    np.testing.assert_array_equal(weight, WEIGHT)
+
+
+def test_corrupted_rows_are_gathered_in_as_many_passes_as_needed(monkeypatch):
+    monkeypatch.setattr(_principal_components, "MIN_AFFINE_ROWS", 100)
+    batches = as_batches(DENSE, transform=lambda x: (x + 1, x))
+    x, target, weight = gather(batches, None)
+    assert len(x) == len(target) == 160
+    np.testing.assert_array_equal(x, target + 1)
+    np.testing.assert_array_equal(target[:80], target[80:])
+    assert weight is None
+    monkeypatch.setattr(_principal_components, "MAX_AFFINE_SIZE", 50 * 30)
+    x, target, _ = gather(batches, None)
+    assert len(x) == len(target) == 64  # the batch that the limit falls into is whole
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("n_rows_a_block", [80, 7])
+def test_error_of_affine_maps_is_found_in_blocks(monkeypatch, weight, n_rows_a_block):
+    monkeypatch.setattr(_principal_components, "BLOCK_SIZE", 30 * n_rows_a_block)
+    pca = PCA(4).fit(DENSE)
+    encode = pca.components_, -pca.components_ @ pca.mean_
+    decode = pca.components_.T, pca.mean_
+    error = affine_error(DENSE, DENSE, weight, encode, decode)
+    squares = np.square(DENSE - pca.inverse_transform(pca.transform(DENSE)))
+    expected = np.average(squares.mean(axis=1), weights=weight)
+    assert error == pytest.approx(expected, rel=1e-10)
+
+
+def test_total_variance_is_that_of_repeated_rows(monkeypatch):
+    monkeypatch.setattr(_principal_components, "COLUMNS_AT_A_TIME", 7)
+    assert total_variance(DENSE, None) == pytest.approx(DENSE.var(axis=0, ddof=1).sum())
+    repeated = np.repeat(DENSE, WEIGHT.astype(int), axis=0)
+    assert total_variance(DENSE, WEIGHT) == pytest.approx(
+        repeated.var(axis=0, ddof=1).sum()
+    )
