@@ -59,11 +59,11 @@ class InferenceMixin:
             return some
         return some._replace(rows=np.ascontiguousarray(some.rows))
 
-    def _module_of(self, dtype):
+    def _module_of(self, dtype, *, fused):
         """Return the module in a type, without changing what threads share."""
-        if dtype == torch.float32:
+        if dtype == torch.float32 and not fused:
             return self.module_
-        return copy_in(self.module_, dtype)
+        return copy_in(self.module_, dtype, fused=fused)
 
     def _chunk_length(self, n_rows, chunk_size=CHUNK_SIZE):
         """Return the number of samples that inference takes at a time."""
@@ -76,13 +76,20 @@ class InferenceMixin:
         return max(1, min(MAX_CHUNK, size // self.n_features_in_))
 
     def _map_chunks(
-        self, function, shape, rows, *more_rows, seed=None, chunk_size=CHUNK_SIZE
+        self,
+        function,
+        shape,
+        rows,
+        *more_rows,
+        seed=None,
+        chunk_size=CHUNK_SIZE,
+        fused=False,
     ):
         """Fill one array with ``function(module, x)`` of all rows, chunk by chunk.
 
         A function that draws from the global generators needs a seed for them. A user's
         module that does so gets the seed of the fit. ``chunk_size`` is the most numbers
-        at a time.
+        at a time. ``fused`` joins batch normalizations with the layers before them.
         """
         if seed is None and self._module_draws:
             seed = self._seed
@@ -97,7 +104,7 @@ class InferenceMixin:
             torch.no_grad(),
             fast.limit_threads(self.module_, min(length, len(rows))),
         ):
-            module = self._module_of(rows.dtype)
+            module = self._module_of(rows.dtype, fused=fused)
             out_tensor = torch.from_numpy(out)
             for numbers, parts in chunks_of(length, rows, *more_rows):
                 chunk = [part.to(rows.dtype) for part in parts]

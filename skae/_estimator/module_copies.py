@@ -1,17 +1,26 @@
-"""Copies of modules in another type, made again only where their weights changed."""
+"""Copies of modules for inference, made again only where their weights changed."""
 
+from itertools import pairwise
 from weakref import WeakKeyDictionary
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from skae._estimator.pickling import copy_with_tensors
 from skae._training.weights import is_known, tensors_of
 
-# Per module and type the copy and the state that it was made in. A copy is as old as
-# its module. Threads may make one twice, and the last one stays.
+# A layer, the normalization after it, and what makes one layer of both.
+FUSIONS = (
+    (nn.Conv2d, nn.BatchNorm2d, fuse_conv_bn_eval),
+    (nn.Linear, nn.BatchNorm1d, fuse_linear_bn_eval),
+)
+# Per module, type and whether it is fused, the copy and the state it was made in. A
+# copy is as old as its module. Threads may make one twice, and the last one stays.
 _copies = WeakKeyDictionary()
 
 
-def copy_in(module, dtype):
-    """Copy a module in another type, or return the copy that is there.
+def copy_in(module, dtype, *, fused=False):
+    """Copy a module in some type, or return the copy that is there.
 
     A change of a tensor is seen by its version, which every operation in place on the
     tensor itself increases. What torch does not count is not seen: operations on
@@ -23,21 +32,29 @@ def copy_in(module, dtype):
         The module.
     dtype : torch.dtype
         Type of the copy's floats.
+    fused : bool, default=False
+        Whether batch normalizations of the copy are part of the layers before them, and
+        rectifiers work in place: faster, for use without gradients. What the copy
+        returns then differs by rounding.
 
     Returns
     -------
     torch.nn.Module
         A copy that threads may share where they may share the module.
     """
-    copies = _copies.get(module, {})
-    state, copy = copies.get(dtype, (None, None))
+    copies, key = _copies.get(module, {}), (dtype, fused)
+    state, copy = copies.get(key, (None, None))
     if state is not None and state.is_current() and not module.training:
         return copy
     if not _shows_changes(module):
         return _copy_in(module, dtype)
     state = _State(module)  # before the copy: a change meanwhile is seen next time
     copy = _copy_in(module, dtype)
-    _copies.setdefault(module, {})[dtype] = state, copy
+    if fused:
+        for part in copy.modules():
+            if isinstance(part, nn.Sequential):
+                _fuse(part)
+    _copies.setdefault(module, {})[key] = state, copy
     return copy
 
 
@@ -45,6 +62,20 @@ def _copy_in(module, dtype):
     tensors = [t.detach() for t in tensors_of(module)]
     copies = [t.to(dtype) if t.is_floating_point() else t.clone() for t in tensors]
     return copy_with_tensors(module, copies)
+
+
+def _fuse(network):
+    """Fuse layers of a network that is evaluated without gradients, in place."""
+    for i in reversed(range(1, len(network))):
+        for layer, normalization, fuse in FUSIONS:
+            if isinstance(network[i], normalization) and type(network[i - 1]) is layer:
+                network[i - 1] = fuse(network[i - 1], network[i])
+                del network[i]
+                break
+    for before, part in pairwise(network):
+        # What a layer returns is new, so that nothing else has it.
+        if type(part) is nn.ReLU and type(before) in (nn.Conv2d, nn.Linear):
+            part.inplace = True
 
 
 def _shows_changes(module):

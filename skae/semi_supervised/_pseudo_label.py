@@ -415,7 +415,7 @@ class PseudoLabelClassifier(
 
     # -- Inference ----------------------------------------------------------------
 
-    def _probabilities(self, rows, compute_dtype=torch.float32):
+    def _probabilities(self, rows, compute_dtype=torch.float32, *, fused=False):
         """Return the probabilities of the classes of rows."""
 
         def probabilities(module, x):
@@ -426,7 +426,8 @@ class PseudoLabelClassifier(
                 scores = module(x)
             return scores.to(x.dtype).softmax(dim=1)
 
-        return self._map_chunks(probabilities, (len(self.classes_),), rows)
+        shape = (len(self.classes_),)
+        return self._map_chunks(probabilities, shape, rows, fused=fused)
 
     def predict_proba(self, X):
         """Predict the probabilities of the classes.
@@ -444,4 +445,5 @@ class PseudoLabelClassifier(
         """
         check_is_fitted(self)
         samples = check_samples(self, X, reset=False, ensure_all_finite=False)
-        return self._probabilities(self._make_rows(samples))
+        is_image = self.image_shape_ is not None
+        return self._probabilities(self._make_rows(samples), fused=is_image)

@@ -8,7 +8,7 @@ from skorch.callbacks import Callback
 
 from skae import AutoEncoderTransformer
 from skae._estimator.module_copies import copy_in
-from skae.modules import DenseAutoencoder
+from skae.modules import ConvClassifier, DenseAutoencoder
 
 
 @pytest.fixture
@@ -147,3 +147,38 @@ def test_weights_of_the_inference_mode_have_no_versions_to_look_at(module):
         module.encoder.affine.weight.mul_(0.5)
         after = copy_in(module, torch.float64)(x)
     assert not torch.allclose(after, before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_fused_copies_have_no_normalization_and_the_same_outputs(dtype):
+    torch.manual_seed(0)
+    module = ConvClassifier((6, 6), 3, (4, 5))
+    for _ in range(3):  # statistics of its own
+        module(torch.randn(16, 36))
+    module.eval()
+    x, kept = torch.randn(2, 36), copy_in(module, dtype)
+    copy = copy_in(module, dtype, fused=True)
+    assert copy is not kept
+    assert copy_in(module, dtype, fused=True) is copy
+    names = [type(part).__name__ for part in copy.modules()]
+    assert not any("BatchNorm" in name for name in names)
+    assert any("BatchNorm" in type(part).__name__ for part in module.modules())
+    with torch.no_grad():
+        seen = x.to(dtype).clone()
+        torch.testing.assert_close(copy(seen), kept(seen))
+        assert torch.equal(seen, x.to(dtype))
+        module.encoder.stages[0][1].running_mean.add_(1.0)
+        torch.testing.assert_close(
+            copy_in(module, dtype, fused=True)(seen).float(), module(x)
+        )
+
+
+def test_dense_layers_are_fused_too():
+    torch.manual_seed(0)
+    module = DenseAutoencoder(6, 2, (4, 3), normalization="batch_norm")
+    module(torch.randn(16, 6))
+    module.eval()
+    x = torch.randn(5, 6)
+    copy = copy_in(module, torch.float32, fused=True)
+    assert len(copy.encoder) == len(module.encoder) - 2
+    torch.testing.assert_close(copy(x), module(x))
