@@ -65,9 +65,9 @@ class InferenceMixin:
             return self.module_
         return copy_in(self.module_, dtype, fused=fused)
 
-    def _chunk_length(self, n_rows, chunk_size=CHUNK_SIZE):
+    def _chunk_length(self, n_rows):
         """Return the number of samples that inference takes at a time."""
-        size = chunk_size
+        size = CHUNK_SIZE
         if n_rows * self.n_features_in_ > CONV_CHUNK_SIZE and (
             self.device_.type == "cpu"
             and any(weight.dim() > 2 for weight in self.module_.parameters())
@@ -95,7 +95,8 @@ class InferenceMixin:
             seed = self._seed
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
-        length = self._chunk_length(len(rows), chunk_size)
+        most = max(1, chunk_size // self.n_features_in_)
+        length = min(self._chunk_length(len(rows)), most)
         may_be_nan = rows.array.dtype.kind == "f"
         with (
             explained_memory_errors(self, "hidden_layer_sizes"),

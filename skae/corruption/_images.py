@@ -3,6 +3,7 @@
 import math
 from numbers import Real
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -35,7 +36,11 @@ def _background(images):
     border = torch.cat((images[:, 0], left, right, images[:, -1]), dim=1)
     # Sorted, since torch.median is not deterministic on a GPU; along the last
     # dimension, where that is fastest.
-    border = border.transpose(1, 2).sort(dim=2).values
+    border = border.transpose(1, 2)
+    if border.device.type == "cpu":  # there NumPy is up to 20 times as fast as torch
+        border = torch.from_numpy(np.sort(border.numpy(force=True), axis=2))
+    else:
+        border = border.sort(dim=2).values
     half = border.shape[2] // 2
     return border[:, :, half - 1 : half + 1].mean(dim=2)[:, None, None]
 
