@@ -1,6 +1,6 @@
 """How fast skae trains, beside a plain torch loop and other packages.
 
-    python benchmarks/speed.py [--only digits] [--repeats 5] [--json FILE]
+    python benchmarks/speed.py [--only digits] [--repeats 5] [--quick] [--json FILE]
 
 Every row is a ratio of times taken in turns in this run, skae's over the peer's, so
 lower is better. MNIST is used where SKAE_DATA has it or it can be downloaded.
@@ -15,6 +15,13 @@ from itertools import pairwise
 import numpy as np
 import torch
 from _measure import Report, parser, ratios, take_turns
+from _speed_inference import (
+    measure_affine,
+    measure_classifier,
+    measure_float64,
+    measure_generation,
+    measure_threads,
+)
 from peers import (
     PACKAGES,
     as_float32,
@@ -381,7 +388,7 @@ print((status("VmHWM") - before) / X.nbytes)
 """
 
 
-def measure_memory(report):
+def measure_memory(report, repeats):
     """Measure the peak of a fit beyond the data, where the system tells (Linux)."""
     if os.path.exists("/proc/self/clear_refs"):
         run = subprocess.run(
@@ -395,7 +402,7 @@ def measure_memory(report):
         )
 
 
-def measure_import(report):
+def measure_import(report, repeats):
     """Time the import in new processes."""
 
     def run(modules):
@@ -414,33 +421,41 @@ def measure_import(report):
     )
 
 
+PARTS = {
+    "digits": measure_digits,
+    "vae": measure_variational,
+    "rows": measure_rows,
+    "float64": measure_float64,
+    "sample": measure_generation,
+    "affine": measure_affine,
+    "classifier": measure_classifier,
+    "threads": measure_threads,
+    "mnist": measure_mnist,
+    "search": measure_grid_search,
+    "growth": measure_growth,
+    "memory": measure_memory,
+    "import": measure_import,
+}
+LONG = ("mnist", "search", "growth")
+
+
 def main():
     """Measure what the command line asks for."""
-    parts = ("digits", "vae", "rows", "mnist", "search", "growth", "memory", "import")
     arguments = parser(__doc__.splitlines()[0])
-    arguments.add_argument("--only", choices=parts, nargs="+", default=parts)
+    arguments.add_argument("--only", choices=PARTS, nargs="+")
     arguments.add_argument("--repeats", type=int, default=5)
+    arguments.add_argument(
+        "--quick", action="store_true", help="two repeats, without the long parts"
+    )
     arguments = arguments.parse_args()
+    repeats = 2 if arguments.quick else arguments.repeats
+    chosen = arguments.only or [p for p in PARTS if not (arguments.quick and p in LONG)]
     warnings.simplefilter("ignore", ConvergenceWarning)
     # torch loads its compiler with the first optimizer, which nobody is to pay for.
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])
     report = Report(f"Speed on {torch.get_num_threads()} threads: median, range")
-    if "digits" in arguments.only:
-        measure_digits(report, arguments.repeats)
-    if "vae" in arguments.only:
-        measure_variational(report, arguments.repeats)
-    if "rows" in arguments.only:
-        measure_rows(report, arguments.repeats)
-    if "mnist" in arguments.only:
-        measure_mnist(report, arguments.repeats)
-    if "search" in arguments.only:
-        measure_grid_search(report, arguments.repeats)
-    if "growth" in arguments.only:
-        measure_growth(report, arguments.repeats)
-    if "memory" in arguments.only:
-        measure_memory(report)
-    if "import" in arguments.only:
-        measure_import(report)
+    for part in chosen:
+        PARTS[part](report, repeats)
     report.save(arguments.json)
 
 
