@@ -80,7 +80,7 @@ def load_sets():
             if key.endswith("_X"):
                 sets[f"table {key[:-2]}"] = lambda key=key: tables[key]
     if (folder / "mnist.npz").exists():
-        sets["mnist images"] = lambda: np.load(folder / "mnist.npz")["x_train"][
+        sets["mnist images"] = lambda: np.load(folder / "mnist.npz")["X_train"][
             :N_IMAGES
         ].reshape(N_IMAGES, -1)
     return sets
