@@ -15,10 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._common.missing import refuse_empty_columns
 from skae._common.runtime import draw_seed
-from skae.autoencoders._denoising import DenoisingAutoEncoder
+from skae.autoencoders._linear_mixtures import LinearMixtures
 
-# Width of the code of the default, if there are more features.
-MAX_COMPONENTS = 16
 # Number of times that missing values are replaced by what is restored.
 N_ITER = 3
 
@@ -26,14 +24,15 @@ N_ITER = 3
 class AutoEncoderImputer(
     OneToOneFeatureMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
 ):
-    """Imputer that fills missing values by an autoencoder trained on incomplete rows.
+    """Imputer that fills missing values by autoencoders trained on incomplete rows.
 
-    The autoencoder is trained on the standardized rows as they are: what is missing
-    does not count in its loss. Its encoder sees what factor analysis of the incomplete
-    rows expects of missing values [1]_. They are then replaced by what the autoencoder
-    restores, three times. A denoising autoencoder draws samples to where many are [2]_,
-    so that the relations between features need not be linear. Values that are present
-    stay as they are.
+    By default, missing values are filled with the mean of what several mixtures of
+    linear autoencoders expect of them, given those of the row that are present [1]_.
+    Each autoencoder of a mixture is a factor analysis of the rows near it, so that the
+    relations between features need not be linear. Expectation maximization takes the
+    incomplete rows as they are. Tables of more than 25 features are also filled from
+    their nearest rows. How much each of these counts is decided by present values that
+    are hidden for it [2]_. Values that are present stay as they are.
 
     Values are assumed to be missing at random: whether one is missing may depend on
     values that are present, but not on the missing value itself.
@@ -41,17 +40,17 @@ class AutoEncoderImputer(
     Parameters
     ----------
     estimator : estimator with ``fit`` and ``impute``, default=None
-        The autoencoder, such as :class:`VariationalAutoEncoder`. It is cloned, and
-        trained on standardized incomplete rows. None means a
-        :class:`DenoisingAutoEncoder` with a code of at most 16 numbers.
+        An autoencoder that fills instead, such as :class:`VariationalAutoEncoder`. It
+        is cloned, and trained on standardized incomplete rows. What it restores
+        replaces missing values three times.
     random_state : int, RandomState instance or None, default=None
-        Seed of the default autoencoder, and of an ``estimator`` whose ``random_state``
-        is None. Pass an int for the same result in each fit.
+        Seed of the default, and of an ``estimator`` whose ``random_state`` is None.
+        Pass an int for the same result in each fit.
 
     Attributes
     ----------
     estimator_ : estimator
-        The fitted autoencoder.
+        The fitted autoencoder, or what fills by default.
     n_features_in_ : int
         Number of features of the samples.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -65,10 +64,9 @@ class AutoEncoderImputer(
 
     References
     ----------
-    .. [1] D. B. Rubin and D. T. Thayer, "EM algorithms for ML factor analysis",
-       Psychometrika 47, 1982.
-    .. [2] G. Alain and Y. Bengio, "What regularized auto-encoders learn from the
-       data-generating distribution", Journal of Machine Learning Research 15, 2014.
+    .. [1] Z. Ghahramani and G. E. Hinton, "The EM algorithm for mixtures of factor
+       analyzers", University of Toronto, CRG-TR-96-1, 1996.
+    .. [2] L. Breiman, "Stacked regressions", Machine Learning 24, 1996.
 
     Examples
     --------
@@ -127,7 +125,7 @@ class AutoEncoderImputer(
         """Return the autoencoder that is trained."""
         made = self.estimator
         if made is None:
-            made = DenoisingAutoEncoder(min(self.n_features_in_, MAX_COMPONENTS))
+            made = LinearMixtures()
         made = clone(made)
         if made.get_params(deep=False).get("random_state", 0) is None:
             made.set_params(random_state=draw_seed(self.random_state))

@@ -1,0 +1,269 @@
+"""Mixtures of factor analyses of samples of which some values are missing."""
+
+import math
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+from torch import nn
+
+from skae._common.runtime import draw
+from skae.modules._factor_analysis import (
+    CHUNK_LENGTH,
+    PRIOR_VALUES,
+    SMALLEST_NOISE,
+    principal_axes,
+)
+
+# Steps of expectation maximization. It ends at a relative change of the mean
+# log-likelihood per feature below the tolerance, but not before the fewest steps.
+MIN_STEPS, MAX_STEPS, TOLERANCE = 4, 8, 1e-3
+# Steps of k-means, which only starts the mixture.
+CLUSTER_STEPS = 20
+# Share that each sample has at first in clusters that are not its own.
+FIRST_SHARE = 0.01
+# Number of values of the mean of all samples that each component's is averaged with.
+PRIOR_MEAN = 1e-6
+# Smallest variance of the prior of the loadings.
+SMALLEST_PRIOR = 1e-4
+# Smallest noise variance to start at.
+FIRST_NOISE = 0.02
+
+
+class FactorMixture(nn.Module):
+    """Fill missing values (NaN) by a mixture of linear autoencoders.
+
+    Each component is a factor analysis x = m + W h + ε, with a code h of its own. A
+    sample belongs to a component with the probability that its present values tell
+    [1]_, and is filled with the mean of what the components expect. Expectation
+    maximization takes every sample with the values that it has [2]_. The loadings W
+    have a normal prior, whose variances decide how many factors are used [3]_.
+
+    Parameters
+    ----------
+    mean : torch.Tensor of shape (n_mixed, n_features)
+        Means of the components.
+    loadings : torch.Tensor of shape (n_mixed, n_features, n_factors)
+        W of each component.
+    noise : torch.Tensor of shape (n_mixed, n_features)
+        Variances of ε.
+    spread : torch.Tensor of shape (n_mixed, n_features, n_factors, n_factors)
+        Covariances of the posterior of the rows of W.
+    log_share : torch.Tensor of shape (n_mixed,)
+        Logarithms of the shares of the components.
+
+    References
+    ----------
+    .. [1] Z. Ghahramani and G. E. Hinton, "The EM algorithm for mixtures of factor
+       analyzers", University of Toronto, CRG-TR-96-1, 1996.
+    .. [2] Z. Ghahramani and M. I. Jordan, "Supervised learning from incomplete data via
+       an EM approach", NeurIPS 1994.
+    .. [3] A. Ilin and T. Raiko, "Practical approaches to principal component analysis
+       in the presence of missing values", Journal of Machine Learning Research 11,
+       2010.
+
+    Examples
+    --------
+    >>> import math
+    >>> import torch
+    >>> from skae.modules._mixture import FactorMixture
+    >>> fill = FactorMixture(
+    ...     mean=torch.tensor([[0.0, 0.0], [9.0, 9.0]]),
+    ...     loadings=torch.ones(2, 2, 1),
+    ...     noise=0.25 * torch.ones(2, 2),
+    ...     spread=torch.zeros(2, 2, 1, 1),
+    ...     log_share=torch.zeros(2),
+    ... )
+    >>> fill(torch.tensor([[1.0, math.nan], [math.nan, 10.0]]))
+    tensor([[ 1.0000,  0.8000],
+            [ 9.8000, 10.0000]])
+    """
+
+    def __init__(self, mean, loadings, noise, spread, log_share):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("loadings", loadings)
+        self.register_buffer("noise", noise)
+        self.register_buffer("spread", spread)
+        self.register_buffer("log_share", log_share)
+
+    def __getstate__(self):  # of arrays, which skops can store
+        return {name: t.numpy(force=True) for name, t in self.named_buffers()}
+
+    def __setstate__(self, state):
+        self.__init__(**{k: torch.from_numpy(np.array(a)) for k, a in state.items()})
+
+    @classmethod
+    @torch.no_grad()
+    def fit(cls, x, n_mixed, n_factors, start, seed):
+        """Learn from standardized samples.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            Samples in float64, NaN where a value is missing.
+        n_mixed : int
+            Number of components.
+        n_factors : int
+            Numbers of the code of each component.
+        start : torch.Tensor of shape (n_samples, n_features)
+            The samples without NaN: what to start at.
+        seed : int
+            Seed of the clusters that the components start as.
+
+        Returns
+        -------
+        FactorMixture
+            The model.
+        """
+        member = torch.ones(1, len(x), dtype=x.dtype)
+        if n_mixed > 1:
+            kmeans = KMeans(
+                n_mixed, n_init=1, max_iter=CLUSTER_STEPS, random_state=seed
+            )
+            label = torch.from_numpy(kmeans.fit(start.numpy()).labels_).long()
+            member = nn.functional.one_hot(label, n_mixed).t().to(x.dtype)
+        made = cls._around(start, member, n_factors)
+        rows, before = _Rows(x), -math.inf
+        for step in range(MAX_STEPS):
+            h, covariance, log_prob = made._expect(rows)
+            level = log_prob.logsumexp(dim=0)
+            made._maximize(rows, (log_prob - level).exp(), h, covariance)
+            level = level.mean().item() / x.shape[1]
+            if step >= MIN_STEPS - 1 and level - before < TOLERANCE:
+                break
+            before = level
+        return made
+
+    @classmethod
+    def _around(cls, x, member, n_factors):
+        """Start at principal components of each cluster."""
+        member = member + FIRST_SHARE * (len(member) > 1)
+        share = member / member.sum(dim=1, keepdim=True)
+        mean, (n_mixed, d) = share @ x, (len(member), x.shape[1])
+        loadings = x.new_zeros(n_mixed, d, n_factors)
+        noise = x.new_zeros(n_mixed, d)
+        for k in range(n_mixed):
+            z = share[k].sqrt().unsqueeze(1) * (x - mean[k])
+            values, vectors = principal_axes(z)
+            found = vectors[:, :n_factors] * values[:n_factors].clamp(min=0.0).sqrt()
+            loadings[k, :, : found.shape[1]] = found
+            noise[k] = z.square().sum(dim=0) - found.square().sum(dim=1)
+        spread = x.new_zeros(n_mixed, d, n_factors, n_factors)
+        log_share = (member.sum(dim=1) / member.sum()).log()
+        return cls(mean, loadings, noise.clamp(min=FIRST_NOISE), spread, log_share)
+
+    def _expect(self, rows):
+        """Return codes, their covariances per pattern, and log-likelihoods."""
+        n_mixed, _, k = self.loadings.shape
+        squares = self.loadings.unsqueeze(3) * self.loadings.unsqueeze(2) + self.spread
+        precision = (squares / self.noise[:, :, None, None]).flatten(2)
+        precision = (rows.patterns @ precision).view(n_mixed, -1, k, k)
+        eye = torch.eye(k, dtype=precision.dtype)
+        factor = torch.linalg.cholesky(precision + eye)
+        covariance = torch.cholesky_inverse(factor)
+        distance = rows.present * (rows.x - self.mean.unsqueeze(1))
+        scaled = distance / self.noise.unsqueeze(1)
+        projected = scaled @ self.loadings
+        h = (covariance[:, rows.index] @ projected.unsqueeze(3)).squeeze(3)
+        volume = 2.0 * factor.diagonal(dim1=2, dim2=3).log().sum(dim=2)
+        volume = volume + self.noise.log() @ rows.patterns.t()
+        volume = volume + math.log(2.0 * math.pi) * rows.patterns.sum(dim=1)
+        length = (scaled * distance).sum(dim=2) - (projected * h).sum(dim=2)
+        log_prob = self.log_share.unsqueeze(1) - (length + volume[:, rows.index]) / 2.0
+        return h, covariance, log_prob
+
+    def _maximize(self, rows, member, h, covariance):
+        """Fit each component to the samples that are its members."""
+        n_mixed, d, k = self.loadings.shape
+        share = member.unsqueeze(2) * rows.present
+        counts = share.sum(dim=1)
+        by_pattern = rows.sum_by_pattern(member)
+        uncertain = (by_pattern.unsqueeze(2) * rows.patterns).mT @ covariance.flatten(2)
+        moments = uncertain + share.mT @ (h.unsqueeze(3) * h.unsqueeze(2)).flatten(2)
+        uncertain, moments = (m.view(n_mixed, d, k, k) for m in (uncertain, moments))
+        spread = self.spread.diagonal(dim1=2, dim2=3)
+        prior = (self.loadings.square() + spread).mean(dim=1) + SMALLEST_PRIOR
+        precision = moments / self.noise[:, :, None, None]
+        precision = precision + torch.diag_embed(1.0 / prior).unsqueeze(1)
+        self.spread = torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        distance = share * (rows.x - self.mean.unsqueeze(1))
+        projected = (distance.mT @ h) / self.noise.unsqueeze(2)
+        self.loadings = (self.spread @ projected.unsqueeze(3)).squeeze(3)
+        rest = rows.x - h @ self.loadings.mT
+        self.mean = (share * rest).sum(dim=1) / (counts + PRIOR_MEAN)
+        error = (share * (rest - self.mean.unsqueeze(1)).square()).sum(dim=1)
+        squares = self.loadings.unsqueeze(3) * self.loadings.unsqueeze(2)
+        error += (squares * uncertain + self.spread * moments).sum(dim=(2, 3))
+        common = (error.sum(dim=1) / counts.sum(dim=1)).unsqueeze(1)
+        self.noise = (error + PRIOR_VALUES * common) / (counts + PRIOR_VALUES)
+        self.noise = self.noise.clamp(min=SMALLEST_NOISE)
+        share = member.sum(dim=1) + 1.0
+        self.log_share = (share / share.sum()).log()
+
+    @torch.no_grad()
+    def forward(self, x, generator=None):
+        """Fill missing values.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            Samples, NaN where a value is missing.
+        generator : torch.Generator, default=None
+            Source of random numbers: values are then drawn from their distribution
+            given those that are present, instead of being expected.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_samples, n_features)
+            A copy without NaN.
+        """
+        parts = [self._fill(part, generator) for part in x.split(CHUNK_LENGTH)]
+        return torch.cat(parts)
+
+    def _fill(self, x, generator):
+        rows = _Rows(x)
+        h, covariance, log_prob = self._expect(rows)
+        member = log_prob.softmax(dim=0)
+        if generator is None:
+            found = self.mean.unsqueeze(1) + h @ self.loadings.mT
+            found = (member.unsqueeze(2) * found).sum(dim=0)
+        else:
+            chosen = torch.multinomial(member.t(), 1, generator=generator).squeeze(1)
+            of_row = torch.arange(len(x))
+            covariance = covariance[:, rows.index][chosen, of_row]
+            factor = torch.linalg.cholesky(covariance)
+            noise = draw(torch.randn, h.shape[1:], generator, x.device).to(x.dtype)
+            h = h[chosen, of_row] + (factor @ noise.unsqueeze(2)).squeeze(2)
+            found = (self.loadings[chosen] @ h.unsqueeze(2)).squeeze(2)
+            noise = draw(torch.randn, x.shape, generator, x.device).to(x.dtype)
+            found = self.mean[chosen] + found + self.noise[chosen].sqrt() * noise
+        return torch.where(x.isnan(), found, x)
+
+
+class _Rows:
+    """Samples, and the patterns of present values that they have.
+
+    What depends on the pattern alone is computed once for all samples that share it,
+    if many do.
+    """
+
+    def __init__(self, x):
+        is_present = ~x.isnan()
+        self.x, self.present = x.nan_to_num(0.0), is_present.to(x.dtype)
+        packed = np.packbits(is_present.numpy(), axis=1)
+        keys = packed.view(f"V{packed.shape[1]}").ravel()
+        _, first, index = np.unique(keys, return_index=True, return_inverse=True)
+        self.is_grouped = 2 * len(first) < len(x)
+        if self.is_grouped:
+            self.patterns = self.present[torch.from_numpy(first)]
+            self.index = torch.from_numpy(index.ravel())
+        else:
+            self.patterns, self.index = self.present, slice(None)
+
+    def sum_by_pattern(self, values):
+        """Return sums over the samples of each pattern, for rows of values."""
+        if not self.is_grouped:
+            return values
+        out = values.new_zeros(len(values), len(self.patterns))
+        return out.index_add_(1, self.index, values)
