@@ -1,5 +1,8 @@
 """Missing values filled by an autoencoder, as a step of a pipeline."""
 
+from functools import partial
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
@@ -10,7 +13,9 @@ from sklearn.base import (
     clone,
 )
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._common.missing import refuse_empty_columns
@@ -19,6 +24,12 @@ from skae.autoencoders._linear_mixtures import LinearMixtures
 
 # Number of times that missing values are replaced by what is restored.
 N_ITER = 3
+
+
+def _can_draw(imputer):
+    """Whether the estimator of an imputer draws missing values."""
+    estimator = imputer.estimator
+    return estimator is None or hasattr(estimator, "sample_imputations")
 
 
 class AutoEncoderImputer(
@@ -145,15 +156,66 @@ class AutoEncoderImputer(
             A copy of X without NaN, in its type where that is float32 or float64.
         """
         check_is_fitted(self)
+
+        def impute(rows):
+            return [np.asarray(self.estimator_.impute(rows, max_iter=N_ITER))]
+
+        return self._fill(X, 1, impute)[0]
+
+    @available_if(_can_draw)
+    def sample_imputations(self, X, n_draws=5, *, random_state=None):
+        """Draw missing values from their distribution given those that are present.
+
+        Multiple imputation [1]_: what is computed from each draw differs by as much as
+        is not known for the missing values. Available by default, and with an
+        ``estimator`` that has this method, such as :class:`VariationalAutoEncoder`. By
+        default each row is drawn from one of the mixtures or from its nearest rows,
+        which are chosen by their weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples, NaN or ``pandas.NA`` where a value is missing.
+        n_draws : int, default=5
+            Number of draws.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draws.
+
+        Returns
+        -------
+        ndarray of shape (n_draws, n_samples, n_features)
+            Copies of X without NaN.
+
+        Raises
+        ------
+        TypeError or ValueError
+            If X is not as it must be, or if ``n_draws`` is not a positive integer.
+
+        References
+        ----------
+        .. [1] D. B. Rubin, "Multiple imputation for nonresponse in surveys", Wiley
+           1987.
+        """
+        check_is_fitted(self)
+        check_scalar(n_draws, "n_draws", Integral, min_val=1)
+        draw = partial(
+            self.estimator_.sample_imputations,
+            n_draws=n_draws,
+            random_state=random_state,
+        )
+        return self._fill(X, n_draws, draw)
+
+    def _fill(self, X, n_copies, fill):
+        """Return copies of X, in which ``fill`` fills the standardized rows."""
         X = self._validate(X, reset=False)
-        out = X.copy()
+        out = np.repeat(X[np.newaxis], n_copies, axis=0)
         missing = np.isnan(X)
         holes = missing.any(axis=1)
         if holes.any():
             rows = self._scaler.transform(X[holes].astype(np.float64))
-            filled = np.asarray(self.estimator_.impute(rows, max_iter=N_ITER))
-            filled = self._scaler.inverse_transform(filled)
-            out[holes] = np.where(missing[holes], filled, X[holes])
+            for copy, filled in zip(out, fill(rows), strict=True):
+                filled = self._scaler.inverse_transform(filled)
+                copy[holes] = np.where(missing[holes], filled, X[holes])
         return out
 
     def _validate(self, X, *, reset):

@@ -127,7 +127,7 @@ class LinearMixtures(BaseEstimator):
         X : ndarray of shape (n_samples, n_features)
             Standardized samples in float64, NaN where a value is missing.
         max_iter : int, default=1
-            Not used: what fills is not repeated.
+            Ignored. What is filled would not change.
 
         Returns
         -------

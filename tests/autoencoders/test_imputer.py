@@ -1,5 +1,7 @@
 """Missing values are filled by what the present ones tell, which stay as they are."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,45 @@ def test_fills_what_the_other_values_tell_in_any_unit(table, imputer):
         error = np.mean((filled - X)[hole, j] ** 2)
         # Two of five present values are enough to know the factors.
         assert error < 0.25 * np.nanvar(X_missing[:, j])
+
+
+def test_default_fills_what_the_other_values_tell(table):
+    X, X_missing, missing = table
+    imputer = AutoEncoderImputer(random_state=0).fit(X_missing)
+    filled = imputer.transform(X_missing)
+    np.testing.assert_array_equal(filled[~missing], X[~missing])
+    errors = ((filled - X) / X.std(axis=0))[missing]
+    assert np.mean(errors**2) < 0.1
+    again = AutoEncoderImputer(random_state=0).fit(X_missing)
+    np.testing.assert_array_equal(again.transform(X_missing), filled)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(imputer)).transform(X_missing), filled
+    )
+    assert AutoEncoderImputer(random_state=1).fit_transform(X_missing).dtype == float
+
+
+def test_draws_in_the_unit_of_each_column(table):
+    X, X_missing, missing = table
+    imputer = AutoEncoderImputer(random_state=0).fit(X_missing)
+    draws = imputer.sample_imputations(X_missing, 20, random_state=0)
+    assert draws.shape == (20, *X.shape)
+    np.testing.assert_array_equal(draws[:, ~missing], np.tile(X[~missing], (20, 1)))
+    errors = ((draws.mean(axis=0) - X) / X.std(axis=0))[missing]
+    assert np.mean(errors**2) < 0.15
+    again = imputer.sample_imputations(X_missing, 20, random_state=0)
+    np.testing.assert_array_equal(again, draws)
+    with pytest.raises(ValueError, match="n_draws"):
+        imputer.sample_imputations(X_missing, 0)
+
+
+def test_draws_by_the_estimator_or_not_at_all(table, imputer):
+    assert not hasattr(imputer, "sample_imputations")
+    vae = VariationalAutoEncoder(2, max_epochs=3, hidden_layer_sizes=())
+    imputer = AutoEncoderImputer(vae, random_state=0).fit(table[1])
+    draws = imputer.sample_imputations(table[1][:20], 3, random_state=0)
+    assert draws.shape == (3, 20, 7)
+    assert np.isfinite(draws).all()
+    assert (draws.std(axis=0)[table[2][:20]] > 0).all()
 
 
 def test_row_without_values_gets_the_means(table, imputer):
