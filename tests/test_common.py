@@ -38,6 +38,7 @@ pytestmark = [
 ]
 
 ESTIMATORS = [
+    AutoEncoderImputer(),
     AutoEncoderImputer(DenoisingAutoEncoder(max_epochs=5), random_state=0),
     AutoEncoderOutlierDetector(),
     AutoEncoderTransformer(),
