@@ -169,7 +169,7 @@ class FactorAnalysis(nn.Module):
         scale = (share * (x - mean).square()).sum(dim=0).sqrt()
         scale = torch.where(scale > 0.0, scale, 1.0)
         z = share.sqrt() * (x - mean) / scale
-        values, vectors = principal_axes(z)
+        values, vectors = _principal_axes(z)
         values = values.clamp(min=0.0)
         shrinkage = _oracle_shrinkage(values, n, d)
         common = values.sum() / d
@@ -249,7 +249,7 @@ class FactorAnalysis(nn.Module):
         return torch.where(x.isnan(), found, x)
 
 
-def principal_axes(z):
+def _principal_axes(z):
     """Return eigenvalues and eigenvectors of z'z, the largest first.
 
     There are as many as z has rows or columns, whichever are fewer.
@@ -299,7 +299,7 @@ class _Expectation:
         )
         # The start is PCA of the mean-filled samples.
         z = share.sqrt() * x / share.amax(dim=1).sum().sqrt()
-        values, vectors = principal_axes(z)
+        values, vectors = _principal_axes(z)
         values = values[:n_factors].clamp(min=SMALLEST_NOISE)
         self.loadings = vectors[:, :n_factors] * values.sqrt()
         self.noise = torch.full_like(x[0], 0.5)

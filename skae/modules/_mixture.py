@@ -12,7 +12,7 @@ from skae.modules._factor_analysis import (
     CHUNK_LENGTH,
     PRIOR_VALUES,
     SMALLEST_NOISE,
-    principal_axes,
+    _principal_axes,
 )
 
 # Steps of expectation maximization. It ends at a relative change of the mean
@@ -145,7 +145,7 @@ class FactorMixture(nn.Module):
         noise = x.new_zeros(n_mixed, d)
         for k in range(n_mixed):
             z = share[k].sqrt().unsqueeze(1) * (x - mean[k])
-            values, vectors = principal_axes(z)
+            values, vectors = _principal_axes(z)
             found = vectors[:, :n_factors] * values[:n_factors].clamp(min=0.0).sqrt()
             loadings[k, :, : found.shape[1]] = found
             noise[k] = z.square().sum(dim=0) - found.square().sum(dim=1)
