@@ -129,6 +129,10 @@ CASES = {
     ),
     "outliers": (skae.AutoEncoderOutlierDetector(random_state=0), X),
     "imputer": (
+        skae.AutoEncoderImputer(random_state=0),
+        np.where(X > 0.9, np.nan, X),
+    ),
+    "imputer of an autoencoder": (
         skae.AutoEncoderImputer(
             skae.DenoisingAutoEncoder(4, max_epochs=1), random_state=0
         ),
