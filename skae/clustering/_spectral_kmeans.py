@@ -86,9 +86,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     certainty_ : ndarray of shape (n_samples,)
         How certain the cluster of a training sample is, from 0 to 1: the probability
         that a random walk of ten steps along the edges of the graph, started at the
-        sample, ends in its cluster, times the share of the cluster that is the same in
-        other partitions that are about equally good. Low where clusters touch, and
-        where they could be others.
+        sample, ends in its cluster. Low where clusters touch. If ``agreement_`` is
+        below one quarter, it is multiplied by the share of the cluster that is the same
+        in the other partitions that are about equally good.
 
     alternative_labels_ : ndarray of shape (n_samples,)
         The clusters of another partition that is about equally good, the one that
@@ -308,17 +308,20 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             chosen, others, counts, n_clusters
         )
         certainty = _partition.random_walk_certainty(graph, labels, n_clusters)
-        self.certainty_ = (certainty * shared)[point_of]
         alternative = _partition.vote(graph, others[agreements.argmin()], n_clusters)
         self.alternative_labels_ = alternative[point_of]
         self.agreement_ = _partition.agreement(labels, alternative, counts, n_clusters)
         if self.agreement_ < MIN_AGREEMENT:
+            # Not where partitions differ in details: there the walk alone tells better
+            # which samples are wrong.
+            certainty = certainty * shared
             warn_user(
                 f"The samples hardly determine {n_clusters} clusters: another "
                 "partition is about as good as the chosen one and has little in common "
                 f"with it (agreement_={self.agreement_:.2f}). Compare labels_ with "
                 "alternative_labels_, or try another n_clusters."
             )
+        self.certainty_ = certainty[point_of]
         return self
 
     def predict(self, X):
