@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from skorch.callbacks import Callback
 
 from skae import (
     AutoEncoderTransformer,
@@ -30,6 +31,13 @@ class Never(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         return X
+
+
+class NeverTrained(Callback):
+    """A callback of a network that must not be trained."""
+
+    def on_train_begin(self, net, **kwargs):
+        raise AssertionError("the network has been trained")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +91,7 @@ def test_what_is_not_valid_is_refused_before_the_encoder(parameters, message):
 
 
 def test_weights_need_a_clusterer_that_takes_them():
-    classifier = ClusterClassifier(Never(), AgglomerativeClustering(2))
+    classifier = ClusterClassifier(Never(), AgglomerativeClustering(), n_clusters=2)
     with pytest.raises(ValueError, match=r"clusterer=Agglomerative.* takes no weights"):
         classifier.fit(X, sample_weight=np.arange(8))
 
@@ -121,6 +129,6 @@ def test_other_clusterers_have_no_number_of_clusters():
 
 def test_the_density_is_checked_before_the_training():
     density = GaussianMixture(2, covariance_type="round")
-    ae = AutoEncoderTransformer(2, density=density, callbacks=["never looked at"])
+    ae = AutoEncoderTransformer(2, density=density, callbacks=[NeverTrained()])
     with pytest.raises(ValueError, match="The 'covariance_type' parameter of Gaussian"):
         ae.fit(X)
