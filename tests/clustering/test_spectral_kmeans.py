@@ -89,11 +89,7 @@ def test_attributes_describe_the_partition(n_neighbors):
     assert clusterer.certainty_.max() <= 1
 
 
-def test_each_copy_of_a_sample_has_all_its_edges(monkeypatch):
-    def ignore_others(chosen, others, *_):
-        return np.ones(len(chosen)), np.ones(len(others))
-
-    monkeypatch.setattr(_partition, "compare_partitions", ignore_others)
+def test_each_copy_of_a_sample_has_all_its_edges():
     points, _ = make_blobs(200, centers=4, cluster_std=3, random_state=0)
     counts = np.where(points[:, 0] > np.median(points[:, 0]), 7, 1)
     point_of = np.repeat(np.arange(200), counts)
@@ -106,6 +102,8 @@ def test_each_copy_of_a_sample_has_all_its_edges(monkeypatch):
     coefficient = uncertainty_coefficient(joint)
     assert clusterer.uncertainty_coefficient_ == pytest.approx(coefficient)
     certainty = random_walk_certainty(graph, clusterer.labels_, 4)
+    # That other partitions differ in details does not change it.
+    assert 0.25 < clusterer.agreement_ < 1
     np.testing.assert_allclose(clusterer.certainty_, certainty, rtol=1e-9)
     assert clusterer.normalized_cut_ > 0.1
 
