@@ -9,11 +9,11 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
+from skae._common.channels import refuse_channels_first
 from skae._common.images import (
     check_byte_scale,
     check_image_shape,
     find_byte_scale,
-    refuse_channels_first,
 )
 from skae._common.sparse import as_csr, dense_blocks
 from skae._common.stored import DTYPES, StoredRows, open_stored

@@ -10,6 +10,7 @@ from skae._common.labels import count_classes, split_labels
 from skae.inspection._drawing import (
     as_floats,
     as_images,
+    as_panels,
     draw_tiles,
     find_image_shape,
     new_axes,
@@ -58,7 +59,7 @@ class ClusterDisplay:
     cluster_to_class : array-like of shape (n_clusters,)
         The class of each cluster.
     images : ndarray of shape (n_clusters, n_images, height, width) or \
-            (n_clusters, n_images, height, width, 3)
+            (n_clusters, n_images, height, width, n_channels)
         The most typical images of each cluster, the best first. NaN stays blank.
     contingency : ndarray of shape (n_classes, n_clusters), default=None
         Number of samples of each class in each cluster. Without it only the images
@@ -120,7 +121,7 @@ class ClusterDisplay:
         cmap : str or matplotlib Colormap, default="Blues"
             Colours of the table.
         image_cmap : str or matplotlib Colormap, default="gray"
-            Colours of gray images.
+            Colours of gray images and of single channels.
 
         Returns
         -------
@@ -136,7 +137,7 @@ class ClusterDisplay:
         cluster_classes = np.asarray(self.cluster_to_class)
         order = np.argsort(cluster_classes, kind="stable")
         cluster_classes = cluster_classes[order]
-        images = np.asarray(self.images)[order].swapaxes(0, 1)
+        images = as_panels(self.images)[order].swapaxes(0, 1)
         n_images, n_clusters, height, width = images.shape[:4]
         classes, top = [], -0.5
         if self.contingency is not None:
@@ -233,7 +234,7 @@ class ClusterDisplay:
         cmap : str or matplotlib Colormap, default="Blues"
             Colours of the table.
         image_cmap : str or matplotlib Colormap, default="gray"
-            Colours of gray images.
+            Colours of gray images and of single channels.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
 

@@ -5,6 +5,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array
 
+from skae._common.channels import refuse_channels_first
+
 # Ten colours that differ under every kind of colour blindness, and in lightness:
 # M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270.
 COLORS = (
@@ -49,12 +51,12 @@ def _check_image_shape(shape):
         not isinstance(shape, (tuple, list))
         or len(shape) not in (2, 3)
         or not all(isinstance(side, Integral) and side > 0 for side in shape)
-        or tuple(shape[2:]) not in ((), (1,), (3,))
     ):
         raise ValueError(
             f"image_shape={shape!r} must be (height, width) or (height, width, "
-            "n_channels), positive integers, with one channel or three."
+            "n_channels), positive integers."
         )
+    refuse_channels_first(shape)
     return tuple(shape)
 
 
@@ -87,8 +89,8 @@ def find_image_shape(image_shape, X, estimator):
     if image_shape is None:
         raise ValueError(
             f"image_shape=None, and {type(estimator).__name__} takes rows of a table, "
-            "not images. Pass image_shape=(height, width) or (height, width, 3) if the "
-            "rows are images."
+            "not images. Pass image_shape=(height, width) or (height, width, "
+            "n_channels) if the rows are images."
         )
     return _check_image_shape(image_shape)
 
@@ -105,8 +107,9 @@ def as_images(rows, image_shape=None):
 
     Returns
     -------
-    ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3)
-        Gray or colour images, not copied where that is possible.
+    ndarray of shape (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+        Images, not copied where that is possible; one channel has no axis.
 
     Raises
     ------
@@ -232,6 +235,34 @@ def shade(images, limits):
     """
     low, high = limits
     return ((images - low) / (high - low or 1.0)).clip(0, 1)
+
+
+def as_panels(images):
+    """Put the channels of images side by side, unless they are one or three.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_rows, n_columns, height, width) or \
+            (n_rows, n_columns, height, width, n_channels)
+        Images.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns, height, width) or \
+            (n_rows, n_columns, height, width, 3)
+        Gray or colour images. Channels become gray images with a column of NaN, which
+        stays blank, on both sides of each: so neighbouring images are farther apart
+        than the channels of one image.
+    """
+    images = np.asarray(images)
+    if images.shape[4:] in ((), (3,)):
+        return images
+    if images.shape[4:] == (1,):
+        return images[..., 0]
+    panels = np.moveaxis(as_floats(images, are_images=False), -1, -2)
+    panels = np.pad(panels, [(0, 0)] * 4 + [(0, 1)], constant_values=np.nan)
+    panels = panels.reshape(*panels.shape[:3], -1)
+    return np.pad(panels, [(0, 0)] * 3 + [(1, 0)], constant_values=np.nan)
 
 
 def mosaic(images, limits, cmap):
@@ -368,7 +399,7 @@ def decode_plane(estimator, values, image_shape):
     Returns
     -------
     ndarray of shape (n_steps, n_steps, height, width) or \
-            (n_steps, n_steps, height, width, 3)
+            (n_steps, n_steps, height, width, n_channels)
         The images; ``[i, j]`` belongs to the code ``(values[0, i], values[1, j])``.
     """
     grid = np.stack(np.meshgrid(*values, indexing="ij"), axis=-1)

@@ -8,6 +8,7 @@ from sklearn.utils import check_scalar
 from skae.inspection._drawing import (
     as_floats,
     as_images,
+    as_panels,
     draw_tiles,
     new_axes,
     value_range,
@@ -28,7 +29,8 @@ class ImageRowsDisplay:
         """Draw the first images of each row.
 
         All rows have one scale: the range of the first row's values, or [0, 1] if they
-        lie in it. Values beyond are clipped.
+        lie in it. Values beyond are clipped. Channels are drawn side by side in gray,
+        unless an image has one or three.
 
         Parameters
         ----------
@@ -37,7 +39,8 @@ class ImageRowsDisplay:
         n_images : int, default=10
             Number of columns.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of gray images. Not used if any row has colour images.
+            Colours of gray images and of single channels. Not used if any row has
+            colour images.
 
         Returns
         -------
@@ -54,7 +57,7 @@ class ImageRowsDisplay:
             name: as_floats(as_images(row, self.image_shape))
             for name, row in self.rows.items()
         }
-        if any(row.ndim == 4 for row in rows.values()):
+        if any(row.shape[3:] == (3,) for row in rows.values()):
             # Gray images beside colour images become colour images.
             for name, row in rows.items():
                 if row.ndim == 3:
@@ -72,10 +75,13 @@ class ImageRowsDisplay:
             if name != truth_name
         }
 
-        shown = np.stack([row[:n_images] for row in rows.values()])
+        shown = as_panels(np.stack([row[:n_images] for row in rows.values()]))
         n_rows, n_columns, height, width = shown.shape[:4]
         if ax is None:
-            ax = new_axes(n_columns + 1.2, (n_rows + 0.4) * height / width)
+            # An inch wide, or wider, so that a row has space for its label.
+            inches = max(1.0, 0.5 * width / height)
+            size = (n_columns * inches + 1.2, (n_rows + 0.4) * inches * height / width)
+            ax = new_axes(*size)
         self.image_, middles = draw_tiles(ax, shown, value_range(truth), cmap)
         errors = [
             f"{name}\nMSE {error:,.0f}" if error >= 1000 else f"{name}\nMSE {error:.3g}"

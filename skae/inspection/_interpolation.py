@@ -7,6 +7,7 @@ from sklearn.utils import check_consistent_length, check_scalar
 
 from skae.inspection._drawing import (
     as_images,
+    as_panels,
     choose_limits,
     draw_tiles,
     find_image_shape,
@@ -21,7 +22,7 @@ class InterpolationDisplay:
     Parameters
     ----------
     images : ndarray of shape (n_walks, n_steps, height, width) or \
-            (n_walks, n_steps, height, width, 3)
+            (n_walks, n_steps, height, width, n_channels)
         The decoded images, one walk per row.
     limits : tuple of float, default=None
         The values shown as darkest and brightest; None means [0, 1] for images that
@@ -68,14 +69,14 @@ class InterpolationDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of gray images.
+            Colours of gray images and of single channels.
 
         Returns
         -------
         self : InterpolationDisplay
             The Display.
         """
-        images = np.asarray(self.images)
+        images = as_panels(self.images)
         n_walks, n_steps, height, width = images.shape[:4]
         if ax is None:
             ax = new_axes(7, 0.8 + 6.8 * n_walks / n_steps * height / width)
@@ -109,7 +110,7 @@ class InterpolationDisplay:
             (height, width) or (height, width, n_channels); None means X1's, or the
             estimator's ``image_shape_``.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of gray images.
+            Colours of gray images and of single channels.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
 

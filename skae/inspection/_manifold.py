@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from skae.inspection._drawing import (
+    as_panels,
     choose_limits,
     decode_plane,
     draw_tiles,
@@ -33,7 +34,7 @@ class ManifoldDisplay:
     Parameters
     ----------
     images : ndarray of shape (n_steps, n_steps, height, width) or \
-            (n_steps, n_steps, height, width, 3)
+            (n_steps, n_steps, height, width, n_channels)
         The decoded images; ``images[i, j]`` belongs to the code
         ``(values[0, i], values[1, j])``. NaN stays blank.
     values : ndarray of shape (2, n_steps)
@@ -86,7 +87,7 @@ class ManifoldDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of gray images.
+            Colours of gray images and of single channels.
 
         Returns
         -------
@@ -95,7 +96,7 @@ class ManifoldDisplay:
         """
         from matplotlib.ticker import Formatter
 
-        images = np.asarray(self.images)
+        images = as_panels(self.images)
         n_steps, _, height, width = images.shape[:4]
         if ax is None:
             ax = new_axes(7, 0.8 + 6.4 * height / width)
@@ -111,7 +112,7 @@ class ManifoldDisplay:
         ax.set_xticks(labelled, labels[0])
         ax.set_yticks(middles[::-1][labelled], labels[1])
         title = "Images decoded over quantiles of the codes"
-        if np.isnan(images).any():
+        if np.isnan(self.images).any():
             title += "\n(blank where no code lies)"
         ax.set(title=title, xlabel="component 0", ylabel="component 1")
         ax.spines[:].set_visible(False)
@@ -138,7 +139,7 @@ class ManifoldDisplay:
             (height, width) or (height, width, n_channels); None means X's, or the
             estimator's ``image_shape_``.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of gray images.
+            Colours of gray images and of single channels.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
 

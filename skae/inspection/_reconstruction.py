@@ -98,7 +98,7 @@ class ReconstructionDisplay(ImageRowsDisplay):
         n_images : int, default=10
             Number of columns.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of gray images.
+            Colours of gray images and of single channels.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
 

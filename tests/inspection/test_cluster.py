@@ -302,3 +302,13 @@ def test_new_figure(classifier, digits):
     display = ClusterDisplay.from_estimator(classifier, digits[0], image_shape=(8, 8))
     assert plt.get_fignums() == [display.figure_.number]
     plt.close(display.figure_)
+
+
+def test_two_channels_are_panels(ax):
+    images = np.random.default_rng(0).random((2, 3, 4, 5, 2))
+    display = ClusterDisplay(cluster_to_class=[1, 0], images=images).plot(ax)
+    picture = display.image_.get_array()
+    assert picture.shape == (3 * 5 - 1, 2 * 14 - 1, 4)
+    # The cluster of class 0 stands first.
+    np.testing.assert_allclose(picture[:4, 1:6, 0], images[1, 0, ..., 0], atol=1 / 255)
+    np.testing.assert_allclose(picture[:4, 7:12, 0], images[1, 0, ..., 1], atol=1 / 255)

@@ -16,6 +16,7 @@ from skae.inspection._drawing import (
     COLORS,
     as_floats,
     as_images,
+    as_panels,
     draw_tiles,
     find_image_shape,
     mosaic,
@@ -122,6 +123,8 @@ def test_colors_stay_apart_in_all_kinds_of_colour_vision():
         (None, (5, 4, 7), (4, 7)),
         (None, (5, 4, 7, 3), (4, 7, 3)),
         ((2, 14), (5, 4, 7), (2, 14)),
+        (None, (5, 4, 7, 2), (4, 7, 2)),
+        ((4, 4, 4), (5, 64), (4, 4, 4)),
     ],
 )
 def test_image_shape_is_what_the_user_says_or_the_samples_have(
@@ -153,13 +156,18 @@ def test_image_shape_is_what_the_estimator_or_its_first_step_knows(
 
 @pytest.mark.parametrize(
     "image_shape",
-    [8, (8,), (0, 8), (8.0, 8), (8, 8, 2), (1, 8, 8, 1), "ab", (True, "8")],
+    [8, (8,), (0, 8), (8.0, 8), (8, 8, 0), (1, 8, 8, 1), "ab", (True, "8")],
 )
 def test_what_is_no_shape_of_an_image_is_named(image_shape):
     with pytest.raises(ValueError, match=r"image_shape=.* must be \(height, width\)"):
         find_image_shape(image_shape, np.zeros((2, 64)), PCA())
     with pytest.raises(ValueError, match=r"image_shape=.* must be \(height, width\)"):
         as_images(np.zeros((2, 64)), image_shape)
+
+
+def test_channels_that_come_first_are_refused():
+    with pytest.raises(ValueError, match=r"channels must come last.*np\.moveaxis"):
+        find_image_shape(None, np.zeros((2, 3, 8, 8)), PCA())
 
 
 def test_samples_of_another_size_are_named():
@@ -177,6 +185,7 @@ def test_samples_of_another_size_are_named():
         ((2, 12), [2, 2, 3], (2, 2, 2, 3)),
         ((2, 3, 4, 1), None, (2, 3, 4)),
         ((2, 3, 4, 3), None, (2, 3, 4, 3)),
+        ((2, 30), (3, 5, 2), (2, 3, 5, 2)),
     ],
 )
 def test_samples_become_images_without_a_copy(shape, image_shape, expected):
@@ -257,6 +266,32 @@ def test_mosaic_of_colour_images():
     assert picture.shape == (5, 2, 4)
     np.testing.assert_allclose(picture[:2], np.full((2, 2, 4), [0, 0.5, 1, 1]))
     assert (picture[2:, :, 3] == 0).all()
+
+
+@pytest.mark.parametrize("n_channels", [2, 4, 5])
+def test_channels_become_panels_from_the_left(n_channels):
+    images = np.random.default_rng(0).random((2, 3, 4, 5, n_channels))
+    panels = as_panels(images)
+    assert panels.shape == (2, 3, 4, n_channels * 6 + 1)
+    for channel in range(n_channels):
+        left = 1 + 6 * channel
+        np.testing.assert_array_equal(
+            panels[..., left : left + 5], images[..., channel]
+        )
+    assert np.isnan(panels[..., ::6]).all()
+    assert np.isnan(panels).sum() == 2 * 3 * 4 * (n_channels + 1)
+
+
+def test_one_channel_and_three_are_no_panels():
+    gray, color = np.ones((1, 2, 4, 5, 1)), np.ones((1, 2, 4, 5, 3))
+    assert as_panels(gray).shape == (1, 2, 4, 5)
+    assert as_panels(gray[..., 0]).shape == (1, 2, 4, 5)
+    assert as_panels(color) is color
+
+
+def test_panels_of_bytes_keep_their_numbers():
+    images = np.full((1, 1, 2, 2, 2), 200, dtype=np.uint8)
+    assert np.nanmin(as_panels(images)) == np.nanmax(as_panels(images)) == 200
 
 
 def test_mosaic_of_images_of_one_value():

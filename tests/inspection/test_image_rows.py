@@ -139,3 +139,36 @@ def test_new_figure_has_the_shape_of_the_rows(images):
     assert width == pytest.approx(5.2)
     assert height == pytest.approx(2.4 * 5 / 6)
     plt.close(figure)
+
+
+def test_channels_are_panels_side_by_side(ax):
+    truth = rng.random((5, 4, 6, 2))
+    display = ImageRowsDisplay({"truth": truth, "other": truth + 0.5}).plot(ax)
+    assert display.mse_ == {"other": pytest.approx(0.25)}
+    picture = display.image_.get_array()
+    # Of an image: a blank column, and per channel six pixels and a blank column.
+    assert picture.shape == (2 * 5 - 1, 5 * 16 - 1, 4)
+    second = picture[:4, 16:31]
+    np.testing.assert_allclose(second[:, 1:7, 0], truth[1, ..., 0], atol=1 / 255)
+    np.testing.assert_allclose(second[:, 8:14, 0], truth[1, ..., 1], atol=1 / 255)
+    np.testing.assert_array_equal(second[:, [0, 7, 14], 3], 0)
+    np.testing.assert_array_equal(second[:, 1:7, 3], 1)
+
+
+def test_rows_of_other_numbers_of_channels_are_named(ax):
+    rows = {"two": rng.random((5, 4, 6, 2)), "gray": rng.random((5, 4, 6))}
+    with pytest.raises(ValueError, match=r"images of one shape; got .*\(5, 4, 6, 2\)"):
+        ImageRowsDisplay(rows).plot(ax)
+
+
+def test_panels_leave_space_for_the_labels():
+    import matplotlib.pyplot as plt
+
+    images = rng.random((3, 8, 8, 4))
+    display = ImageRowsDisplay({"truth": images, "half": images / 2}).plot()
+    middles = display.ax_.transData.transform(
+        [(0, y) for y in display.ax_.get_yticks()]
+    )
+    # The two lines of a label at 10 points are a third of an inch high.
+    assert (middles[0] - middles[1])[1] / display.figure_.dpi > 1 / 3
+    plt.close(display.figure_)

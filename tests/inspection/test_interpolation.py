@@ -68,3 +68,12 @@ def test_what_does_not_fit_is_named(digits, byte_images, image_autoencoder, ax):
     plain = AutoEncoderTransformer(2, max_epochs=1, random_state=0).fit(digits[0])
     with pytest.raises(ValueError, match="image_shape=None"):
         walk(plain, digits[0][:1], digits[0][:1], ax=ax)
+
+
+def test_two_channels_are_panels(ax):
+    images = np.random.default_rng(0).random((2, 3, 4, 5, 2))
+    picture = InterpolationDisplay(images=images).plot(ax).image_.get_array()
+    assert picture.shape == (2 * 5 - 1, 3 * 14 - 1, 4)
+    shown = picture[5:9, 14:27, 0]
+    np.testing.assert_allclose(shown[:, 1:6], images[1, 1, ..., 0], atol=1 / 255)
+    np.testing.assert_allclose(shown[:, 7:12], images[1, 1, ..., 1], atol=1 / 255)

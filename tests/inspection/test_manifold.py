@@ -205,3 +205,23 @@ def test_new_figure(square):
     display = from_plane(square, n_steps=2)
     assert plt.get_fignums() == [display.figure_.number]
     plt.close(display.figure_)
+
+
+def test_four_channels_are_panels_and_no_field_is_called_blank(ax):
+    X = np.random.default_rng(0).random((300, 4, 5, 4))
+    pca = PCA(2).fit(X.reshape(300, -1))
+    display = ManifoldDisplay.from_estimator(
+        pca, X.reshape(300, -1), n_steps=2, image_shape=(4, 5, 4), ax=ax
+    )
+    assert display.images.shape == (2, 2, 4, 5, 4)
+    assert not np.isnan(display.images).any()
+    assert "blank" not in ax.get_title()
+    picture = display.image_.get_array()
+    assert picture.shape == (2 * 5 - 1, 2 * 26 - 1, 4)
+    low, high = display.limits
+    # Component 1 grows upwards: the lower left image is the first.
+    for channel in range(4):
+        left = 1 + 6 * channel
+        shown = picture[5:, left : left + 5, 0]
+        expected = (display.images[0, 0, ..., channel] - low) / (high - low)
+        np.testing.assert_allclose(shown, expected.clip(0, 1), atol=1 / 255)

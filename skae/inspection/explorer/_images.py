@@ -5,7 +5,7 @@ from base64 import b64encode
 
 import numpy as np
 
-from skae.inspection._drawing import shade
+from skae.inspection._drawing import as_panels, shade
 
 # Limit in bytes of all decoded images together. zlib hardly enlarges what it cannot
 # compress, and base64 adds a third: so a page stays under 3 MB whatever the images are.
@@ -32,11 +32,12 @@ def find_n_steps(image_shape):
     ValueError
         If it is less than 2.
     """
-    n_steps = min(MAX_STEPS, int((MAX_BYTES / np.prod(image_shape)) ** 0.5))
+    size = as_panels(np.empty((1, 1, *image_shape), dtype=np.float32)).size
+    n_steps = min(MAX_STEPS, int((MAX_BYTES / size) ** 0.5))
     if n_steps < 2:
         raise ValueError(
             f"image_shape={image_shape!r} is too large for a page under 3 MB: two "
-            f"images along each axis have {4 * np.prod(image_shape):,} bytes, and "
+            f"images along each axis have {4 * size:,} bytes, and "
             f"{MAX_BYTES:,} are allowed. Use smaller images, or pass n_steps, which "
             "allows a larger file."
         )
@@ -53,7 +54,7 @@ def pack(images, limits):
     Parameters
     ----------
     images : ndarray of shape (n_steps, n_steps, height, width) or \
-            (n_steps, n_steps, height, width, 3)
+            (n_steps, n_steps, height, width, n_channels)
         The images.
     limits : tuple of float
         The values that become 0 and 255.
@@ -77,7 +78,7 @@ def find_blending_error(images, middles, limits):
     Parameters
     ----------
     images : ndarray of shape (n_steps, n_steps, height, width) or \
-            (n_steps, n_steps, height, width, 3)
+            (n_steps, n_steps, height, width, n_channels)
         The images of a grid.
     middles : ndarray of shape (n_steps - 1, n_steps - 1, ...)
         The true images in the middle of each four neighbours.

@@ -9,6 +9,7 @@ from sklearn.utils import check_scalar
 from skae._common.safe_files import write_atomically
 from skae.inspection._drawing import (
     COLORS,
+    as_panels,
     check_plane,
     choose_limits,
     decode_plane,
@@ -40,7 +41,7 @@ class LatentExplorer:
     Parameters
     ----------
     images : ndarray of shape (n_steps, n_steps, height, width) or \
-            (n_steps, n_steps, height, width, 3)
+            (n_steps, n_steps, height, width, n_channels)
         The decoded images; ``images[i, j]`` belongs to the code
         ``(values[0, i], values[1, j])``.
     values : ndarray of shape (2, n_steps)
@@ -143,11 +144,11 @@ class LatentExplorer:
     def _check_grid(self):
         """Return the images and the values of their grid, checked."""
         images, values = np.asarray(self.images), np.asarray(self.values)
-        is_grid = images.ndim == 4 or (images.ndim == 5 and images.shape[4] == 3)
-        if not is_grid or images.shape[0] != images.shape[1]:
+        if images.ndim not in (4, 5) or images.shape[0] != images.shape[1]:
             raise ValueError(
                 f"images of shape {images.shape} must have the shape (n_steps, "
-                "n_steps, height, width) or (n_steps, n_steps, height, width, 3)."
+                "n_steps, height, width) or (n_steps, n_steps, height, width, "
+                "n_channels)."
             )
         n_steps = len(images)
         steps = np.diff(values)
@@ -184,6 +185,8 @@ class LatentExplorer:
             classes = [str(label) for label in classes]
             labels = place_labels(points[drawn], members[drawn], classes).tolist()
         limits = choose_limits(self.limits, images)
+        # Between panels neither dark nor bright, so that it differs from both.
+        images = np.nan_to_num(as_panels(images), nan=np.mean(limits))
         n_steps, _, height, width = images.shape[:4]
         return {
             "name": str(self.name),

@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skae.inspection import LatentExplorer
+from skae.inspection.explorer._images import MAX_BYTES, find_n_steps
 from skae.inspection.explorer._latent_explorer import RESOLUTION
 
 
@@ -246,3 +247,24 @@ def test_data_that_do_not_fit_are_named(changes, match):
     LatentExplorer(**data).to_html()
     with pytest.raises(ValueError, match=match):
         LatentExplorer(**data | changes).to_html()
+
+
+def test_channels_are_gray_panels_on_the_page(data_of):
+    images = np.random.default_rng(0).random((3, 3, 4, 5, 2))
+    explorer = LatentExplorer(
+        images=images,
+        values=[[-1, 0, 1], [-1, 0, 1]],
+        codes=[[0.0, 0.5]],
+        limits=(0, 1),
+    )
+    data = data_of(explorer.to_html())
+    assert (data["height"], data["width"], data["n_channels"]) == (4, 13, 1)
+    pixels = tiles_of(data)
+    assert_bytes(pixels[..., 1:6], images[..., 0])
+    assert_bytes(pixels[..., 7:12], images[..., 1])
+    assert (pixels[..., ::6] == 128).all()
+
+
+def test_page_of_panels_stays_small():
+    n_steps = find_n_steps((8, 8, 12))
+    assert n_steps**2 * 8 * (12 * 9 + 1) <= MAX_BYTES < (n_steps + 1) ** 2 * 8 * 109
