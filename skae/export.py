@@ -13,7 +13,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._common.safe_files import write_atomically
+from skae._common.atomic_write import write_atomically
 
 # Names of what goes in and what comes out.
 INPUT, LABEL, N_SAMPLES = "X", "label", "n_samples"

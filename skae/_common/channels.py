@@ -1,4 +1,4 @@
-"""Where the channels of images are; imports nothing, for the Displays."""
+"""Where the channels of images are; without torch, for the Displays."""
 
 
 def refuse_channels_first(shape):

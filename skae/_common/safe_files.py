@@ -7,13 +7,14 @@ one step, the JSON file last. So the two are either whole or told to be not.
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+
+from skae._common.atomic_write import write_atomically
 
 # What files of something else raise where they are read.
 FOREIGN = (
@@ -25,34 +26,6 @@ PLAIN = (str, int, float, bool, type(None))
 
 class DamagedFileError(Exception):
     """The two files are not what was written."""
-
-
-def write_atomically(path, data):
-    """Write a file such that a crash at any moment leaves the old one or the new one.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    data : bytes
-        Its content.
-    """
-    beside = path.with_name(path.name + ".tmp")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError:
-        beside.unlink(missing_ok=True)  # on a full disk it takes room
-        raise
-    if os.name == "posix":  # the name itself is written with the folder
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def write(stem, value):

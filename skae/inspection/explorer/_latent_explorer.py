@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skae._common.safe_files import write_atomically
+from skae._common.atomic_write import write_atomically
 from skae.inspection._drawing import (
     COLORS,
     as_panels,
