@@ -3,6 +3,7 @@
 # What is in the state of fitted estimators, besides what skops itself trusts. No type
 # here does more than keep arrays and numbers when it is loaded.
 TRUSTED_TYPES = (
+    "skae._estimator.stream.StreamSample",
     "skae._training.scaling.Scaling",
     "skae.autoencoders._colorization.ColorizationAutoEncoder",
     "skae.autoencoders._denoising.DenoisingAutoEncoder",

@@ -35,6 +35,7 @@ from skae._estimator.identity import identify
 from skae._estimator.inference import InferenceMixin
 from skae._estimator.pickling import PicklingMixin
 from skae._estimator.restoring import restore_on_error
+from skae._estimator.stream import StreamMixin
 from skae._training.callbacks import ProgressBar, copy_callbacks
 from skae._training.checkpoint import Checkpoint
 from skae._training.optimizers import OPTIMIZERS, resolve_optimizer
@@ -56,6 +57,7 @@ class BaseTorchEstimator(
     BatchingMixin,
     InferenceMixin,
     PicklingMixin,
+    StreamMixin,
     ToModuleMixin,
     CallbackSupportMixin,
     BaseEstimator,
@@ -204,6 +206,9 @@ class BaseTorchEstimator(
                 require_equal(told)
                 if checkpoint is not None:
                     checkpoint.begin(self._seed, told())
+                learned_from = self._follow_stream(
+                    inputs, targets, continues=continues, partial_fit=partial_fit
+                )
                 try:
                     batches = self._train(
                         inputs,
@@ -213,13 +218,13 @@ class BaseTorchEstimator(
                         checkpoint,
                         partial_fit=partial_fit,
                     )
-                    self._after_fit(inputs, targets, batches)
+                    self._after_fit(*learned_from, batches)
                 except KeyboardInterrupt as error:
                     trainer = getattr(self, "_trainer", None)
                     if trainer is None or len(trainer.loss_curve) == n_epochs:
                         raise
                     interrupt = error
-                    self._end_interrupted(inputs, targets)
+                    self._end_interrupted(*learned_from)
                 if report and interrupt is None:
                     report.end()
         if interrupt is not None:

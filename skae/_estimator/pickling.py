@@ -82,7 +82,7 @@ class PicklingMixin:
 
     pickle, joblib and skops all take it. It holds no history, no optimizer and no
     device that may be absent where it is loaded. It holds data only if a user's module
-    keeps some.
+    keeps some, or after ``partial_fit``: a random sample of the stream.
     """
 
     @torch.inference_mode(False)  # its tensors could not be trained later
@@ -91,6 +91,8 @@ class PicklingMixin:
         state["_skae_format"] = FORMAT
         state.pop("_trainer", None)
         state.pop("net_", None)
+        if not getattr(state.get("_stream"), "is_stream", False):
+            state.pop("_stream", None)
         for name in {"device_", "compute_dtype_"} & state.keys():
             state[name] = str(state[name])  # which skops has no types for
         if "module_" in state:

@@ -39,6 +39,18 @@ class MissingValuesMixin:
                 None if weight is None else torch.from_numpy(weight),
             )
 
+    def _follow_stream(self, inputs, targets, *, continues, partial_fit):
+        followed = super()._follow_stream(
+            inputs, targets, continues=continues, partial_fit=partial_fit
+        )
+        # What is expected at first was learned with the scaling. It stays where the
+        # sample lacks the samples of a fit, or all values of a feature.
+        if partial_fit and continues and self._stream.is_whole:
+            rows = followed[0].rows
+            if not (has_missing(rows) and empty_columns(rows).any()):
+                self._learn_fill(followed[0])
+        return followed
+
     def _in_module_scale(self, fill):
         """Return a function that fills samples in the module's scale."""
         scaling = self._scaling

@@ -11,13 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
 from skae._common.memmap import copy_memmaps
+from skae._common.reservoir import update_reservoir
 from skae._common.runtime import draw_seed, isolated_generators, seed_unset
 from skae._common.validation import Samples, check_samples
 from skae._estimator.base import restore_on_error
 from skae.outliers._attribution import shapley_values
 from skae.outliers._ensemble_density import EnsembleDensity
 from skae.outliers._joint_density import joint_log_density
-from skae.outliers._reservoir import update_reservoir
 
 # Rows of all that were seen which the density is learned from.
 MAX_ROWS = 4096
@@ -260,8 +260,8 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         return rows
 
     def _keep(self, rows):
-        rng = np.random.default_rng([self._seed, self._n_seen])
-        self._rows = update_reservoir(self._rows, self._n_seen, rows, MAX_ROWS, rng)
+        seen = self._n_seen, MAX_ROWS, self._seed
+        (self._rows,) = update_reservoir([self._rows], [rows], *seen)
         self._n_seen += len(rows)
 
     def _is_prefitted(self):
