@@ -187,6 +187,8 @@ def test_the_list_of_trusted_types_holds_nothing_else():
     found = set()
     for name in CASES:
         found |= set(skops.io.get_untrusted_types(data=fit(name)[1]))
+    stream = skae.AutoEncoderTransformer(4, **OPTIONS).partial_fit(X)
+    found |= set(skops.io.get_untrusted_types(data=skops.io.dumps(stream)))
     assert sorted(found) == sorted(TRUSTED_TYPES)
 
 

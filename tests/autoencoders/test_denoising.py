@@ -237,7 +237,7 @@ def test_default_noise_comes_back_with_warm_start():
     denoiser.set_params(corruption=None).fit(X)
     assert isinstance(denoiser.corruption_, GaussianNoise)
     noise = denoiser.corruption_
-    assert denoiser.partial_fit(10 * X).corruption_ == noise
+    assert denoiser.partial_fit(5 * X).corruption_ == noise
 
 
 def test_a_class_in_place_of_an_object_is_named():
@@ -284,10 +284,10 @@ def test_corruption_may_change_between_two_calls():
     usual = denoiser.corruption_
     denoiser.set_params(corruption=Masking(0.1)).partial_fit(X)
     assert denoiser.corruption_ == Masking(0.1)
-    denoiser.set_params(corruption=None).partial_fit(10 * X)
+    denoiser.set_params(corruption=None).partial_fit(5 * X)
     assert denoiser.corruption_ == usual  # of the first samples
     late = make(corruption=Masking(0.1)).partial_fit(X).set_params(corruption=None)
-    assert late.partial_fit(10 * X).corruption_ == usual
+    assert late.partial_fit(5 * X).corruption_ == usual
 
 
 def test_the_corruption_in_use_decides_what_is_isolated():

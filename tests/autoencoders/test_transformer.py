@@ -542,7 +542,8 @@ def test_density_follows_the_codes_of_all_samples():
     autoencoder = make().partial_fit(X[:200]).partial_fit(X[200:])
     codes = autoencoder.transform(X)
     np.testing.assert_allclose(autoencoder.density_.mean_, codes.mean(axis=0))
-    one = make().partial_fit(X[:1]).set_params(n_components=7).partial_fit(X[:1])
+    equal = np.repeat(X[:1], 2, axis=0)
+    one = make().partial_fit(equal).set_params(n_components=7).partial_fit(X[:1])
     np.testing.assert_allclose(
         one.sample(1, random_state=0, noise=False), one.reconstruct(X[:1])
     )
