@@ -295,9 +295,9 @@ class BaseAutoEncoder(
         """Train for one epoch on samples, starting from the weights that are there.
 
         The learning rate is constant at ``lr``. The first samples that the estimator
-        sees fix its scaling (``mean_``, ``scale_``); a warning says where it does not suit
-        later ones. Variance, density and what is expected of missing values are those
-        of a random sample of all samples so far. ``lr``, ``batch_size``,
+        sees fix its scaling (``mean_``, ``scale_``); a warning says where it does not
+        suit later ones. Noise variance, density and what is expected of missing values
+        are learned from a random sample of all samples so far. ``lr``, ``batch_size``,
         ``augmentation``, ``corruption`` and ``density`` may change between two calls.
         Changes of other parameters take effect in the next ``fit``.
 
