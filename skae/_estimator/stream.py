@@ -90,9 +90,14 @@ class StreamSample:
         none = [part._replace(rows=_as_dense(part.rows)) for part in none]
         return cls(none, _max_rows(samples), is_whole=is_whole)
 
-    @property
-    def samples(self):
-        """The samples of inputs and, where there are any, targets."""
+    def to_samples(self):
+        """Return the samples as they were passed.
+
+        Returns
+        -------
+        list of Samples
+            Inputs and, where there are any, targets.
+        """
         return [
             Samples(rows, byte_scale, self.weight)
             for rows, byte_scale in zip(self.rows, self.byte_scales, strict=True)
@@ -113,7 +118,7 @@ class StreamSample:
         StreamSample
             The sample of all of them.
         """
-        kept, batch = self.samples, samples
+        kept, batch = self.to_samples(), samples
         if [s.byte_scale for s in kept] != [s.byte_scale for s in batch]:
             kept, batch = (
                 [
@@ -178,7 +183,7 @@ class StreamMixin:
         self._stream = stream.extended(samples, self._seed)
         if continues:
             self._warn_of_scale(samples)
-        inputs, *targets = self._stream.samples
+        inputs, *targets = self._stream.to_samples()
         return inputs, targets[0] if targets else None
 
     def _warn_of_scale(self, samples):
@@ -186,7 +191,7 @@ class StreamMixin:
         if self._stream.has_warned:
             return
         if samples[0].rows.shape[0] < MIN_RMS_ROWS:
-            samples = self._stream.samples
+            samples = self._stream.to_samples()
             if samples[0].rows.shape[0] < MIN_RMS_ROWS:
                 return
         scalings = self._scaling, self._target_scaling
