@@ -252,7 +252,7 @@ def total_variance(rows, weight):
     for start in range(0, rows.shape[1], COLUMNS_AT_A_TIME):
         columns = rows[:, start : start + COLUMNS_AT_A_TIME]
         if weight is None:
-            variances.append(columns.var(axis=0, ddof=1))
+            variances.append(columns.var(axis=0, ddof=min(1, len(rows) - 1)))
         else:
             factor = unbiased(len(rows), weight)
             variances.append(moments(columns, weight)[1] * factor)

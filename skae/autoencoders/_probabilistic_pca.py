@@ -64,7 +64,9 @@ class ProbabilisticPCAMixin(SelectionMixin):
             _, target, weight = gather(batches, fill)
             pca = fit_pca(target, self._n_features_out, weight, self._seed)
         n_components, n_features = pca.n_components_, len(pca.mean_)
-        found, noise = pca.explained_variance_, pca.noise_variance_
+        # Of a single sample they are NaN.
+        found = np.nan_to_num(pca.explained_variance_)
+        noise = np.nan_to_num(pca.noise_variance_)
         if n_components == min(pca.n_samples_, n_features):
             # The covariance itself is the model.
             noise = found[-1]

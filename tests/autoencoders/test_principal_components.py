@@ -6,6 +6,11 @@ import torch
 from scipy import sparse
 from sklearn.decomposition import PCA
 
+from skae import (
+    AutoEncoderTransformer,
+    DenoisingAutoEncoder,
+    VariationalAutoEncoder,
+)
 from skae._common.validation import Samples
 from skae._training.batches import Batches, Rows
 from skae._training.scaling import Scaling
@@ -109,3 +114,15 @@ def test_total_variance_is_that_of_repeated_rows(monkeypatch):
     assert total_variance(DENSE, WEIGHT) == pytest.approx(
         repeated.var(axis=0, ddof=1).sum()
     )
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "estimator", [AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder]
+)
+def test_a_single_sample_has_no_variance(estimator, method):
+    X = np.random.default_rng(0).normal(size=(1, 6))
+    ae = getattr(estimator(2, random_state=0), method)(X)
+    assert np.isfinite(ae.score_samples(X)).all()
+    # An epoch of noise hardly moves what begins at the sample itself.
+    np.testing.assert_allclose(ae.reconstruct(X), X, atol=0.3)
