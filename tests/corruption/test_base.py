@@ -222,7 +222,7 @@ def test_own_corruption_overrides_one_method():
     ("corruption", "message"),
     [
         (GaussianNoise(std=-0.1), "'std' parameter of GaussianNoise .* in the range "
-         r"\[0.0, inf\). Got -0.1"),
+         r"\[0.0, inf\) or .* 'tuple'. Got -0.1"),
         (GaussianNoise(std=math.inf), "'std' .* Got inf"),
         (GaussianNoise(std="0.1"), "'std' .* Got '0.1'"),
         (GaussianNoise(mean=math.nan), r"'mean' .* \(-inf, inf\). Got nan"),
