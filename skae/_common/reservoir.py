@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skae._common.sparse import as_dense
+
 
 def update_reservoir(kept, batch, n_seen, max_rows, seed):
     """Let more rows of a stream into a random sample of those before [1]_.
@@ -43,9 +45,7 @@ def update_reservoir(kept, batch, n_seen, max_rows, seed):
     is_new = origin >= n_kept
     samples = []
     for old, new in zip(kept, batch, strict=True):
-        drawn = new[origin[is_new] - n_kept]
-        if not isinstance(drawn, np.ndarray):
-            drawn = drawn.toarray()
+        drawn = as_dense(new[origin[is_new] - n_kept])
         sample = np.empty((len(origin), *old.shape[1:]), np.result_type(old, drawn))
         sample[~is_new], sample[is_new] = old[origin[~is_new]], drawn
         samples.append(sample)

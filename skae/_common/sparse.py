@@ -76,6 +76,22 @@ def column_range(rows):
     return np.fmin.reduce(low), np.fmax.reduce(high)
 
 
+def as_dense(rows):
+    """Return rows as an array.
+
+    Parameters
+    ----------
+    rows : ndarray or csr_array of shape (n_samples, n_features)
+        Rows that fit into memory.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        The same, not copied where they are dense.
+    """
+    return rows.toarray() if sparse.issparse(rows) else rows
+
+
 def dense_blocks(rows):
     """Yield rows in dense blocks.
 

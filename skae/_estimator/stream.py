@@ -4,6 +4,7 @@ import numpy as np
 
 from skae._common.memmap import copy_memmaps
 from skae._common.reservoir import update_reservoir
+from skae._common.sparse import as_dense
 from skae._common.validation import Samples
 from skae._common.warn import warn_user
 from skae._training.scaling import MAX_STATISTICS_ROWS
@@ -64,7 +65,7 @@ class StreamSample:
         some = [part.take(slice(None, None, step)) for part in samples]
         step = -(-some[0].rows.shape[0] // _max_rows(samples))
         some = [part.take(slice(None, None, step)) for part in some]
-        some = [part._replace(rows=_as_dense(part.rows)) for part in some]
+        some = [part._replace(rows=np.array(as_dense(part.rows))) for part in some]
         n_kept = len(some[0].rows)
         # A full sample has no room, in which later rows would count for more.
         is_full = n_kept < n_rows
@@ -87,7 +88,7 @@ class StreamSample:
             Without rows.
         """
         none = [part.take(slice(0, 0)) for part in samples]
-        none = [part._replace(rows=_as_dense(part.rows)) for part in none]
+        none = [part._replace(rows=as_dense(part.rows)) for part in none]
         return cls(none, _max_rows(samples), is_whole=is_whole)
 
     def to_samples(self):
@@ -155,11 +156,6 @@ def _max_rows(samples):
     return max(1, min(MAX_STATISTICS_ROWS, MAX_NUMBERS // width))
 
 
-def _as_dense(rows):
-    """Return rows as an array of their own."""
-    return np.array(rows) if isinstance(rows, np.ndarray) else rows.toarray()
-
-
 class StreamMixin:
     """What ``partial_fit`` learns at its end, of an estimator's whole stream."""
 
@@ -196,11 +192,8 @@ class StreamMixin:
                 return
         scalings = self._scaling, self._target_scaling
         for name, some, scaling in zip("Xy", samples, scalings, strict=False):
-            some = self._subsample(some)
-            rows = (
-                some.rows if isinstance(some.rows, np.ndarray) else _as_dense(some.rows)
-            )
-            z = (rows * some.byte_scale - scaling.mean) / scaling.scale
+            rows = as_dense(self._subsample(some).in_data_scale)
+            z = (rows - scaling.mean) / scaling.scale
             rms = float(np.sqrt(np.nanmean(np.square(z))))
             if scaling.is_identity or RMS_RANGE[0] <= rms <= RMS_RANGE[1]:
                 continue

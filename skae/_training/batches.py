@@ -14,6 +14,7 @@ from scipy.sparse import issparse
 
 from skae._common import stored
 from skae._common.missing import has_missing
+from skae._common.sparse import as_dense
 from skae._common.stored import StoredRows
 from skae._common.validation import Samples
 from skae._training.scaling import Scaling
@@ -158,8 +159,7 @@ class Rows:
     def _read(self, index):
         """Read rows that are not dense in memory."""
         numbers = index if isinstance(index, slice) else index.cpu().numpy()
-        rows = self.array[numbers]
-        return rows.toarray() if issparse(rows) else rows
+        return as_dense(self.array[numbers])
 
     def load(self, start, stop):
         """Take neighbouring rows, which are read if they are not in memory.

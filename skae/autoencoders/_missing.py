@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 
 from skae._common.missing import empty_columns, has_missing
 from skae._common.runtime import default_modes
+from skae._common.sparse import as_dense
 from skae._training.scaling import MAX_STATISTICS_ROWS, subsample
 from skae.modules._factor_analysis import FactorAnalysis
 
@@ -31,11 +31,9 @@ class MissingValuesMixin:
                 some = rows
         if weight is not None:
             weight = weight if some is rows else subsample(weight, n_rows)
-        if issparse(some):
-            some = some.toarray()
         with default_modes(torch.device("cpu")):
             self._fill = fit(
-                torch.from_numpy(some * np.float64(samples.byte_scale)),
+                torch.from_numpy(as_dense(some) * np.float64(samples.byte_scale)),
                 None if weight is None else torch.from_numpy(weight),
             )
 
