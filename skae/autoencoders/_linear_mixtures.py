@@ -6,6 +6,7 @@ from scipy.optimize import nnls
 from sklearn.base import BaseEstimator
 
 from skae._common.runtime import default_modes, make_generator, seeds_of
+from skae.modules._factor_analysis import MAX_PAIRS
 from skae.modules._mixture import FactorMixture
 from skae.modules._nearest import NearestSamples
 
@@ -16,8 +17,6 @@ N_MIXED, N_MIXED_FEW = (1, 4), (1, 2, 4, 8)
 FEW_SAMPLES, SAMPLES_PER_COMPONENT = 500, 10
 # Numbers of all codes together. Wider tables also have the nearest samples.
 MAX_FACTORS = 24
-# The most numbers that the features of a mixture have for pairs of factors.
-MAX_PAIRS = 2**22
 # Mixtures are learned from so many samples per feature at most, within bounds.
 SAMPLES_PER_FEATURE, MAX_SAMPLES = 100, 2000
 # Share of the present values that is hidden to learn the weights by, and the number of

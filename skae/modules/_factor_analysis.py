@@ -2,11 +2,10 @@
 
 import math
 
-import numpy as np
 import torch
-from torch import nn
 
 from skae._common.runtime import draw
+from skae.modules._stored_arrays import StoredArrays
 
 # The largest number of factors, of numbers in the products of a step, and of numbers
 # that the features have for pairs of factors.
@@ -24,7 +23,7 @@ SMALLEST_NOISE = 1e-3
 CHUNK_LENGTH = 4096
 
 
-class FactorAnalysis(nn.Module):
+class FactorAnalysis(StoredArrays):
     """Fill missing values (NaN) with their expectation given those that are present.
 
     The model is x = m + W h + ε with independent normal factors h and noise ε, which
@@ -74,13 +73,10 @@ class FactorAnalysis(nn.Module):
         # What each feature adds to the precision of the factors, one row per feature.
         self.register_buffer("precision", (squares / noise[:, None, None]).flatten(1))
 
-    def __getstate__(self):  # of arrays, which skops can store
-        arrays = {name: t.numpy(force=True) for name, t in self.named_buffers()}
+    def __getstate__(self):
+        arrays = super().__getstate__()
         del arrays["precision"]  # large, and made of the others
         return arrays
-
-    def __setstate__(self, state):
-        self.__init__(**{k: torch.from_numpy(np.array(a)) for k, a in state.items()})
 
     @classmethod
     def of_means(cls, mean):

@@ -14,6 +14,7 @@ from skae.modules._factor_analysis import (
     SMALLEST_NOISE,
     _principal_axes,
 )
+from skae.modules._stored_arrays import StoredArrays
 
 # Steps of expectation maximization. It ends at a relative change of the mean
 # log-likelihood per feature below the tolerance, but not before the fewest steps.
@@ -30,7 +31,7 @@ SMALLEST_PRIOR = 1e-4
 FIRST_NOISE = 0.02
 
 
-class FactorMixture(nn.Module):
+class FactorMixture(StoredArrays):
     """Fill missing values (NaN) by a mixture of linear autoencoders.
 
     Each component is a factor analysis x = m + W h + ε, with a code h of its own. A
@@ -86,12 +87,6 @@ class FactorMixture(nn.Module):
         self.register_buffer("noise", noise)
         self.register_buffer("spread", spread)
         self.register_buffer("log_share", log_share)
-
-    def __getstate__(self):  # of arrays, which skops can store
-        return {name: t.numpy(force=True) for name, t in self.named_buffers()}
-
-    def __setstate__(self, state):
-        self.__init__(**{k: torch.from_numpy(np.array(a)) for k, a in state.items()})
 
     @classmethod
     @torch.no_grad()

@@ -1,10 +1,9 @@
 """Missing values taken from the nearest samples."""
 
-import numpy as np
 import torch
-from torch import nn
 
 from skae._common.runtime import draw
+from skae.modules._stored_arrays import StoredArrays
 
 # Number of nearest samples, and how many samples the value to start from counts as.
 N_NEAREST, START_SHARE = 10, 0.3
@@ -12,7 +11,7 @@ N_NEAREST, START_SHARE = 10, 0.3
 CHUNK_LENGTH = 1024
 
 
-class NearestSamples(nn.Module):
+class NearestSamples(StoredArrays):
     """Fill missing values (NaN) with means of the nearest samples that have them.
 
     Samples are compared after a first fill, so that distances are those of all
@@ -39,12 +38,6 @@ class NearestSamples(nn.Module):
         super().__init__()
         self.register_buffer("x", x)
         self.register_buffer("filled", filled)
-
-    def __getstate__(self):  # of arrays, which skops can store
-        return {name: t.numpy(force=True) for name, t in self.named_buffers()}
-
-    def __setstate__(self, state):
-        self.__init__(**{k: torch.from_numpy(np.array(a)) for k, a in state.items()})
 
     @torch.no_grad()
     def forward(self, x, filled, generator=None):
