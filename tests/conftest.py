@@ -5,7 +5,6 @@ from itertools import combinations
 
 # Before anything imports SciPy: without it scikit-learn leaves out the array API check.
 os.environ["SCIPY_ARRAY_API"] = "1"
-os.environ["MPLBACKEND"] = "agg"
 
 import pytest
 

@@ -220,7 +220,7 @@ class ColorizationAutoEncoder(
     (2000, 8, 8, 3)
     >>> error = ((X_pred - X_color) ** 2).mean()
     >>> error_of_gray = ((X_gray[..., None] - X_color) ** 2).mean()
-    >>> bool(error < error_of_gray / 2)
+    >>> print(error < error_of_gray / 2)
     True
     """
 

@@ -259,7 +259,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     >>> X_corrupted = denoiser.fit(X).corrupt(X, random_state=1)
     >>> corrupted = ((X_corrupted - X) ** 2).mean()
     >>> cleaned = ((denoiser.reconstruct(X_corrupted) - X) ** 2).mean()
-    >>> bool(cleaned < corrupted / 3)
+    >>> print(cleaned < corrupted / 3)
     True
     """
 

@@ -92,7 +92,7 @@ class AutoEncoderImputer(
     >>> X_filled = AutoEncoderImputer(random_state=0).fit_transform(X_missing)
     >>> error = ((X_filled - X)[missing] ** 2).mean()
     >>> mean_error = ((np.nanmean(X_missing, axis=0) - X)[missing] ** 2).mean()
-    >>> bool(error < mean_error / 2)
+    >>> print(error < mean_error / 2)
     True
     """
 

@@ -262,7 +262,7 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     >>> error = ((X - autoencoder.reconstruct(X)) ** 2).mean()
     >>> pca = PCA(n_components=8).fit(X)
     >>> pca_error = ((X - pca.inverse_transform(pca.transform(X))) ** 2).mean()
-    >>> bool(error < pca_error)
+    >>> print(error < pca_error)
     True
 
     It was compared with PCA on samples that were not trained on, and selected:

@@ -258,7 +258,7 @@ class VariationalAutoEncoder(
     >>> model.sample(5, random_state=0).shape
     (5, 64)
     >>> noise = np.random.default_rng(0).uniform(0, 16, size=X.shape)
-    >>> bool(model.score_samples(noise).max() < model.score_samples(X).min())
+    >>> print(model.score_samples(noise).max() < model.score_samples(X).min())
     True
     """
 

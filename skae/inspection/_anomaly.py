@@ -52,22 +52,18 @@ class AnomalyDisplay:
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
     >>> from sklearn.datasets import load_wine
     >>> from skae import AutoEncoderOutlierDetector
     >>> from skae.inspection import AnomalyDisplay
     >>> X, _ = load_wine(return_X_y=True, as_frame=True)
     >>> X.loc[0, "magnesium"] = 300
     >>> detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
-    >>> ax = Figure().subplots()  # or None, for a pyplot figure
-    >>> AnomalyDisplay.from_estimator(detector, X, ax=ax).ax_.get_title()
+    >>> AnomalyDisplay.from_estimator(detector, X).ax_.get_title()
     '18 outliers among 178 samples'
 
     Why is the first wine one of them?
 
-    >>> display = AnomalyDisplay.from_estimator(
-    ...     detector, X, index=0, ax=Figure().subplots()
-    ... )
+    >>> display = AnomalyDisplay.from_estimator(detector, X, index=0)
     >>> display.ax_.get_yticklabels()[0].get_text()
     'magnesium'
     """

@@ -90,17 +90,13 @@ class ClusterDisplay:
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.decomposition import PCA
     >>> from skae import ClusterClassifier
     >>> from skae.inspection import ClusterDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> classifier = ClusterClassifier(PCA(16), random_state=0).fit(X, y)
-    >>> ax = Figure().subplots()  # or None, for a pyplot figure
-    >>> display = ClusterDisplay.from_estimator(
-    ...     classifier, X, y, image_shape=(8, 8), ax=ax
-    ... )
+    >>> display = ClusterDisplay.from_estimator(classifier, X, y, image_shape=(8, 8))
     >>> display.accuracy_
     0.7...
     """

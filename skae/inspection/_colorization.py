@@ -47,7 +47,6 @@ class ColorizationDisplay(ImageRowsDisplay):
     --------
     A linear colorizer of 4 x 4 patches of a photograph:
 
-    >>> from matplotlib.figure import Figure
     >>> from sklearn.datasets import load_sample_image
     >>> from sklearn.feature_extraction.image import extract_patches_2d
     >>> from sklearn.linear_model import Ridge
@@ -56,9 +55,7 @@ class ColorizationDisplay(ImageRowsDisplay):
     >>> X = extract_patches_2d(photograph, (4, 4), max_patches=500, random_state=0)
     >>> X_gray = X.mean(axis=-1).reshape(500, -1)
     >>> colorizer = Ridge().fit(X_gray, X.reshape(500, -1))
-    >>> display = ColorizationDisplay.from_estimator(
-    ...     colorizer, X_gray, X, ax=Figure().subplots()
-    ... )
+    >>> display = ColorizationDisplay.from_estimator(colorizer, X_gray, X)
     >>> display.mse_["predicted"] < display.mse_["gray"]
     True
     """

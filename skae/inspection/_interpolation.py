@@ -43,15 +43,13 @@ class InterpolationDisplay:
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
     >>> from sklearn.datasets import load_digits
     >>> from skae import AutoEncoderTransformer
     >>> from skae.inspection import InterpolationDisplay
     >>> X = load_digits().images
     >>> autoencoder = AutoEncoderTransformer(8, random_state=0).fit(X)
-    >>> ax = Figure().subplots()  # or None, for a pyplot figure
     >>> display = InterpolationDisplay.from_estimator(
-    ...     autoencoder, X[:3], X[3:6], n_steps=7, ax=ax
+    ...     autoencoder, X[:3], X[3:6], n_steps=7
     ... )
     >>> display.images.shape
     (3, 7, 8, 8)

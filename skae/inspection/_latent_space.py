@@ -49,14 +49,12 @@ class LatentSpaceDisplay:
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.decomposition import PCA
     >>> from skae.inspection import LatentSpaceDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> pca = PCA(n_components=2).fit(X)
-    >>> ax = Figure().subplots()  # or None, for a pyplot figure
-    >>> display = LatentSpaceDisplay.from_estimator(pca, X, y, ax=ax)
+    >>> display = LatentSpaceDisplay.from_estimator(pca, X, y)
     >>> [text.get_text() for text in display.texts_]
     ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
     """

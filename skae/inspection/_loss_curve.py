@@ -38,12 +38,12 @@ class LossCurveDisplay:
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
+    >>> import matplotlib.pyplot as plt
     >>> from sklearn.datasets import load_digits
     >>> from skae import AutoEncoderTransformer
     >>> from skae.inspection import LossCurveDisplay
     >>> X, _ = load_digits(return_X_y=True)
-    >>> ax = Figure().subplots()  # or None, for a pyplot figure
+    >>> _, ax = plt.subplots()
     >>> for n_components in (2, 16):
     ...     autoencoder = AutoEncoderTransformer(n_components, max_epochs=5).fit(X)
     ...     display = LossCurveDisplay.from_estimator(

@@ -58,16 +58,12 @@ class ManifoldDisplay:
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.decomposition import PCA
     >>> from skae.inspection import ManifoldDisplay
     >>> X, _ = load_digits(return_X_y=True)
     >>> pca = PCA(n_components=2).fit(X)
-    >>> ax = Figure().subplots()  # or None, for a pyplot figure
-    >>> display = ManifoldDisplay.from_estimator(
-    ...     pca, X, n_steps=5, image_shape=(8, 8), ax=ax
-    ... )
+    >>> display = ManifoldDisplay.from_estimator(pca, X, n_steps=5, image_shape=(8, 8))
     >>> display.images.shape
     (5, 5, 8, 8)
     >>> display.values[0]  # denser in the middle

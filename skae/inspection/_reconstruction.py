@@ -43,16 +43,12 @@ class ReconstructionDisplay(ImageRowsDisplay):
     Any estimator can be used that has ``reconstruct``, or ``transform`` and
     ``inverse_transform``:
 
-    >>> from matplotlib.figure import Figure
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.decomposition import PCA
     >>> from skae.inspection import ReconstructionDisplay
     >>> X, _ = load_digits(return_X_y=True)
     >>> pca = PCA(n_components=8).fit(X)
-    >>> ax = Figure().subplots()  # or None, for a pyplot figure
-    >>> display = ReconstructionDisplay.from_estimator(
-    ...     pca, X, image_shape=(8, 8), ax=ax
-    ... )
+    >>> display = ReconstructionDisplay.from_estimator(pca, X, image_shape=(8, 8))
     >>> display.mse_
     {'output': 6.1...}
 
