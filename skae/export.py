@@ -44,8 +44,8 @@ def to_program(estimator, method="transform", *, dtype="float32"):
         score is random), "transform" or "predict" of colorizers, "predict_proba" of
         classifiers.
     dtype : {"float32", "float64", "uint8"}, default="float32"
-        Type of the samples that the program takes. Images of uint8 mean what they mean
-        to the estimator. What comes out is float32.
+        Type of the samples that the program takes. Images of uint8 are scaled as by the
+        estimator. Outputs are float32.
 
     Returns
     -------

@@ -119,7 +119,7 @@ def colorfulness(X_color):
     if not is_bytes and (X_color.min() < 0 or X_color.max() > 1):
         raise ValueError(
             f"X_color has values from {X_color.min()} to {X_color.max()}; they must "
-            "lie in [0, 1], or be of uint8 and mean 0 to 255."
+            "lie in [0, 1], or be of uint8, from 0 to 255."
         )
     scale = 1.0 if is_bytes else 255.0
     pixels = scale * X_color.reshape(len(X_color), -1, 3)

@@ -96,7 +96,7 @@ def split_labels(y, unlabeled):
     labels = y[is_labeled]
     if len(labels) == 0:
         raise ValueError(
-            "y labels no sample: at least one needs a label"
+            "y has no labelled sample: at least one needs a label"
             + (f" other than unlabeled={unlabeled!r}." if len(y) else ".")
         )
 

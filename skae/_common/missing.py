@@ -66,6 +66,6 @@ def refuse_empty_columns(estimator, rows, name="X"):
         column = int(is_empty.argmax())
         names = getattr(estimator, "feature_names_in_", range(len(is_empty)))
         raise ValueError(
-            f"{name} has no value in the column {names[column]!r}; drop it, or fill it "
-            "first."
+            f"{name} has only missing values in the column {names[column]!r}; drop the "
+            "column, or fill it first."
         )

@@ -55,7 +55,7 @@ def check_sample_weight(sample_weight, n_samples):
             f"the weight {weight[weight < 0][0]:g}."
         )
     if not weight.any():
-        raise ValueError("sample_weight is zero for all samples; one must count.")
+        raise ValueError("sample_weight is zero for all samples.")
     return weight
 
 
@@ -233,7 +233,8 @@ def check_class_weight(class_weight, classes, labels, weight=None):
     Parameters
     ----------
     class_weight : dict, "balanced" or None
-        Weights by class, or "balanced" for weights by which all classes count the same.
+        Weights by class, or "balanced" for weights such that all classes count the
+        same.
     classes : ndarray of shape (n_classes,)
         The classes.
     labels : ndarray of int of shape (n_samples,)
@@ -262,8 +263,8 @@ def check_class_weight(class_weight, classes, labels, weight=None):
     unknown = [name for name in class_weight if name not in classes]
     if unknown or weights.min() < 0:
         raise ValueError(
-            f"class_weight={class_weight!r} must have weights of the classes of y, "
-            f"{classes.tolist()}, none of them negative."
+            f"class_weight={class_weight!r} must map classes of y, {classes.tolist()}, "
+            "to weights of at least 0."
         )
     return weights
 

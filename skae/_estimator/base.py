@@ -146,7 +146,7 @@ class BaseTorchEstimator(
             if target and shape is None:
                 raise ValueError(
                     f"augmentation={self.augmentation!r} must be None for a table with "
-                    "targets of its own; only of images can both be seen alike."
+                    "targets; only images can be augmented together with their targets."
                 )
             views = call_on_rows(
                 "augmentation", self.augmentation, generator, shape, x, *target
@@ -243,7 +243,7 @@ class BaseTorchEstimator(
         if last > UNFINISHED_SHARE * decrease > 0.0:
             warn_user(
                 "The loss was still falling when the fit stopped: "
-                f"{last / decrease:.0%} of its decrease fell in the last {tail} of "
+                f"{last / decrease:.0%} of its decrease is in the last {tail} of "
                 f"{len(curve)} epochs. Raise max_epochs "
                 f"(max_epochs={self.max_epochs!r}, max_steps={self.max_steps!r}).",
                 ConvergenceWarning,

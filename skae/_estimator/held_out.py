@@ -26,6 +26,6 @@ def bind(validate, X, **others):
         try:
             return validate(X, **arguments)
         except ValueError as error:
-            raise ValueError(f"X_val cannot be validated on: {error}") from error
+            raise ValueError(f"X_val cannot be used: {error}") from error
 
     return None if X is None else partial(validate_held_out, X, **others)

@@ -332,8 +332,8 @@ class Batches:
         """
         if self.in_window and self.n_runs < 2:
             raise ValueError(
-                f"batch_size={self.batch_size} takes all {len(self.rows[0])} samples "
-                "in one piece, of which none can be held out for early_stopping; lower "
+                f"batch_size={self.batch_size} reads all {len(self.rows[0])} samples "
+                "as one block, so none can be held out for early_stopping; lower "
                 "batch_size."
             )
         training, validation = split(np.arange(self.n_runs))

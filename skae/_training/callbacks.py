@@ -23,7 +23,7 @@ UNFIT_CALLBACKS = {
     (BatchScoring, EpochScoring): "score the fitted estimator instead, or look at its "
     "loss curves",
     PassthroughScoring: "look at the loss curves of the fitted estimator instead",
-    InputShapeSetter: "a module is made for the width of X anyway",
+    InputShapeSetter: "leave it out, since a module is made for the width of X anyway",
 }
 
 
@@ -68,7 +68,7 @@ def copy_callbacks(callbacks, lr_schedule, checkpoint=None):
         if issubclass(kind, LRScheduler) and lr_schedule != "constant":
             raise ValueError(
                 f"callbacks holds skorch's {kind.__name__}; set lr_schedule='constant' "
-                f"beside it, lr_schedule={lr_schedule!r} would overrule it."
+                f"with it, because lr_schedule={lr_schedule!r} would override it."
             )
         if issubclass(kind, LRScheduler) and checkpoint is not None:
             raise ValueError(

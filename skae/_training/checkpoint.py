@@ -165,7 +165,7 @@ class Checkpoint:
         except OSError as error:
             warn_user(
                 f"The checkpoint of epoch {epoch} could not be written ({error}). The "
-                "fit goes on without it."
+                "fit continues without it."
             )
             return
         except TypeError as error:

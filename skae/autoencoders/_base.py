@@ -149,8 +149,8 @@ class BaseAutoEncoder(
                 self._likelihood.check(views[-1].cpu().numpy())
             except ValueError as error:
                 raise ValueError(
-                    f"augmentation={self.augmentation!r} returns what cannot be a "
-                    f"target: {error}"
+                    f"augmentation={self.augmentation!r} returns values that cannot be "
+                    f"targets: {error}"
                 ) from error
             return views
 
@@ -252,21 +252,21 @@ class BaseAutoEncoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
-            Training samples, NaN where a value is missing. Sparse ones become dense a
-            batch at a time, and are converted to CSR format. Images have shape
-            (n_samples, height, width) or (n_samples, height, width, n_channels); of
-            uint8 they mean 0 to 255 and are scaled to [0, 1].
+            Training samples, NaN where a value is missing. Sparse samples are converted
+            to CSR format, and become dense batch by batch. Images have shape
+            (n_samples, height, width) or (n_samples, height, width, n_channels). Those
+            of uint8 are scaled from 0 to 255 to [0, 1].
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples, not negative. A sample of weight zero is left out
-            before anything is learned. An integer weight stands for so many equal
-            samples: exactly where the model is affine (``is_linear_``), else on average
-            over the order of the samples.
+            before anything is learned. An integer weight has the effect of that many
+            equal samples: exactly if the model is affine (``is_linear_``), and
+            otherwise on average over the order of the samples.
         X_val : array-like of the shape of samples in X, default=None
-            Samples to validate on, for early stopping or to select by, in the place of
-            a random share of X. Needed where random samples are not independent of the
-            others: for groups, time series and augmented copies.
+            Samples for early stopping and for the comparison with principal components,
+            instead of a random part of X. Pass them if random samples of X are not
+            independent of the others, as with groups, time series or augmented copies.
 
         Returns
         -------
@@ -276,13 +276,14 @@ class BaseAutoEncoder(
         Raises
         ------
         ValueError
-            If X, X_val or a parameter is not as it must be. Whatever else stops a fit,
-            the estimator then has the state from before it.
+            If X, X_val or a parameter is not valid. After an error, the estimator has
+            the state from before the call.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         KeyboardInterrupt
-            If it is interrupted. After its first epoch, the estimator is then fitted as
-            of the last whole epoch, without a selection.
+            If the fit is interrupted by Ctrl-C. After the first epoch, the estimator is
+            then fitted as of the last whole epoch, without a comparison with principal
+            components.
         """
         validate = self._validate_training
         return self._run_fit(
@@ -294,12 +295,12 @@ class BaseAutoEncoder(
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train for one epoch on samples, starting from the weights that are there.
 
-        The learning rate is constant at ``lr``. The first samples that the estimator
-        sees fix its scaling (``mean_``, ``scale_``); a warning says where it does not
-        suit later ones. Noise variance, density and what is expected of missing values
-        are learned from a random sample of all samples so far. ``lr``, ``batch_size``,
-        ``augmentation``, ``corruption`` and ``density`` may change between two calls.
-        Changes of other parameters take effect in the next ``fit``.
+        The learning rate is constant at ``lr``. The first call fixes the scaling
+        (``mean_``, ``scale_``); a warning says if it does not suit later samples. The
+        noise variance, the density and the model of missing values are learned from a
+        random sample of all samples so far. ``lr``, ``batch_size``, ``augmentation``,
+        ``corruption`` and ``density`` may change between two calls. Changes of other
+        parameters take effect in the next ``fit``.
 
         Parameters
         ----------
@@ -318,7 +319,7 @@ class BaseAutoEncoder(
         Raises
         ------
         ValueError
-            If X or a parameter is not as it must be.
+            If X or a parameter is not valid.
         DivergenceError
             If the loss is not finite or ends far above where it began. The weights
             are then those from before the call.
@@ -340,8 +341,8 @@ class BaseAutoEncoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
-            Samples, NaN where a value is missing. Where ``fit`` saw images, their flat
-            rows are accepted too.
+            Samples, NaN where a value is missing. If ``fit`` was passed images, their
+            flat rows are accepted, too.
 
         Returns
         -------
@@ -363,9 +364,9 @@ class BaseAutoEncoder(
         Returns
         -------
         ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
-            Expected samples E[x|h] at their codes, dense also where X is sparse.
-            :meth:`impute` keeps the values that are present. A frame of rows where
-            ``set_output`` requests one.
+            Means E[x|h] given the codes of the samples, a dense array also if X is
+            sparse, or a DataFrame if ``set_output`` requests one. :meth:`impute` keeps
+            the values that are present.
         """
         check_is_fitted(self)
         out = self._infer(
@@ -384,7 +385,7 @@ class BaseAutoEncoder(
         Returns
         -------
         ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
-            Expected samples E[x|h].
+            Means E[x|h] of the samples given the codes.
         """
         check_is_fitted(self)
         codes = check_array(

@@ -40,12 +40,12 @@ class ColorizationAutoEncoder(
     """Autoencoder from gray images to colour images: a regressor, and a transformer.
 
     An encoder maps a gray image to a code, and a decoder maps the code to colours. The
-    gray values are known and go straight to the output. The network predicts only the
-    chroma, the two numbers per pixel that are missing. So the gray of a prediction is
-    always the gray of the input. All values of a prediction lie in [0, 1].
+    network only predicts the chroma, the two numbers per pixel that a gray image lacks.
+    The gray values of a prediction are those of the input. All values of a prediction
+    lie in [0, 1].
 
-    For a table it is a dense regressor with several outputs, whose inputs pass through
-    a code of ``n_components`` numbers.
+    For a table it is a regressor with several outputs, whose dense network predicts
+    them from a code of ``n_components`` numbers.
 
     Parameters
     ----------
@@ -57,32 +57,33 @@ class ColorizationAutoEncoder(
     saturation : float, default=None
         How colourful predictions are: the root mean square of their chroma divided by
         that of the true colours. 1 makes them as colourful as those. None minimizes the
-        squared error, which makes them duller than the true colours, the more so the
-        less the gray says about them. It is reached before colours that leave [0, 1]
-        are pulled back, so that predictions are somewhat less colourful. It may be
+        squared error, which makes them duller than the true colours, especially if gray
+        images tell little about colours. Colours that leave [0, 1] are moved back
+        afterwards, so predictions are somewhat less colourful than requested. It may be
         changed after the fit. For images only; see the notes.
     skip_connections : bool, default=True
-        Whether to join the encoder's feature maps to the decoder's of the same size, as
-        a U-Net does [1]_. For images only.
+        Whether the decoder also gets the encoder's feature maps of the same size, as in
+        a U-Net [1]_. For images only.
     hidden_layer_sizes : array-like of int, default=None
-        Channels of the encoder's stages, each of which halves height and width. The
-        decoder's are the same in reverse order. None means (32, 64, 128). For a table
-        they are the widths of the encoder's hidden layers, and None means (256, 64).
+        Numbers of channels of the encoder's convolutions, each of which halves height
+        and width. The decoder has the same in reverse order. None means (32, 64, 128).
+        For a table, numbers of units of the encoder's hidden layers, and None means
+        (256, 64).
     activation : str or callable, default="relu"
         Activation of the hidden layers: "relu", "leaky_relu", "gelu", "silu", "tanh",
         "logistic" or "identity"; or a class of :mod:`torch.nn`, or a function, that
-        makes a module when it is called without arguments. Other layers have none.
+        makes a module when it is called without arguments. The last layers have none.
     image_shape : tuple of int, default=None
-        (height, width): reads the rows of X as gray images, and those of y as colour
-        images of shape (height, width, 3). Images of uint8 mean 0 to 255 and are scaled
-        to [0, 1]; other images must lie in [0, 1].
+        Shape of a gray image, (height, width), if the rows of X are gray images and
+        those of y colour images of shape (height, width, 3). Images of uint8 are scaled
+        from 0 to 255 to [0, 1]; other images must lie in [0, 1].
     weight_decay : float, default=0.0
         Weight decay of the optimizer.
     augmentation : callable, default=None
-        Called as ``augmentation(x, generator)`` with gray and colour images of a batch
-        together, as (n_samples, height, width, 4), so that both change in one way, and
-        a :class:`torch.Generator` to draw from. It can be an object of
-        :mod:`skae.corruption`. For images only.
+        Called as ``augmentation(x, generator)`` with the gray and the colour images of
+        a batch as one tensor of shape (n_samples, height, width, 4), so that both
+        change in the same way, and a :class:`torch.Generator` to draw from. It can be
+        an object of :mod:`skae.corruption`. For images only.
     optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adam"
         Optimizer: a name, a class of :mod:`torch.optim`, or a
         :class:`functools.partial` of such a class, which sets its other options. Its
@@ -97,21 +98,21 @@ class ColorizationAutoEncoder(
     batch_size : int, default=128
         Number of samples per step.
     max_epochs : int or "auto", default="auto"
-        Number of passes over the training samples. "auto" makes 50, or as many as 650
+        Number of passes over the training samples. "auto" is 50, or as many as 650
         steps need, whichever is more.
     max_steps : int, default=None
-        Number of optimizer steps after which a fit ends. The epoch that they fall into
-        is completed. None sets no limit besides ``max_epochs``.
+        Number of optimizer steps after which a fit ends, at the end of the epoch. With
+        None, only ``max_epochs`` limits the fit.
     early_stopping : bool, default=False
         Whether to hold out some samples and stop when their loss no longer falls. The
         weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out for early stopping, between 0 and 1.
+        Fraction of the samples, between 0 and 1, that is held out for early stopping.
     n_iter_no_change : int, default=10
         Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement, as a share
-        of the variance of y, for images of that of X.
+        Smallest decrease of the validation loss that counts as an improvement, as a
+        fraction of the variance of y, or of X for images.
     warm_start : bool, default=False
         Whether ``fit`` continues from the weights of the last fit. The module, its
         scaling, its likelihood if it has one, the device and the seed then stay as they
@@ -122,21 +123,22 @@ class ColorizationAutoEncoder(
         ``net_.callbacks_``.
     checkpoint : str or path-like, default=None
         Folder for the checkpoints of one fit. A ``fit`` that was killed continues from
-        the last one if it is called again with the same samples and parameters, and
-        ends as it would have without. Another fit is refused. The folder stays.
+        the last checkpoint if it is called again with the same samples and parameters,
+        and has the same result as without the interruption. With others it raises an
+        error. The folder is not deleted.
     checkpoint_every : int or datetime.timedelta, default=1
         Number of epochs between two checkpoints, or the time after which one is written
         at the end of an epoch.
     device : str or torch.device, default="auto"
-        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" uses the
         fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
-        Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to profit. Weights,
-        loss and everything after the fit stay in their own types.
+        Type of the matrix products in training. "auto" is bfloat16 if the hardware is
+        faster with it and the layers are large enough. Weights, loss and everything
+        after the fit are not in bfloat16.
     compile : bool, default=False
-        Whether to run the training step through :func:`torch.compile`. It needs a C++
-        compiler, and some seconds to compile at the start of a fit.
+        Whether to compile the training step by :func:`torch.compile`. It needs a C++
+        compiler, and takes some seconds at the start of a fit.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the order of the samples and everything else that is drawn
         in a fit. Pass an int for the same result in each fit.
@@ -150,13 +152,13 @@ class ColorizationAutoEncoder(
         ``saturation``, measured after the fit on at most 4096 samples. Predictions have
         their chroma times ``saturation / saturation_``. For images only.
     module_ : torch.nn.Module
-        The trained module. It works in its own scale: it maps ``(x - mean_) / scale_``
-        to outputs, and the colours of images are in the same scale.
+        The trained module. It maps ``(x - mean_) / scale_`` to outputs. The colours of
+        images are in the same scale.
     mean_ : ndarray of shape (n_features,)
         Mean of the samples; for images one mean of all pixels, repeated for each.
     scale_ : float
-        Standard deviation over all features together; one where the samples do not
-        differ.
+        Number that centred samples are divided by: the standard deviation over all
+        features together, or one if all samples are equal.
     net_ : TrainingNet
         The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
@@ -171,13 +173,13 @@ class ColorizationAutoEncoder(
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of an image where the samples are images, otherwise None.
+        Shape of an image if the samples are images, otherwise None.
     n_outputs_ : int
         Number of outputs. A colour image has three per pixel.
     n_features_in_ : int
         Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has them.
+        Names of the features, if X has names that are all strings.
 
     See Also
     --------
@@ -194,8 +196,8 @@ class ColorizationAutoEncoder(
     - p|² - λ E|p|²`` by p to zero. ``saturation`` sets this number. The error stays
     below that of predicting gray while the number is below 2.
 
-    A colour that would leave [0, 1] is pulled back towards its gray, which keeps gray
-    and hue.
+    A colour outside [0, 1] is moved towards its gray value, which keeps the gray value
+    and the hue.
 
     References
     ----------
@@ -340,16 +342,16 @@ class ColorizationAutoEncoder(
         ----------
         X : array-like of shape (n_samples, n_features) or images
             Gray images of shape (n_samples, height, width), their flat rows where
-            ``image_shape`` is set, or a table. Images of uint8 mean 0 to 255 and are
-            scaled to [0, 1]; others must lie there.
+            ``image_shape`` is set, or a table. Images of uint8 are scaled from 0 to 255
+            to [0, 1]; others must lie in [0, 1].
         y : array-like of shape (n_samples, n_outputs), (n_samples,) or images
             Colour images of shape (n_samples, height, width, 3), or their flat rows;
             for a table its outputs.
         **fit_params : dict
             ``sample_weight`` may be passed, the weights of the samples, of shape
             (n_samples,) and not negative. A sample of weight zero is left out before
-            anything is learned. An integer weight stands for so many equal samples on
-            average over the order of the samples.
+            anything is learned. An integer weight has the effect of that many equal
+            samples, on average over the order of the samples.
 
         Returns
         -------
@@ -359,13 +361,13 @@ class ColorizationAutoEncoder(
         Raises
         ------
         ValueError
-            If X, y or a parameter is not as it must be. Whatever else stops a fit, the
-            estimator then has the state from before it.
+            If X, y or a parameter is not valid. After an error, the estimator has the
+            state from before the call.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         KeyboardInterrupt
-            If it is interrupted. After its first epoch, the estimator is then fitted as
-            of the last whole epoch.
+            If the fit is interrupted by Ctrl-C. After the first epoch, the estimator is
+            then fitted as of the last whole epoch.
         """
         weight = pop_weight(fit_params)
         return self._run_fit(partial(self._validate_pairs, X, y, sample_weight=weight))

@@ -83,7 +83,8 @@ class CorruptingMixin:
         check_is_fitted(self)
         if self.corruption_ is None:
             raise ValueError(
-                "corrupt needs a process, but fit got recorded samples as X_corrupted."
+                "corrupt cannot draw corrupted samples, because fit was passed "
+                "recorded ones as X_corrupted."
             )
         seed = draw_seed(random_state)
         generator = self._generator(seed)
@@ -131,7 +132,7 @@ class CorruptingMixin:
             )
         elif self.corruption_ is None:
             raise ValueError(
-                "score needs X_corrupted, since fit got recorded samples, too."
+                "score needs X_corrupted, because fit was passed X_corrupted."
             )
         else:
             other = self._make_data_rows(clean)

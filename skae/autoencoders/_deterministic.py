@@ -43,7 +43,7 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
         if self.compile and self.contractive_penalty:
             raise ValueError(
                 f"contractive_penalty={self.contractive_penalty!r} must be 0 with "
-                "compile=True: torch compiles no derivative of a derivative."
+                "compile=True: torch.compile has no second derivatives."
             )
         check_parts(self.density)  # which is fitted after the module
         objective = ReconstructionObjective(

@@ -23,7 +23,8 @@ class GenerationMixin:
     def sample(self, n_samples=1, random_state=None, *, noise=True):
         """Draw new samples.
 
-        Codes are drawn first, then a sample from p(x|h) at each.
+        A code is drawn from ``density_`` for each sample, and then the sample from
+        p(x|h).
 
         Parameters
         ----------
@@ -92,8 +93,9 @@ class GenerationMixin:
         Returns
         -------
         ndarray of shape (n, n_features) or images as ``fit`` saw them
-            Expected samples E[x|h] at codes in equal steps on the straight line from
-            the code of ``x1`` to that of ``x2``. The ends are their reconstructions.
+            Means E[x|h] at codes in equal steps on the straight line from the code of
+            ``x1`` to that of ``x2``. The first and the last are the reconstructions of
+            ``x1`` and ``x2``.
 
         Raises
         ------
@@ -119,14 +121,14 @@ class GenerationMixin:
     def impute(self, X, *, max_iter=1):
         """Fill in missing values with their expected values.
 
-        First they are what factor analysis of the training samples expects, which is
-        what the encoder sees in their place [1]_. Then they are replaced by their
-        expectation E[x|h] at the code of the sample, ``max_iter`` times [2]_. From
-        there :class:`~skae.VariationalAutoEncoder` continues to the most likely code
-        given the values that are present. A :class:`~skae.DenoisingAutoEncoder` trained
-        with :class:`~skae.corruption.Masking` fills holes in one step, as it has
-        learned. Values that are present stay as they are. Nothing is drawn at random,
-        so equal samples get equal results.
+        First, missing values are filled by a factor analysis of the training samples
+        [1]_. Then the filled sample is encoded, and its missing values are replaced by
+        their expectation E[x|h], ``max_iter`` times [2]_.
+        :class:`~skae.VariationalAutoEncoder` then searches for the code that is most
+        likely given the values that are present. A :class:`~skae.DenoisingAutoEncoder`
+        that was trained with :class:`~skae.corruption.Masking` needs one step only.
+        Values that are present stay as they are. Nothing is drawn at random, so equal
+        samples have equal results.
 
         Parameters
         ----------
@@ -134,13 +136,13 @@ class GenerationMixin:
             Samples, NaN where a value is missing.
         max_iter : int, default=1
             Number of times that the missing values are replaced, at least 1. More than
-            one may help a denoising autoencoder, and spoil the values of another, which
-            was not trained on what it returns.
+            one may improve the result of a denoising autoencoder. It may worsen that of
+            others, which were not trained on filled samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
-            A copy of X without NaN; a frame of rows where ``set_output`` requests one.
+            A copy of X without NaN; a DataFrame if ``set_output`` requests one.
 
         Raises
         ------

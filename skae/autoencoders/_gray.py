@@ -115,7 +115,7 @@ def check_image_range(samples, name):
     if low < 0 or high > 1:
         raise ValueError(
             f"{name} has images with values from {low} to {high}; they must lie in "
-            "[0, 1], or be of uint8 and mean 0 to 255."
+            "[0, 1], or be of uint8, from 0 to 255."
         )
 
 
@@ -203,7 +203,7 @@ def check_gray_weights(gray, inputs, targets):
     best = min(errors, key=errors.get)
     if errors[gray] > max(GRAY_TOLERANCE, 2 * errors[best]):
         raise ValueError(
-            f"gray={gray!r}, but X is nearer to gray={best!r} of y: off by "
-            f"{errors[best]:.2g} instead of {errors[gray]:.2g}, root mean "
-            "square."
+            f"gray={gray!r}, but X is closer to the gray values of y with "
+            f"gray={best!r}: the root mean square error is {errors[best]:.2g} instead "
+            f"of {errors[gray]:.2g}."
         )

@@ -23,8 +23,8 @@ class ImportanceSamplingMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
-            Samples, NaN where a value is missing. Where ``fit`` saw images, their flat
-            rows are accepted too.
+            Samples, NaN where a value is missing. If ``fit`` was passed images, their
+            flat rows are accepted, too.
 
         Returns
         -------

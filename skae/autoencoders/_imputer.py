@@ -65,7 +65,7 @@ class AutoEncoderImputer(
     n_features_in_ : int
         Number of features of the samples.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has them.
+        Names of the features, if X has names that are all strings.
 
     See Also
     --------

@@ -48,7 +48,7 @@ class PairsMixin:
         Raises
         ------
         ValueError
-            If X, y or a parameter is not as it must be.
+            If X, y or a parameter is not valid.
         DivergenceError
             If the loss is not finite or ends far above where it began. The weights
             are then those from before the call.

@@ -49,7 +49,7 @@ class Reconstructor(
     n_features_in_ : int
         Number of features of the samples.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has them.
+        Names of the features, if X has names that are all strings.
 
     See Also
     --------
@@ -156,7 +156,7 @@ class Reconstructor(
 
     @property
     def feature_names_in_(self):
-        """Names of the features, where X has them."""
+        """Names of the features."""
         check_is_fitted(self)
         return self.estimator_.feature_names_in_
 

@@ -21,8 +21,9 @@ class ScoringMixin:
     def score_samples(self, X):
         """Log-likelihood of samples given their codes.
 
-        It says how well samples are reconstructed, and not how usual their codes are.
-        :class:`AutoEncoderOutlierDetector` adds the log-density log p(h) of the codes.
+        It measures how well samples are reconstructed, and not how usual their codes
+        are. :class:`AutoEncoderOutlierDetector` adds the log-density log p(h) of the
+        codes.
 
         Parameters
         ----------

@@ -7,10 +7,11 @@ from skae.autoencoders._deterministic import DeterministicAutoEncoder
 class AutoEncoderTransformer(DeterministicAutoEncoder):
     """Autoencoder: an encoder h = f(x) and a decoder r = g(h), used as a transformer.
 
-    It learns codes of ``n_components`` numbers from which the samples can be decoded,
-    by minimizing -log p(x|h). It takes the place of :class:`~sklearn.decomposition.PCA`
-    in a pipeline: training starts at the principal components, and it keeps them where
-    it does not improve on them. Without hidden layers it is PCA.
+    It learns codes of ``n_components`` numbers from which the samples can be
+    reconstructed, by minimizing -log p(x|h). It can replace
+    :class:`~sklearn.decomposition.PCA` in a pipeline: training starts at the principal
+    components, and PCA is kept if the trained autoencoder is not better on held-out
+    samples. Without hidden layers it is PCA.
 
     Parameters
     ----------
@@ -19,24 +20,25 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     architecture : {"dense", "conv"}, default="dense"
         "conv" uses convolutions, which need images; "dense" takes samples of any kind.
     hidden_layer_sizes : array-like of int, default=None
-        Widths of the encoder's hidden layers; with "conv" the channels of its stages,
-        each of which halves height and width. The decoder's are the same in reverse
-        order. None means (256, 64), with "conv" (32, 64). An empty tuple, with "dense",
-        makes encoder and decoder affine.
+        Numbers of units of the encoder's hidden layers. With "conv", numbers of
+        channels of its convolutions, each of which halves height and width. The decoder
+        has the same in reverse order. None means (256, 64), with "conv" (32, 64). An
+        empty tuple, with "dense", makes encoder and decoder affine.
     activation : str or callable, default="relu"
         Activation of the hidden layers: "relu", "leaky_relu", "gelu", "silu", "tanh",
         "logistic" or "identity"; or a class of :mod:`torch.nn`, or a function, that
-        makes a module when it is called without arguments. Other layers have none.
+        makes a module when it is called without arguments. The last layers have none.
     dropout : float, default=0.0
-        Share of the outputs of the hidden layers that are zero in a step of training.
+        Fraction of the outputs of the hidden layers that are set to zero in each
+        training step.
     normalization : {"batch_norm", "layer_norm"}, default=None
         Normalization of the hidden layers before their activation: "batch_norm" of each
         output (with "conv", each channel) over the batch, "layer_norm" of each sample
         over all outputs.
     skip_connection : bool, default=True
         Whether encoder and decoder add an affine map to their networks. Training then
-        starts at principal components, and they are kept if it does not improve on them
-        (see Notes). Only for likelihoods whose mean is the decoder's output.
+        starts at principal components, which are kept if training does not improve on
+        them (see Notes). Only for likelihoods whose mean is the decoder's output.
     likelihood : str or Likelihood, default="gaussian"
         Likelihood p(x|h), an object of :mod:`skae.likelihood` or a name. "gaussian"
         minimizes the mean squared error, "laplace" the mean absolute error, and
@@ -48,22 +50,23 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         returns a :class:`torch.nn.Module` with the methods ``encode`` (rows to codes)
         and ``decode`` (codes to rows). The module gets X as it is, images as flat rows.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels): reads the rows of a table as
-        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1]; without
+        Shape of an image, (height, width) or (height, width, n_channels), if the rows
+        of X are images. Images of uint8 are scaled from 0 to 255 to [0, 1]; without
         ``image_shape``, uint8 values in a table are numbers like any other. ``fit``
-        fixes the unit of images: after a fit on uint8, floats that hold the numbers of
-        bytes are refused; after a fit on such floats, uint8 images are taken as the
-        same numbers.
+        fixes the unit of images: after a fit on uint8, floats from 0 to 255 are
+        refused; after a fit on such floats, uint8 images have the same unit.
     weight_decay : float or "auto", default="auto"
-        Weight decay of the optimizer. "auto" is zero, but where training starts at
-        principal components the networks' weights decay apart from the optimizer, by
-        0.75 in sum over the fit, and inputs get noise that falls with more samples.
+        Weight decay of the optimizer. "auto" is zero, unless training starts at
+        principal components. Then the weights of the networks decay by a total of 0.75
+        over the fit, independently of the optimizer, and noise is added to the inputs,
+        less with more samples.
     l1_penalty : float, default=0.0
-        Weight of the code's absolute sum in the loss, for sparse codes. The loss is
-        taken in the scale of the module, so that one weight suits X of any scale.
+        Weight of the sum of the code's absolute values in the loss, for sparse codes.
+        The loss is computed in the scale of the module, so the weight does not depend
+        on the scale of X.
     contractive_penalty : float, default=0.0
         Weight of the squared Frobenius norm of the encoder's Jacobian in the loss, for
-        codes that change little with the sample. It is taken in the scale of the
+        codes that change little with the sample. It is computed in the scale of the
         module, and estimated without bias from one random direction per sample.
     density : estimator, default=None
         Density of the training codes that :meth:`sample` draws from: a density
@@ -81,8 +84,8 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
         of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float or "auto", default="auto"
-        Learning rate; with a schedule its largest value. "auto" is 5e-3 where training
-        starts at principal components, else 1e-3.
+        Learning rate; with a schedule its largest value. "auto" is 5e-3 if training
+        starts at principal components, and otherwise 1e-3.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
         Schedule of the learning rate, updated at each step of a fit. "cosine" falls
         from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
@@ -90,24 +93,24 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     batch_size : int, default=128
         Number of samples per step.
     max_epochs : int or "auto", default="auto"
-        Number of passes over the training samples. "auto" makes 50, or as many as 650
+        Number of passes over the training samples. "auto" is 50, or as many as 650
         steps need, whichever is more.
     max_steps : int, default=None
-        Number of optimizer steps after which a fit ends. The epoch that they fall into
-        is completed. None sets no limit besides ``max_epochs``.
+        Number of optimizer steps after which a fit ends, at the end of the epoch. With
+        None, only ``max_epochs`` limits the fit.
     early_stopping : bool, default=False
         Whether to hold out some samples and stop when their loss no longer falls. The
         weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out for early stopping, between 0 and 1, and
-        with 1000 samples or more to select by (see Notes).
+        Fraction of the samples, between 0 and 1, that is held out for early stopping
+        and, with 1000 samples or more, for the comparison with principal components
+        (see Notes).
     n_iter_no_change : int, default=10
         Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement, in the
-        scale of the module. With the Gaussian likelihood that is a share of the
-        variance of X, but with ``module`` or a link a squared difference in the unit of
-        X.
+        Smallest decrease of the validation loss that counts as an improvement, in the
+        scale of the module. With the Gaussian likelihood it is a fraction of the
+        variance of X; with ``module`` or a link it has the squared unit of X.
     warm_start : bool, default=False
         Whether ``fit`` continues from the weights of the last fit. The module, its
         scaling, its likelihood if it has one, the device and the seed then stay as they
@@ -118,21 +121,22 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         ``net_.callbacks_``.
     checkpoint : str or path-like, default=None
         Folder for the checkpoints of one fit. A ``fit`` that was killed continues from
-        the last one if it is called again with the same samples and parameters, and
-        ends as it would have without. Another fit is refused. The folder stays.
+        the last checkpoint if it is called again with the same samples and parameters,
+        and has the same result as without the interruption. With others it raises an
+        error. The folder is not deleted.
     checkpoint_every : int or datetime.timedelta, default=1
         Number of epochs between two checkpoints, or the time after which one is written
         at the end of an epoch.
     device : str or torch.device, default="auto"
-        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" uses the
         fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
-        Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to profit. Weights,
-        loss and everything after the fit stay in their own types.
+        Type of the matrix products in training. "auto" is bfloat16 if the hardware is
+        faster with it and the layers are large enough. Weights, loss and everything
+        after the fit are not in bfloat16.
     compile : bool, default=False
-        Whether to run the training step through :func:`torch.compile`. It needs a C++
-        compiler, and some seconds to compile at the start of a fit.
+        Whether to compile the training step by :func:`torch.compile`. It needs a C++
+        compiler, and takes some seconds at the start of a fit.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the order of the samples and everything else that is drawn
         in a fit. Pass an int for the same result in each fit.
@@ -142,23 +146,25 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     Attributes
     ----------
     module_ : torch.nn.Module
-        The trained module. It works in its own scale: it encodes ``(x - mean_) /
-        scale_``, and what it decodes is in the same scale.
+        The trained module. It encodes ``(x - mean_) / scale_``, and its outputs are in
+        the same scale.
     mean_ : ndarray of shape (n_features,)
-        Mean of the samples; zero where X is not scaled: with ``module``, and with
+        Mean of the samples; zero if X is not scaled, which is with ``module``, and with
         likelihoods whose ``scale_exponent`` is 0, such as "bernoulli".
     scale_ : float or ndarray of shape (n_features,)
-        Standard deviation over all features together; one where X is not scaled or
-        where the samples do not differ. One per feature of a table where the likelihood
-        has a variance of each, as "diag" and :class:`~skae.likelihood.Mixed` have.
+        Number that centred samples are divided by: the standard deviation over all
+        features together, or one if X is not scaled or all samples are equal. One
+        number per feature of a table if the likelihood has one variance per feature, as
+        with "diag" and :class:`~skae.likelihood.Mixed`.
     is_linear_ : bool
-        Whether encoder and decoder are affine, of principal components: there are no
-        hidden layers, or training did not improve on them.
+        Whether encoder and decoder are the affine maps of principal components, because
+        there are no hidden layers or training did not improve on them.
     error_ratio_ : float
-        Mean error of the trained autoencoder on held-out samples, as a share of that of
-        principal components. It does not exist where there was no selection.
+        Mean error of the trained autoencoder on held-out samples, divided by that of
+        principal components. It does not exist if they were not compared.
     explained_variance_ratio_ : ndarray of shape (n_components,)
-        Share of the variance that each component explains; only where ``is_linear_``.
+        Fraction of the variance that each component explains. It exists only if
+        ``is_linear_`` is True.
     net_ : TrainingNet
         The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
@@ -170,24 +176,23 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     n_epochs_ : int
         Number of epochs trained.
     density_ : estimator
-        The density, fitted on the codes of at most 4096 samples of the last call of
-        ``fit`` or ``partial_fit``. Codes of earlier calls are not used, because each
-        step of training changes all codes.
+        The density, fitted on the codes of at most 4096 training samples. After
+        ``partial_fit`` these are a random sample of the samples of all calls.
     noise_variance_ : float or ndarray of shape (n_features,)
         Variance of p(x|h) in the squared unit of X, learned after the fit from at most
-        4096 samples: one number for all features, or one per feature where the
-        likelihood has such. It does not exist for likelihoods without a variance, such
-        as "bernoulli".
+        4096 samples: one number for all features, or one per feature if the likelihood
+        has that. It does not exist for likelihoods without a variance, such as
+        "bernoulli".
     device_ : torch.device
         Device of the module.
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of an image where the samples are images, otherwise None.
+        Shape of an image if the samples are images, otherwise None.
     n_features_in_ : int
         Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has them.
+        Names of the features, if X has names that are all strings.
 
     See Also
     --------
@@ -211,20 +216,20 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     of them. The trained autoencoder is selected if its error is lower on most samples
     by a sign test, and if its mean error is either lower by two standard errors or less
     than half of PCA's. Otherwise f and g become zero, and W and V are fitted to all
-    samples. So the error on new samples is at most PCA's, but for chance. There is no
-    selection after ``partial_fit``, in a fit that continues from another, or with a
+    samples. So, except by chance, the error on new samples is at most PCA's. There is
+    no selection after ``partial_fit``, in a fit that continues from another, or with a
     penalty of the codes. With fewer than 60 samples nothing is trained.
 
     The decay of ``weight_decay="auto"`` is decoupled from the optimizer [6]_. The noise
     of the inputs [7]_ has a standard deviation of half the root mean square of PCA's
-    error. Above 300 samples it falls with the square root of their number, and above
-    30,000 there is none; nor is there with ``augmentation``.
+    error. With more than 300 samples it falls with the square root of their number.
+    With more than 30,000 samples, or with ``augmentation``, there is none.
 
     Values may be missing (NaN, or ``pandas.NA``). They do not count in the loss, nor in
-    what is learned from errors. The encoder sees in their place what is expected of
-    them, given the values of the sample that are present: factor analysis of the
-    incomplete samples predicts it [8]_. Values are assumed to be missing at random:
-    whether one is missing may depend on values that are present, but not on itself.
+    the variances that are learned from errors. For the encoder they are filled: a
+    factor analysis of the incomplete samples predicts them from the values of the
+    sample that are present [8]_. Values are assumed to be missing at random: whether
+    one is missing may depend on values that are present, but not on itself.
 
     The contractive penalty is that of [2]_, the schedule "one_cycle" that of [3]_, and
     sampling from a density of the codes that of [4]_.
@@ -351,7 +356,6 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
             warn_user(
                 f"n_components={self.n_components!r} is not below the number of "
                 f"features, {self.n_features_in_}: the code can copy the sample. Lower "
-                "n_components, or learn from a DenoisingAutoEncoder or a penalty of "
-                "the code."
+                "n_components, or use a DenoisingAutoEncoder or a penalty on the code."
             )
         return samples

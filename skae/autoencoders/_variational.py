@@ -45,16 +45,17 @@ class VariationalAutoEncoder(
     architecture : {"dense", "conv"}, default="dense"
         "conv" uses convolutions, which need images; "dense" takes samples of any kind.
     hidden_layer_sizes : array-like of int, default=None
-        Widths of the encoder's hidden layers; with "conv" the channels of its stages,
-        each of which halves height and width. The decoder's are the same in reverse
-        order. None means (256, 64), with "conv" (32, 64). An empty tuple, with "dense",
-        makes encoder and decoder affine.
+        Numbers of units of the encoder's hidden layers. With "conv", numbers of
+        channels of its convolutions, each of which halves height and width. The decoder
+        has the same in reverse order. None means (256, 64), with "conv" (32, 64). An
+        empty tuple, with "dense", makes encoder and decoder affine.
     activation : str or callable, default="relu"
         Activation of the hidden layers: "relu", "leaky_relu", "gelu", "silu", "tanh",
         "logistic" or "identity"; or a class of :mod:`torch.nn`, or a function, that
-        makes a module when it is called without arguments. Other layers have none.
+        makes a module when it is called without arguments. The last layers have none.
     dropout : float, default=0.0
-        Share of the outputs of the hidden layers that are zero in a step of training.
+        Fraction of the outputs of the hidden layers that are set to zero in each
+        training step.
     normalization : {"batch_norm", "layer_norm"}, default=None
         Normalization of the hidden layers before their activation: "batch_norm" of each
         output (with "conv", each channel) over the batch, "layer_norm" of each sample
@@ -74,16 +75,16 @@ class VariationalAutoEncoder(
         methods ``encode_distribution``, ``encode`` and ``decode``. The module gets X as
         it is, images as flat rows.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels): reads the rows of a table as
-        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1]; without
+        Shape of an image, (height, width) or (height, width, n_channels), if the rows
+        of X are images. Images of uint8 are scaled from 0 to 255 to [0, 1]; without
         ``image_shape``, uint8 values in a table are numbers like any other. ``fit``
-        fixes the unit of images: after a fit on uint8, floats that hold the numbers of
-        bytes are refused; after a fit on such floats, uint8 images are taken as the
-        same numbers.
+        fixes the unit of images: after a fit on uint8, floats from 0 to 255 are
+        refused; after a fit on such floats, uint8 images have the same unit.
     weight_decay : float or "auto", default="auto"
-        Weight decay of the optimizer. "auto" is zero, but where training starts at
-        principal components the networks' weights decay apart from the optimizer, by
-        0.75 in sum over the fit, and inputs get noise that falls with more samples.
+        Weight decay of the optimizer. "auto" is zero, unless training starts at
+        principal components. Then the weights of the networks decay by a total of 0.75
+        over the fit, independently of the optimizer, and noise is added to the inputs,
+        less with more samples.
     n_importance_samples : int, default=50
         Number of codes per sample that :meth:`score_samples` draws. With one, its bound
         is the ELBO up to chance; more make it tighter.
@@ -98,8 +99,8 @@ class VariationalAutoEncoder(
         learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
         of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float or "auto", default="auto"
-        Learning rate; with a schedule its largest value. "auto" is 5e-3 where training
-        starts at principal components, else 1e-3.
+        Learning rate; with a schedule its largest value. "auto" is 5e-3 if training
+        starts at principal components, and otherwise 1e-3.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
         Schedule of the learning rate, updated at each step of a fit. "cosine" falls
         from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
@@ -107,21 +108,22 @@ class VariationalAutoEncoder(
     batch_size : int, default=128
         Number of samples per step.
     max_epochs : int or "auto", default="auto"
-        Number of passes over the training samples. "auto" makes 50, or as many as 650
+        Number of passes over the training samples. "auto" is 50, or as many as 650
         steps need, whichever is more.
     max_steps : int, default=None
-        Number of optimizer steps after which a fit ends. The epoch that they fall into
-        is completed. None sets no limit besides ``max_epochs``.
+        Number of optimizer steps after which a fit ends, at the end of the epoch. With
+        None, only ``max_epochs`` limits the fit.
     early_stopping : bool, default=False
         Whether to hold out some samples and stop when their loss no longer falls. The
         weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out for early stopping, between 0 and 1, and
-        with 1000 samples or more to select by (see Notes).
+        Fraction of the samples, between 0 and 1, that is held out for early stopping
+        and, with 1000 samples or more, for the comparison with principal components
+        (see Notes).
     n_iter_no_change : int, default=10
         Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement, in nats
+        Smallest decrease of the validation loss that counts as an improvement, in nats
         per feature.
     warm_start : bool, default=False
         Whether ``fit`` continues from the weights of the last fit. The module, its
@@ -133,21 +135,22 @@ class VariationalAutoEncoder(
         ``net_.callbacks_``.
     checkpoint : str or path-like, default=None
         Folder for the checkpoints of one fit. A ``fit`` that was killed continues from
-        the last one if it is called again with the same samples and parameters, and
-        ends as it would have without. Another fit is refused. The folder stays.
+        the last checkpoint if it is called again with the same samples and parameters,
+        and has the same result as without the interruption. With others it raises an
+        error. The folder is not deleted.
     checkpoint_every : int or datetime.timedelta, default=1
         Number of epochs between two checkpoints, or the time after which one is written
         at the end of an epoch.
     device : str or torch.device, default="auto"
-        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" uses the
         fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
-        Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to profit. Weights,
-        loss and everything after the fit stay in their own types.
+        Type of the matrix products in training. "auto" is bfloat16 if the hardware is
+        faster with it and the layers are large enough. Weights, loss and everything
+        after the fit are not in bfloat16.
     compile : bool, default=False
-        Whether to run the training step through :func:`torch.compile`. It needs a C++
-        compiler, and some seconds to compile at the start of a fit.
+        Whether to compile the training step by :func:`torch.compile`. It needs a C++
+        compiler, and takes some seconds at the start of a fit.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the order of the samples and everything else that is drawn
         in a fit. Pass an int for the same result in each fit.
@@ -157,8 +160,8 @@ class VariationalAutoEncoder(
     Attributes
     ----------
     module_ : skae.modules.VariationalModule
-        The trained module. It works in its own scale: it encodes ``(x - mean_) /
-        scale_``, and what it decodes is in the same scale.
+        The trained module. It encodes ``(x - mean_) / scale_``, and its outputs are in
+        the same scale.
     kl_divergence_ : ndarray of shape (n_components,)
         Divergence of each component of the code in nats, the mean over at most 4096
         training samples: the information about a sample in this component.
@@ -166,21 +169,23 @@ class VariationalAutoEncoder(
         Number of components whose mean varies over these samples with a variance above
         0.01. The others hold no information about a sample.
     mean_ : ndarray of shape (n_features,)
-        Mean of the samples; zero where X is not scaled: with ``module``, and with
+        Mean of the samples; zero if X is not scaled, which is with ``module``, and with
         likelihoods whose ``scale_exponent`` is 0, such as "bernoulli".
     scale_ : float or ndarray of shape (n_features,)
-        Standard deviation over all features together; one where X is not scaled or
-        where the samples do not differ. One per feature of a table where the likelihood
-        has a variance of each, as "diag" and :class:`~skae.likelihood.Mixed` have.
+        Number that centred samples are divided by: the standard deviation over all
+        features together, or one if X is not scaled or all samples are equal. One
+        number per feature of a table if the likelihood has one variance per feature, as
+        with "diag" and :class:`~skae.likelihood.Mixed`.
     is_linear_ : bool
-        Whether encoder and decoder are affine, of principal components: there are no
-        hidden layers, or training did not improve on them.
+        Whether encoder and decoder are the affine maps of principal components, because
+        there are no hidden layers or training did not improve on them.
     elbo_gain_ : float
         Mean ELBO of held-out samples in nats, minus that of probabilistic PCA, each
-        with the variance that is most likely for these samples. It does not exist where
-        there was no selection.
+        with the variance that is most likely for these samples. It does not exist if
+        they were not compared.
     explained_variance_ratio_ : ndarray of shape (n_components,)
-        Share of the variance that each component explains; only where ``is_linear_``.
+        Fraction of the variance that each component explains. It exists only if
+        ``is_linear_`` is True.
     net_ : TrainingNet
         The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
@@ -200,19 +205,19 @@ class VariationalAutoEncoder(
         variance 1.
     noise_variance_ : float or ndarray of shape (n_features,)
         Variance of p(x|h) in the squared unit of X: one number for all features, or one
-        per feature where the likelihood has such. It is learned after the fit from at
-        most 4096 samples; after a selection it is at least what held-out samples have.
-        It does not exist for likelihoods without a variance, such as "bernoulli".
+        per feature if the likelihood has that. It is learned after the fit from at most
+        4096 samples; after a selection it is at least what held-out samples have. It
+        does not exist for likelihoods without a variance, such as "bernoulli".
     device_ : torch.device
         Device of the module.
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of an image where the samples are images, otherwise None.
+        Shape of an image if the samples are images, otherwise None.
     n_features_in_ : int
         Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has them.
+        Names of the features, if X has names that are all strings.
 
     See Also
     --------
@@ -228,8 +233,8 @@ class VariationalAutoEncoder(
     there. Then its ELBO is compared with that of the trained model on samples that were
     not trained on, as :class:`AutoEncoderTransformer` compares errors. The trained
     model is selected if the ELBO of most samples is higher by a sign test, and if its
-    mean is higher by three standard errors or by 0.1 nats per feature. With another
-    ``beta`` than 1, which asks for another optimum, the trained model is kept.
+    mean is higher by three standard errors or by 0.1 nats per feature. If ``beta`` is
+    not 1, the optimum is another one, and the trained model is kept.
 
     Values may be missing (NaN, or ``pandas.NA``), at random as in
     :class:`AutoEncoderTransformer`, and are filled for the encoder as there. The ELBO

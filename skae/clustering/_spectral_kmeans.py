@@ -86,9 +86,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     certainty_ : ndarray of shape (n_samples,)
         How certain the cluster of a training sample is, from 0 to 1: the probability
         that a random walk of ten steps along the edges of the graph, started at the
-        sample, ends in its cluster. Low where clusters touch. If ``agreement_`` is
-        below one quarter, it is multiplied by the share of the cluster that is the same
-        in the other partitions that are about equally good.
+        sample, ends in its cluster. It is low where clusters touch. If ``agreement_``
+        is below one quarter, it is multiplied by the share of the cluster that is the
+        same in the other partitions that are about equally good.
 
     alternative_labels_ : ndarray of shape (n_samples,)
         The clusters of another partition that is about equally good, the one that
@@ -115,7 +115,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Number of features seen during ``fit``.
 
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has them.
+        Names of the features, if X has names that are all strings.
 
     See Also
     --------
@@ -232,9 +232,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             Ignored.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples, not negative. An integer weight stands for exactly
-            so many equal samples; weights with a mean below one are divided by it. A
-            sample of weight zero only gets what the nearest of the others gets.
+            Weights of the samples, not negative. An integer weight has exactly the
+            effect of that many equal samples; weights with a mean below one are divided
+            by it. A sample of weight zero gets the cluster of the nearest of the
+            others.
 
         Returns
         -------

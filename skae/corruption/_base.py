@@ -106,7 +106,7 @@ class Corruption(BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, x or generator is not as it must be.
+            If a parameter, x or generator is not valid.
         """
         self._check_params()
         name = type(self).__name__

@@ -137,7 +137,7 @@ class ImagesOrRows(Corruption):
             if isinstance(corruption, type):
                 raise ValueError(
                     f"The {name!r} parameter of ImagesOrRows is the class "
-                    f"{corruption.__name__}; pass an object of it."
+                    f"{corruption.__name__}; pass an object."
                 )
 
     def _corrupt(self, x, generator):

@@ -106,9 +106,9 @@ def load_color_patches(
         ]
         if len(share) > np.prod(n_positions):
             raise ValueError(
-                f"n_patches={n_patches!r} of patch_size={patch_size!r} are more than "
-                f"subset={subset!r} of the photographs has positions: "
-                f"{np.prod(n_positions)} in each."
+                f"n_patches={n_patches!r} is too large: with subset={subset!r}, each "
+                f"photograph has {np.prod(n_positions)} positions for patches of "
+                f"patch_size={patch_size!r}."
             )
         if len(share):
             patches.append(

@@ -150,8 +150,8 @@ class Mixed(Likelihood, _BaseComposition):
         if (times_named != 1).any():
             column = int((times_named != 1).argmax())
             raise ValueError(
-                f"likelihood={self!r} must give each of the {n_features} columns one "
-                f"likelihood; column {column} has {times_named[column]}."
+                f"likelihood={self!r} must have one likelihood for each of the "
+                f"{n_features} columns; column {column} has {times_named[column]}."
             )
 
     def __setstate__(self, state):
@@ -292,11 +292,11 @@ def _column_indices(columns, n_features, names, name):
     except IndexError as error:
         raise ValueError(
             f"likelihood {name!r} is for the columns {columns!r}, but X has "
-            f"{n_features}."
+            f"{n_features} columns."
         ) from error
     if not len(index):
         raise ValueError(
-            f"likelihood {name!r} is for the columns {columns!r}, which are none of "
-            f"X's {n_features}."
+            f"likelihood {name!r} is for the columns {columns!r}, which select none "
+            f"of the {n_features} columns of X."
         )
     return np.ascontiguousarray(index)  # torch knows no slice that runs backwards

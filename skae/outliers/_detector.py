@@ -69,7 +69,7 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     n_features_in_ : int
         Number of features of the samples.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has them.
+        Names of the features, if X has names that are all strings.
 
     See Also
     --------
@@ -170,8 +170,8 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         Raises
         ------
         ValueError
-            If X or a parameter is not as it must be. Whatever stops a fit, the detector
-            then has the state from before it.
+            If X or a parameter is not valid. After an error, the detector has the state
+            from before the call.
         """
         is_trained = self.estimator is not None and not self._is_prefitted()
         with (
@@ -214,7 +214,7 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         Raises
         ------
         ValueError
-            If X or a parameter is not as it must be.
+            If X or a parameter is not valid.
         """
         is_first = not hasattr(self, "offset_")
         with restore_on_error(self, continues=False), self._restore_estimator():

@@ -294,8 +294,8 @@ class Clusters:
         is_core = found >= 0  # the rest is noise
         if not is_core.any():
             raise ValueError(
-                f"{self.clusterer} found no cluster: all {len(found)} samples are "
-                "noise to it. Change its parameters."
+                f"{self.clusterer} found no cluster: it labels all {len(found)} "
+                "samples as noise (-1). Change its parameters."
             )
         self._numbers, core_labels = np.unique(found[is_core], return_inverse=True)
         self.means, self.variance, exemplars = locate_clusters(

@@ -20,9 +20,9 @@ class LabeledSamplesMixin:
         check_consistent_length(inputs.rows, is_labeled)
         if self.early_stopping and not is_labeled.all():
             raise ValueError(
-                f"early_stopping={self.early_stopping!r} must be False where samples "
-                f"are without a label (unlabeled={self.unlabeled!r}): those that are "
-                "held out could not be judged."
+                f"early_stopping={self.early_stopping!r} must be False if some samples "
+                f"have no label (unlabeled={self.unlabeled!r}), because the loss of "
+                "held-out samples needs their labels."
             )
         labels = np.full(len(is_labeled), -1)
         classes, labels[is_labeled] = np.unique(known, return_inverse=True)

@@ -33,18 +33,18 @@ class PseudoLabelClassifier(
 ):
     """Classifier for labels some of which are wrong or missing, such as clusters.
 
-    A network learns what most labels of a class agree on before it learns the labels
-    that are wrong. So its predictions can correct its labels in training. After each
-    tenth of the epochs, beginning with the second,
+    A network first learns what most samples of a class have in common, and only later
+    the labels that are wrong. So its predictions can correct labels during training.
+    After each tenth of the epochs, beginning with the second,
 
     - a sample whose class is predicted with a probability above ``confidence`` gets
       that label [1]_;
     - a sample for which a class other than its label has a probability above one half
       is left out until the next correction [2]_.
 
-    Both compare the two classes in relation to how frequent they are: a network learns
-    that a class is rare before it learns which samples are of that class, and would
-    erase it.
+    Both compare probabilities relative to the frequencies of the classes. Otherwise
+    rare classes would disappear: a network learns that a class is rare before it learns
+    which samples belong to it.
 
     Samples without a label are left out until they get one in this way.
 
@@ -62,31 +62,30 @@ class PseudoLabelClassifier(
         ``np.nan``, which stands for None and ``pandas.NA`` in y too. None means that
         all samples are labelled.
     label_smoothing : float, default=0.05
-        Share of each label that is spread evenly over all classes in training, at least
-        0 and below 1.
+        Fraction of each label that is spread evenly over all classes in training, at
+        least 0 and below 1.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes: a dict from class to weight, where a class that is not
-        in it has the weight one, or "balanced" for weights by which all classes count
+        in it has the weight one, or "balanced" for weights such that all classes count
         the same. A sample has the weight of its label, which may be a corrected one.
     dropout : float, default=0.3
-        Share of the last hidden layer that is set to zero in training, at least 0 and
-        below 1.
+        Fraction of the outputs of the last hidden layer that are set to zero in each
+        training step, at least 0 and below 1.
     hidden_layer_sizes : array-like of int, default=None
-        Channels of the stages. None means (32, 48, 96). The first stage is one
-        convolution. Each of the others has two, the first of which halves height and
-        width. For a table they are the widths of the hidden layers, and None means
-        (256, 64).
+        Numbers of channels of the stages. None means (32, 48, 96). The first stage is
+        one convolution. Each of the others has two convolutions, the first of which
+        halves height and width. For a table, numbers of units of the hidden layers, and
+        None means (256, 64).
     activation : str or callable, default="relu"
         Activation of the hidden layers: "relu", "leaky_relu", "gelu", "silu", "tanh",
         "logistic" or "identity"; or a class of :mod:`torch.nn`, or a function, that
-        makes a module when it is called without arguments. Other layers have none.
+        makes a module when it is called without arguments. The last layers have none.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels): reads the rows of a table as
-        images. Images of uint8 mean 0 to 255 and are scaled to [0, 1]; without
+        Shape of an image, (height, width) or (height, width, n_channels), if the rows
+        of X are images. Images of uint8 are scaled from 0 to 255 to [0, 1]; without
         ``image_shape``, uint8 values in a table are numbers like any other. ``fit``
-        fixes the unit of images: after a fit on uint8, floats that hold the numbers of
-        bytes are refused; after a fit on such floats, uint8 images are taken as the
-        same numbers.
+        fixes the unit of images: after a fit on uint8, floats from 0 to 255 are
+        refused; after a fit on such floats, uint8 images have the same unit.
     weight_decay : float, default=0.01
         Weight decay of the optimizer.
     augmentation : callable, default=None
@@ -94,8 +93,7 @@ class PseudoLabelClassifier(
         (n_samples, height, width) or (n_samples, height, width, n_channels), and a
         :class:`torch.Generator` to draw from. It returns random views of the samples
         that belong to the same class; it can be an object of :mod:`skae.corruption`.
-        Without it the network may learn wrong labels by heart instead of contradicting
-        them.
+        Without it, the network may memorize wrong labels instead of correcting them.
     optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adamw"
         Optimizer: a name, a class of :mod:`torch.optim`, or a
         :class:`functools.partial` of such a class, which sets its other options. Its
@@ -110,20 +108,20 @@ class PseudoLabelClassifier(
     batch_size : int, default=128
         Number of samples per step.
     max_epochs : int or "auto", default="auto"
-        Number of passes over the training samples. "auto" makes 20, or as many as 650
+        Number of passes over the training samples. "auto" is 20, or as many as 650
         steps need, whichever is more.
     max_steps : int, default=None
-        Number of optimizer steps after which a fit ends. The epoch that they fall into
-        is completed. None sets no limit besides ``max_epochs``.
+        Number of optimizer steps after which a fit ends, at the end of the epoch. With
+        None, only ``max_epochs`` limits the fit.
     early_stopping : bool, default=False
         Whether to hold out some samples and stop when their loss no longer falls. The
         weights are then those of the epoch with the lowest loss.
     validation_fraction : float, default=0.1
-        Share of the samples that is held out for early stopping, between 0 and 1.
+        Fraction of the samples, between 0 and 1, that is held out for early stopping.
     n_iter_no_change : int, default=10
         Number of epochs without improvement after which ``early_stopping`` stops.
     tol : float, default=1e-4
-        By how much the validation loss must fall to count as an improvement, in nats.
+        Smallest decrease of the validation loss that counts as an improvement, in nats.
     warm_start : bool, default=False
         Whether ``fit`` continues from the weights of the last fit. The module, its
         scaling, its likelihood if it has one, the device and the seed then stay as they
@@ -134,21 +132,22 @@ class PseudoLabelClassifier(
         ``net_.callbacks_``.
     checkpoint : str or path-like, default=None
         Folder for the checkpoints of one fit. A ``fit`` that was killed continues from
-        the last one if it is called again with the same samples and parameters, and
-        ends as it would have without. Another fit is refused. The folder stays.
+        the last checkpoint if it is called again with the same samples and parameters,
+        and has the same result as without the interruption. With others it raises an
+        error. The folder is not deleted.
     checkpoint_every : int or datetime.timedelta, default=1
         Number of epochs between two checkpoints, or the time after which one is written
         at the end of an epoch.
     device : str or torch.device, default="auto"
-        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" takes the
+        Device to compute on, such as "cpu", "cuda", "cuda:1" or "mps". "auto" uses the
         fastest that is available.
     compute_dtype : {"auto", "float32", "bfloat16"}, default="auto"
-        Type of the matrix products in training. "auto" takes bfloat16 where the
-        hardware is faster with it and the layers are large enough to profit. Weights,
-        loss and everything after the fit stay in their own types.
+        Type of the matrix products in training. "auto" is bfloat16 if the hardware is
+        faster with it and the layers are large enough. Weights, loss and everything
+        after the fit are not in bfloat16.
     compile : bool, default=False
-        Whether to run the training step through :func:`torch.compile`. It needs a C++
-        compiler, and some seconds to compile at the start of a fit.
+        Whether to compile the training step by :func:`torch.compile`. It needs a C++
+        compiler, and takes some seconds at the start of a fit.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the order of the samples and everything else that is drawn
         in a fit. Pass an int for the same result in each fit.
@@ -163,14 +162,15 @@ class PseudoLabelClassifier(
         Labels of the training samples after the last correction. Samples that never got
         one have the most probable class.
     kept_fractions_ : ndarray of shape (n_classes,)
-        Fraction of the labels given of each class that was kept; 1 without any label.
+        Fraction of the labels of each class that were kept; 1 for a class without any
+        label.
     module_ : torch.nn.Module
         The trained module. It maps ``(x - mean_) / scale_`` to one score per class.
     mean_ : ndarray of shape (n_features,)
         Mean of the samples; zero for images.
     scale_ : float
-        Standard deviation over all features together; one where the samples do not
-        differ.
+        Number that centred samples are divided by: the standard deviation over all
+        features together, or one if all samples are equal.
     net_ : TrainingNet
         The skorch net of the last fit, with its history. It is not pickled.
     loss_curve_ : list of float
@@ -186,11 +186,11 @@ class PseudoLabelClassifier(
     compute_dtype_ : torch.dtype
         Type of the matrix products in the last fit.
     image_shape_ : tuple of int or None
-        Shape of an image where the samples are images, otherwise None.
+        Shape of an image if the samples are images, otherwise None.
     n_features_in_ : int
         Number of features. An image has one per pixel and channel.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has them.
+        Names of the features, if X has names that are all strings.
 
     See Also
     --------
@@ -378,8 +378,8 @@ class PseudoLabelClassifier(
         ----------
         X : array-like of shape (n_samples, n_features) or images
             Training samples. Images have shape (n_samples, height, width) or
-            (n_samples, height, width, n_channels); of uint8 they mean 0 to 255 and
-            are scaled to [0, 1].
+            (n_samples, height, width, n_channels). Those of uint8 are scaled from 0 to
+            255 to [0, 1].
         y : array-like of shape (n_samples,)
             Their classes, some of them wrong; the value ``unlabeled`` marks samples
             without one.
@@ -387,7 +387,8 @@ class PseudoLabelClassifier(
             ``sample_weight`` may be passed, the weights of the samples, of shape
             (n_samples,) and not negative. A sample of weight zero is left out before
             anything is learned; ``labels_`` has its most probable class. An integer
-            weight stands for so many equal samples on average over what is drawn.
+            weight has the effect of that many equal samples, on average over the random
+            numbers.
 
         Returns
         -------
@@ -397,13 +398,13 @@ class PseudoLabelClassifier(
         Raises
         ------
         ValueError
-            If X, y or a parameter is not as it must be. Whatever else stops a fit, the
-            classifier then has the state from before it.
+            If X, y or a parameter is not valid. After an error, the classifier has the
+            state from before the call.
         DivergenceError
             If the loss is not finite or ends far above where it began.
         KeyboardInterrupt
-            If it is interrupted. After its first epoch, the classifier is then fitted
-            as of the last whole epoch.
+            If the fit is interrupted by Ctrl-C. After the first epoch, the classifier
+            is then fitted as of the last whole epoch.
 
         Warns
         -----
@@ -435,7 +436,7 @@ class PseudoLabelClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or images
-            Samples. Where ``fit`` saw images, their flat rows are accepted too.
+            Samples. If ``fit`` was passed images, their flat rows are accepted, too.
 
         Returns
         -------

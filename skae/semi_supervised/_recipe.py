@@ -28,9 +28,9 @@ def make_self_supervised_classifier(
 ):
     """Make a classifier that finds the classes itself; labels only name them.
 
-    1. Several autoencoders learn codes from randomly augmented samples. What differs
-       between two augmentations of a sample does not matter for its class. Each
-       autoencoder makes other errors, so their codes are concatenated.
+    1. Several autoencoders learn codes from randomly augmented samples. So the
+       codes depend less on differences that do not matter for a class. Each autoencoder
+       makes other errors, so their codes are concatenated.
     2. :class:`SpectralKMeans` finds clusters on the graph of neighbouring codes.
     3. A :class:`PseudoLabelClassifier` learns the clusters, on augmented samples again,
        and corrects the samples that do not fit in. It begins with those whose cluster
@@ -42,7 +42,7 @@ def make_self_supervised_classifier(
     Parameters
     ----------
     n_clusters : int, default=None
-        Number of clusters. None for the number of classes in y.
+        Number of clusters. None means the number of classes in y.
 
     n_encoders : int, default=2
         Number of autoencoders. More make the clusters better and more reliable, but
@@ -50,14 +50,15 @@ def make_self_supervised_classifier(
         out as well: the choice for tables, see Notes.
 
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels): treats the rows of a table as
-        images. Not needed for X of shape (n_samples, height, width[, n_channels]).
+        Shape of an image, (height, width) or (height, width, n_channels), if the rows
+        of X are images. Not needed for X of shape (n_samples, height, width) or
+        (n_samples, height, width, n_channels).
 
     n_jobs : int, default=2
         Number of autoencoders that are fitted at a time, each in a process of its own,
-        and of threads that search for neighbours. The processes share the cores, so
-        that more of them than autoencoders leave cores idle. None means 1, -1 the
-        number of cores.
+        and number of threads that search for neighbours. The cores are divided between
+        the processes, so with more processes than autoencoders some cores are idle.
+        None means 1, -1 the number of cores.
 
     random_state : int, RandomState instance or None, default=None
         Seed of everything.
@@ -65,9 +66,9 @@ def make_self_supervised_classifier(
     Returns
     -------
     ClusterClassifier
-        Not fitted yet. All parts and parameters can be inspected and changed, as in any
-        estimator of scikit-learn. A clusterer without ``certainty_`` also needs
-        ``doubtful=0``.
+        The classifier, not fitted. All parts and parameters can be inspected and
+        changed, as in any estimator of scikit-learn. For a clusterer without
+        ``certainty_`` set ``doubtful=0``.
 
     Raises
     ------
@@ -84,10 +85,10 @@ def make_self_supervised_classifier(
     ``n_jobs``, or on a machine with more cores, sums are rounded in another order.
 
     The columns of a table should have comparable scales; put a
-    :class:`~sklearn.preprocessing.StandardScaler` before it if they have not. Neither
-    autoencoders nor the refiner pay on most tables, where no augmentation says what a
-    class does not depend on: ``n_encoders=0`` takes a fraction of the time for clusters
-    that are as good.
+    :class:`~sklearn.preprocessing.StandardScaler` before it if they have not. On most
+    tables neither autoencoders nor the refiner improve the clusters, because there is
+    no augmentation that keeps the class of a sample. ``n_encoders=0`` has clusters that
+    are as good in a fraction of the time.
 
     Examples
     --------
@@ -99,8 +100,8 @@ def make_self_supervised_classifier(
     >>> classifier.clusterer
     SpectralKMeans(n_jobs=2)
 
-    Without a single label it finds out which flowers to look at. The labels of three
-    then determine the classes of the clusters:
+    Fitted without labels, it finds a typical flower of each cluster. The labels of
+    these three flowers then determine the classes of the clusters:
 
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.preprocessing import scale

@@ -549,7 +549,7 @@ def test_skorchs_early_stopping_is_refused(callback):
         (BatchScoring("r2"), "score the fitted estimator instead"),
         (PassthroughScoring("train_loss"), "look at the loss curves"),
         (InputShapeSetter, "made for the width of X anyway"),
-        (LRScheduler("StepLR", step_size=1), "set lr_schedule='constant' beside it"),
+        (LRScheduler("StepLR", step_size=1), "set lr_schedule='constant' with it"),
     ],
 )
 def test_callbacks_that_would_not_work_are_refused(callback, advice):

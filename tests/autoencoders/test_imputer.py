@@ -162,7 +162,7 @@ def test_is_searched_in_a_pipeline_on_a_frame_with_missing_values():
 
 def test_feature_without_values_is_named():
     X = pd.DataFrame({"a": [1.0, 2.0], "b": [np.nan, np.nan]})
-    with pytest.raises(ValueError, match="X has no value in the column 'b'"):
+    with pytest.raises(ValueError, match="X has only missing values in the column 'b'"):
         AutoEncoderImputer().fit(X)
 
 

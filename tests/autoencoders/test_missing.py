@@ -339,6 +339,6 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="NaN"):
         model.transform(sparse)
     empty = pd.DataFrame(HOLES).add_prefix("f").assign(f3=np.nan)
-    with pytest.raises(ValueError, match="X has no value in the column 'f3'"):
+    with pytest.raises(ValueError, match="only missing values in the column 'f3'"):
         model.fit(empty)
     np.testing.assert_array_equal(model.transform(HOLES), before)

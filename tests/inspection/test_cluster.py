@@ -272,7 +272,7 @@ def test_wrong_input_is_named(classifier, digits, ax):
         draw(X[:9])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         draw(X, y[:9])
-    with pytest.raises(ValueError, match="y labels no sample"):
+    with pytest.raises(ValueError, match="y has no labelled sample"):
         draw(X, [None] * len(X))
     with pytest.raises(ValueError, match="n_images"):
         draw(X, n_images=0)

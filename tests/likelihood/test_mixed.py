@@ -160,7 +160,7 @@ def test_mixed_is_a_parameter_like_others():
         ([("a", "gaussian", [0, 0, 1, 2])], "column 0 has 2"),
         (
             [("a", "gaussian", [])],
-            r"the columns \[\], which are none of X's 3",
+            r"the columns \[\], which select none of the 3",
         ),
         ([("a", "gaussian", 0), ("a", "gaussian", [1, 2])], "not unique"),
         ([("a", "gaussian", [5])], r"'a' is for the columns \[5\], but X has 3"),

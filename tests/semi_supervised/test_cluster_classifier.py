@@ -303,8 +303,8 @@ def test_few_samples_a_class_do_not_warn_of_a_regression():
 @pytest.mark.parametrize(
     ("y", "unlabeled", "message"),
     [
-        ([-1, -1, -1], -1, "y labels no sample.*other than unlabeled=-1"),
-        ([np.nan] * 3, np.nan, "y labels no sample.*unlabeled=nan"),
+        ([-1, -1, -1], -1, "y has no labelled sample.*other than unlabeled=-1"),
+        ([np.nan] * 3, np.nan, "y has no labelled sample.*unlabeled=nan"),
         ([0, 1], None, r"inconsistent numbers of samples: \[3, 2\]"),
         ([0, 1, 2, 3], None, r"inconsistent numbers of samples: \[3, 4\]"),
         ([0.5, 1.5, 2.5], None, "Unknown label type: continuous"),
@@ -319,7 +319,7 @@ def test_few_samples_a_class_do_not_warn_of_a_regression():
         ([0, None, 1], None, "Input y contains NaN, None"),
         ([[0, 1], [1, 0], [1, 1]], None, "y should be a 1d array"),
         ("abc", None, "y should be a 1d array"),
-        ([], None, "y labels no sample"),
+        ([], None, "y has no labelled sample"),
     ],
 )
 def test_bad_y(y, unlabeled, message):

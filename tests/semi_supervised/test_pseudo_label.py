@@ -85,7 +85,7 @@ def test_samples_without_a_label_are_given_one(confidence):
     )
     with pytest.raises(ValueError, match="early_stopping=True must be False where"):
         classifier.set_params(early_stopping=True).fit(IMAGES, names)
-    with pytest.raises(ValueError, match="y labels no sample"):
+    with pytest.raises(ValueError, match="y has no labelled sample"):
         make(unlabeled=-1).fit(IMAGES, np.full(len(Y), -1))
 
 
