@@ -16,10 +16,10 @@ from skae.autoencoders._deterministic import DeterministicAutoEncoder
 class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     """Autoencoder that learns to restore clean samples from corrupted ones.
 
-    In each epoch every sample x is corrupted again, x̃ ~ C(x̃|x). Encoder f and decoder g
-    learn to undo the corruption by minimizing -log p(x|h) at the code h = f(x̃). For
-    this they must learn where clean samples lie. So the codes are also more robust than
-    those of an autoencoder that may copy its input [1]_.
+    In each epoch every sample x is corrupted again, x̃ ~ C(x̃|x). Encoder f and decoder
+    g learn to undo the corruption by minimizing -log p(x|h) at the code h = f(x̃). For
+    this they must learn what clean samples look like. So the codes are also more robust
+    than those of an autoencoder that is trained on clean inputs [1]_.
 
     Parameters
     ----------
@@ -222,8 +222,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     Notes
     -----
     ``score`` is comparable between estimators with the same corruption only: it is
-    easier to undo less noise. To search over the noise, score what is done with the
-    samples afterwards: put it as a :class:`Reconstructor` before a classifier.
+    easier to undo less noise. To search over the noise, score what the samples are used
+    for: put the autoencoder, in a :class:`Reconstructor`, before a classifier.
 
     Skip connections [6]_, selection and missing values are as in
     :class:`AutoEncoderTransformer`; values are filled before they are corrupted. But
@@ -253,7 +253,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
 
     Examples
     --------
-    A third of every digit's pixels is lost and restored:
+    A third of the pixels of each digit is set to zero and restored:
 
     >>> from sklearn.datasets import load_digits
     >>> from skae import DenoisingAutoEncoder

@@ -37,13 +37,13 @@ class AutoEncoderImputer(
 ):
     """Imputer that fills missing values by autoencoders trained on incomplete rows.
 
-    By default, missing values are filled with the mean of what several mixtures of
-    linear autoencoders expect of them, given those of the row that are present [1]_.
-    Each autoencoder of a mixture is a factor analysis of the rows near it, so that the
-    relations between features need not be linear. Expectation maximization takes the
-    incomplete rows as they are. Tables of more than 25 features are also filled from
-    their nearest rows. How much each of these counts is decided by present values that
-    are hidden for it [2]_. Values that are present stay as they are.
+    By default, several mixtures of linear autoencoders predict the missing values of a
+    row from its present values, and their predictions are averaged [1]_. Each
+    autoencoder of a mixture is a factor analysis of a part of the rows, so relations
+    between features need not be linear. The mixtures are learned from incomplete rows
+    by expectation maximization. In tables of more than 25 features the nearest rows are
+    used as well. To find the weights of the average, some present values are hidden and
+    predicted [2]_. Values that are present stay as they are.
 
     Values are assumed to be missing at random: whether one is missing may depend on
     values that are present, but not on the missing value itself.
@@ -51,9 +51,9 @@ class AutoEncoderImputer(
     Parameters
     ----------
     estimator : estimator with ``fit`` and ``impute``, default=None
-        An autoencoder that fills instead, such as :class:`VariationalAutoEncoder`. It
-        is cloned, and trained on standardized incomplete rows. What it restores
-        replaces missing values three times.
+        An autoencoder to use instead, such as :class:`VariationalAutoEncoder`. It is
+        cloned, and trained on standardized incomplete rows. It fills by ``impute`` with
+        ``max_iter=3``.
     random_state : int, RandomState instance or None, default=None
         Seed of the default, and of an ``estimator`` whose ``random_state`` is None.
         Pass an int for the same result in each fit.
@@ -61,7 +61,7 @@ class AutoEncoderImputer(
     Attributes
     ----------
     estimator_ : estimator
-        The fitted autoencoder, or what fills by default.
+        The fitted autoencoder, or the default models.
     n_features_in_ : int
         Number of features of the samples.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -81,7 +81,7 @@ class AutoEncoderImputer(
 
     Examples
     --------
-    A third of the measurements of each flower is lost:
+    A third of the measurements of flowers is missing:
 
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris

@@ -32,8 +32,8 @@ class Reconstructor(
 ):
     """Transformer that returns an autoencoder's reconstructions: a cleaning step.
 
-    An autoencoder's ``transform`` returns codes. Wrap it in a ``Reconstructor`` where
-    the next step of a pipeline needs samples without their noise.
+    The ``transform`` of an autoencoder returns codes. Wrap it in a ``Reconstructor`` if
+    the next step of a pipeline needs samples without noise.
 
     Parameters
     ----------

@@ -62,8 +62,9 @@ class VariationalAutoEncoder(
         over all outputs.
     skip_connection : bool, default=True
         Whether encoder and decoder add an affine map to their networks. Training then
-        starts at probabilistic PCA, and returns to it if it does not improve on it (see
-        Notes). Only for a Gaussian likelihood of one variance, with the identity link.
+        starts at probabilistic PCA, which is kept if training does not improve on it
+        (see Notes). Only for a Gaussian likelihood of one variance, with the identity
+        link.
     likelihood : str or Likelihood, default="gaussian"
         Likelihood p(x|h), an object of :mod:`skae.likelihood` or a name. "gaussian" and
         "laplace" learn their variance in training; "bernoulli" needs X in [0, 1];

@@ -1,6 +1,6 @@
 """Displays: plots of what an autoencoder has learned, with scikit-learn's interface.
 
-A Display takes its data in ``__init__``, or gets them from a fitted estimator in
+A Display takes its data in ``__init__``, or computes them from a fitted estimator in
 ``from_estimator``; ``plot`` draws them and stores the artists as attributes. Any
 estimator with the required methods can be used. matplotlib is imported when something
 is drawn, and pyplot only if ``ax`` is None. A ``LatentExplorer`` is a page for the

@@ -14,21 +14,21 @@ N_BINS = 50
 
 
 class AnomalyDisplay:
-    """Scores of samples with the threshold, or the reasons for the score of one sample.
+    """Scores of samples with the threshold, or the contributions to one score.
 
     Without ``contributions`` a histogram of the scores is drawn. With them the features
-    of one sample are drawn: bars for the largest contributions, or a heat map where the
+    of one sample are drawn: bars for the largest contributions, or a heat map if the
     sample is an image.
 
     Parameters
     ----------
     scores : array-like of shape (n_samples,)
-        Scores, the lower, the less usual; with ``contributions`` that of the sample
-        alone.
+        Scores; lower means less usual. With ``contributions``, the score of the one
+        sample.
     threshold : float
         Samples with lower scores are outliers.
     contributions : array-like of shape (n_features,) or an image, default=None
-        What each feature of one sample adds to minus its score.
+        How much each feature of one sample adds to its negative score.
     feature_names : array-like of shape (n_features,), default=None
         Names of the features; None means their numbers.
 
@@ -164,7 +164,7 @@ class AnomalyDisplay:
         cmap="coolwarm",
         ax=None,
     ):
-        """Draw the scores of samples, or why one of them has its score.
+        """Draw the scores of samples, or the contributions to one of them.
 
         Parameters
         ----------

@@ -9,14 +9,13 @@ one-hot columns, for :class:`Categorical`. :class:`Poisson`, :class:`NegativeBin
 and :class:`Multinomial` are for counts. :class:`Mixed` has one likelihood per
 column of a table.
 
-A likelihood cannot produce every sample: :class:`Bernoulli` none with a value of 2,
-:class:`Categorical` none without a level. ``fit`` and ``partial_fit`` refuse what lies
-outside the support, or where no mean can be, as outside [0, 1] with a logit link.
-``score_samples`` returns −inf outside the support, the logarithm of a probability of
-zero, and so does ``score`` if one sample lies there. What :meth:`Likelihood.sample`
-draws has a finite score. ``transform``, ``reconstruct`` and ``impute`` take any
-numbers, since an encoder may get corrupted samples, whose codes p(x|h) says nothing
-about.
+A likelihood cannot produce every sample. :class:`Bernoulli` cannot produce a value of
+2, and :class:`Categorical` no row without a category. ``fit`` and ``partial_fit``
+refuse samples outside this support, and with a logit link also values outside [0, 1].
+The ``score_samples`` of such samples is −inf, the logarithm of zero, and so is
+``score`` if X has one of them. Samples that :meth:`Likelihood.sample` draws have a
+finite score. ``transform``, ``reconstruct`` and ``impute`` take any numbers, because an
+encoder may get corrupted samples.
 """
 
 from skae.likelihood._base import Likelihood

@@ -40,16 +40,17 @@ class Gaussian(_LocationFamily):
     ----------
     link : {"identity", "logit"}, default="identity"
         What the decoder's outputs are: the mean itself, or its log-odds, which restrict
-        it to [0, 1]. The latter suits X in [0, 1] with many values at the ends, such as
-        images of ink on paper, because they need no exact outputs. The training
-        samples must lie there.
+        it to [0, 1]. The latter suits X in [0, 1] with many values near 0 and 1, such
+        as images of handwritten digits. With it, the training samples must lie in [0,
+        1].
     covariance_type : {"spherical", "diag"}, default="spherical"
         "spherical" is one variance for all features, as in probabilistic PCA. "diag" is
         one per feature, as in factor analysis, for tables whose columns differ in their
-        variance or unit: each column is centred and scaled by itself. The variances
-        are learned in training, which then minimizes -log p(x|h). Use "diag" with
-        :class:`~skae.VariationalAutoEncoder`: in a deterministic autoencoder a code may
-        copy a column, of whose variance training takes a hundredth for noise at least.
+        variance or unit: each column is centred and scaled by itself. The variances are
+        learned in training, which then minimizes -log p(x|h). Use "diag" with
+        :class:`~skae.VariationalAutoEncoder`. The code of a deterministic autoencoder
+        may copy a column; therefore training assumes that at least a hundredth of the
+        variance of each column is noise.
 
     References
     ----------
@@ -115,8 +116,7 @@ class Laplace(_LocationFamily):
     ----------
     link : {"identity", "logit"}, default="identity"
         What the decoder's outputs are: the median itself, or its log-odds, which
-        restrict it to [0, 1]. With the latter the training samples must lie
-        there.
+        restrict it to [0, 1]. With the latter, the training samples must lie in [0, 1].
 
     References
     ----------

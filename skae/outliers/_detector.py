@@ -28,10 +28,10 @@ AUTO_CONTAMINATION = 0.1
 class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     """Outlier detector that scores code and reconstruction error of a sample together.
 
-    A sample is an outlier if its code is unusual or if it is not reconstructed well. A
-    reconstruction error alone misses the first kind. By default the score is that of an
-    ensemble of small autoencoders, each trained on a few rows for a few steps, so that
-    outliers in the training set are not learned, and of an isolation forest.
+    A sample is an outlier if its code is unusual or if it is not reconstructed well.
+    The reconstruction error alone does not detect the first kind. By default the score
+    is that of an isolation forest and of small autoencoders, each trained on a few rows
+    for a few steps, so that outliers in the training set are not learned.
 
     Any number of rows can be scored after the fit, those of the fit and new ones alike.
     So there is no ``novelty`` parameter, unlike in
@@ -41,11 +41,11 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     ----------
     estimator : autoencoder, default=None
         The autoencoder whose density is the score, such as a
-        :class:`VariationalAutoEncoder`. It gets X as it is: standardize columns of
-        different units before. It is cloned and fitted. One that is fitted already is
-        used as it is, and only the density of its codes is learned. Wrap it in
-        :class:`~sklearn.frozen.FrozenEstimator` where the detector is cloned, as in a
-        grid search. None means the ensemble, which standardizes each feature itself.
+        :class:`VariationalAutoEncoder`. It is cloned and fitted on X as it is, so
+        standardize columns of different units first. A fitted autoencoder is not fitted
+        again; only the density of its codes is learned. Wrap it in
+        :class:`~sklearn.frozen.FrozenEstimator` if the detector is cloned, as in a grid
+        search. None means the ensemble, which standardizes each feature itself.
     n_estimators : int, default=16
         Number of autoencoders in the ensemble. Not used with an ``estimator``.
     max_samples : int, default=256
@@ -53,15 +53,15 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         ensemble is trained; all rows if there are fewer. Not used with an
         ``estimator``.
     contamination : "auto" or float, default="auto"
-        Share of outliers in the training set, in (0, 0.5]: so many training samples are
-        outliers for ``predict``. "auto" means 0.1.
+        Fraction of the training samples that ``predict`` calls outliers, in (0, 0.5].
+        "auto" means 0.1.
     random_state : int, RandomState instance or None, default=None
-        Seed of everything random. An int gives the same result each time.
+        Seed of all random numbers. Pass an int for the same result in each fit.
 
     Attributes
     ----------
     offset_ : float
-        Threshold of the scores: samples with a lower one are outliers.
+        Threshold of the scores: samples with a lower score are outliers.
     estimator_ : object
         The fitted autoencoder, or the ensemble.
     image_shape_ : tuple of int or None
@@ -194,10 +194,10 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         """Learn from more samples of a stream.
 
         An autoencoder is trained for one epoch on X by its own ``partial_fit``, unless
-        it was fitted before. The ensemble is trained again, on an even sample of all
-        rows seen so far, so pass some hundred rows at a time. The threshold is then set
-        by the scores of that sample under the new model. Rows from before a change of
-        the stream count as much as those from after it.
+        it was fitted before. The ensemble is trained again, on a random sample of all
+        rows so far, so pass at least some hundred rows at a time. The threshold is then
+        set by the scores of that sample under the new model. Old and new rows count the
+        same, also if the stream changes.
 
         Parameters
         ----------
@@ -363,9 +363,9 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         Returns
         -------
         ndarray of shape (n_samples,)
-            Scores, the lower, the less usual. With an ``estimator`` they are
-            log-densities in nats, log p(x|h) + log p(h) at the code h of the sample.
-            Those of the ensemble are at most zero, and are not normalized.
+            Scores; lower means less usual. With an ``estimator`` they are log-densities
+            in nats, log p(x|h) + log p(h) at the code h of the sample. Those of the
+            ensemble are at most zero, and are not normalized.
         """
         check_is_fitted(self)
         return self._score(self._check(X, reset=False))
@@ -386,7 +386,7 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         return self.score_samples(X) - self.offset_
 
     def predict(self, X):
-        """Tell outliers from other samples.
+        """Predict which samples are outliers.
 
         Parameters
         ----------
@@ -403,10 +403,10 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     def feature_contributions(self, X):
         """Return what each feature adds to ``-score_samples(X)``.
 
-        They are estimates of Shapley values [1]_: the features of the sample of all
-        medians are replaced by those of X, one after another in random orders, and
-        each gets the change of the score. What the sample of medians scores itself is
-        shared equally. Each sample takes ``4 * (n_features + 1)`` scores.
+        They are estimates of Shapley values [1]_. The values of a sample of all medians
+        are replaced by those of X, one after another in random orders. The contribution
+        of a feature is the change of the score by it. The score of the sample of
+        medians is shared equally. A sample takes ``4 * (n_features + 1)`` scores.
 
         Parameters
         ----------
@@ -416,8 +416,8 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         Returns
         -------
         ndarray of shape (n_samples, n_features) or images as ``fit`` saw them
-            Contributions, which sum to ``-score_samples(X)`` for each sample. The
-            larger, the more does the feature make the sample an outlier.
+            Contributions, which sum to ``-score_samples(X)`` for each sample. A feature
+            with a large contribution makes the sample unusual.
 
         References
         ----------

@@ -55,39 +55,37 @@ class ClusterClassifier(
 ):
     """Classifier that clusters the samples and matches the clusters to classes.
 
-    The encoder turns samples into codes, the clusterer groups the codes, and the
-    labels, which neither of them ever sees, only determine which cluster is which
-    class. So a few labels suffice: mark the samples that have none by ``unlabeled``, or
-    fit without labels, look at the most typical sample of each cluster
-    (``exemplar_indices_``), and match the clusters to classes by ``map_labels``.
+    The encoder turns samples into codes, and the clusterer groups the codes. Neither of
+    them sees a label. The labels only determine the class of each cluster, so a few of
+    them are enough. Mark the samples that have none by ``unlabeled``. Or fit without
+    labels, label the most typical sample of each cluster (``exemplar_indices_``), and
+    match the clusters to classes by ``map_labels``.
 
     Parameters
     ----------
     encoder : transformer, default=None
-        What turns samples into codes, for example an
-        :class:`~skae.AutoEncoderTransformer`. It is cloned, fitted without labels, and
-        gets X unchanged, images too. Pass a fitted encoder as
-        ``FrozenEstimator(encoder)``. None uses the features as they are.
+        Turns samples into codes, for example an :class:`~skae.AutoEncoderTransformer`.
+        It is cloned, fitted without labels, and gets X unchanged, also if X has images.
+        Pass a fitted encoder as ``FrozenEstimator(encoder)``. None means the features
+        as they are.
 
     clusterer : clusterer, default=None
-        What groups the codes: any clusterer of scikit-learn, or a Gaussian mixture;
-        None means ``KMeans(n_init=10)``. If it has no ``predict``, new samples get
-        their cluster from the five nearest training samples in code space.
+        Groups the codes: any clusterer of scikit-learn, or a Gaussian mixture. None
+        means ``KMeans(n_init=10)``. If it has no ``predict``, new samples get their
+        cluster from the five nearest training samples in code space.
 
     refiner : classifier, default=None
-        What draws the boundaries between the clusters again: any classifier of
-        scikit-learn, or a :class:`~skae.PseudoLabelClassifier`. It is cloned and
-        learns the cluster numbers from X unchanged, images too. From then on a
-        sample's cluster is the most probable one of the refiner, or the predicted one
-        where it has no ``predict_proba``. None keeps the clusters as they are.
+        Improves the boundaries between the clusters: any classifier of scikit-learn, or
+        a :class:`~skae.PseudoLabelClassifier`. It is cloned, and learns the numbers of
+        the clusters from X unchanged, also if X has images. The cluster of a sample is
+        then the one that the refiner predicts. None keeps the clusters as they are.
 
     doubtful : float, default=0.0
-        Share of each cluster, from 0 to below 1, that is uncertain: the samples with
-        the lowest ``certainty_``, unless it is at least 0.95. The refiner does not see
-        their labels, as clusters are wrong most often where they touch. The clusterer
-        must have the attribute, as :class:`~skae.SpectralKMeans` has. A refiner with a
-        parameter ``unlabeled`` gets those samples without a label, any other does not
-        get them.
+        Fraction of each cluster, at least 0 and below 1, whose labels the refiner does
+        not get: the samples with the lowest ``certainty_``, unless that is at least
+        0.95. Clusters are wrong most often where they touch. The clusterer must have
+        the attribute, as :class:`~skae.SpectralKMeans` has. A refiner with a parameter
+        ``unlabeled`` gets those samples without a label, any other does not get them.
 
     n_clusters : int, default=None
         Number of clusters. It replaces the clusterer's own number; clusterers that find
@@ -102,7 +100,7 @@ class ClusterClassifier(
           agree (the Hungarian algorithm [1]_); then surplus clusters by majority.
         - "majority": each cluster by the majority of its own labels. The Hungarian
           algorithm decides ties, and clusters without any label, in favour of classes
-          that have no cluster yet. Better where labels are few.
+          that have no cluster yet. Better if there are few labels.
 
         A cluster without any label for which no class is left gets the class of the
         nearest cluster.
@@ -113,14 +111,15 @@ class ClusterClassifier(
         that all samples are labelled.
 
     checkpoint : str or path-like, default=None
-        Folder for the checkpoints of one fit, with a folder in it for each estimator
-        of skae in encoder and refiner. A ``fit`` that was killed continues from them if
-        it is called again with the same samples and parameters: what was trained is
-        not trained again. Another fit is refused. The folder stays.
+        Folder for the checkpoints of one fit, with a subfolder for each estimator of
+        skae in encoder and refiner. A ``fit`` that was killed continues from the last
+        checkpoint if it is called again with the same samples and parameters, and does
+        not train again what was trained. With others it raises an error. The folder is
+        not deleted.
 
     random_state : int, RandomState instance or None, default=None
         Determines the seeds of the encoder, the clusterer and the refiner, and of the
-        estimators in them, where their own ``random_state`` is None.
+        estimators in them, if their own ``random_state`` is None.
 
     Attributes
     ----------
@@ -180,8 +179,8 @@ class ClusterClassifier(
 
     Examples
     --------
-    Without a single label, find out which ten digits to look at. Ten labels then
-    make a classifier that is right for more than 70 % of the digits:
+    Fitted without labels, it finds a typical digit of each cluster. With the labels of
+    these ten digits it classifies more than 70 % of all digits correctly:
 
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.decomposition import PCA
@@ -250,7 +249,7 @@ class ClusterClassifier(
             ``sample_weight`` may be passed, the weights of the samples, of shape
             (n_samples,) and not negative. They go to the clusterer, which must take
             them, as k-means does, to encoder and refiner where these take them, and
-            into ``contingency_matrix_``. A sample of weight zero only gets a label.
+            into ``contingency_matrix_``. A sample of weight zero is only labelled.
 
         Returns
         -------
