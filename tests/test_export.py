@@ -10,18 +10,31 @@ import onnxruntime
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
+import skae
 from skae import (
+    AutoEncoderImputer,
     AutoEncoderTransformer,
     ClusterClassifier,
     ColorizationAutoEncoder,
     DenoisingAutoEncoder,
     PseudoLabelClassifier,
+    Reconstructor,
+    SpectralKMeans,
     VariationalAutoEncoder,
 )
 from skae.export import to_onnx, to_program
+from skae.export._skl2onnx import ESTIMATORS
 
 X, y = load_digits(return_X_y=True)
 X, y = np.float32(X[:200]), y[:200]
@@ -31,6 +44,7 @@ COLORS = np.stack([IMAGES, IMAGES / 2, 1 - IMAGES], axis=-1)
 NAMES = np.array(["zero", "one", "two", "three", "4", "5", "6", "7", "8", "9"])[y]
 OPTIONS = {"max_epochs": 1, "random_state": 0}
 CONV = {"architecture": "conv", "normalization": "batch_norm", **OPTIONS}
+AE = AutoEncoderTransformer(4, **OPTIONS)
 # One case per network and method.
 CASES = {
     "dense": (AutoEncoderTransformer(4, **OPTIONS), "transform", X),
@@ -48,6 +62,71 @@ CASES = {
     "regressor": (ColorizationAutoEncoder(4, **OPTIONS), "predict", X, X[:, :3]),
     "classifier": (PseudoLabelClassifier(**OPTIONS), "predict_proba", X, y),
     "names": (PseudoLabelClassifier(**OPTIONS), "predict_proba", BYTES, NAMES),
+    "table": (ClusterClassifier(random_state=0), "predict_proba", X, NAMES),
+    "clusters": (ClusterClassifier(AE, random_state=0), "predict_proba", X, NAMES),
+    "refined": (
+        ClusterClassifier(
+            AE,
+            SpectralKMeans(12),
+            refiner=PseudoLabelClassifier(**OPTIONS),
+            random_state=0,
+        ),
+        "predict_proba",
+        BYTES,
+        NAMES,
+    ),
+    # By skl2onnx.
+    "pipeline": (make_pipeline(StandardScaler(), AE), "transform", X),
+    "pipeline's score": (make_pipeline(StandardScaler(), AE), "score_samples", X),
+    "pipeline of clusters": (
+        make_pipeline(StandardScaler(), AE, ClusterClassifier(random_state=0)),
+        "predict_proba",
+        X,
+        NAMES,
+    ),
+    "before a clusterer": (
+        make_pipeline(AE, KMeans(3, n_init=1, random_state=0)),
+        "transform",
+        X,
+    ),
+    "reconstructor": (
+        make_pipeline(Reconstructor(AE), StandardScaler(), LogisticRegression()),
+        "predict_proba",
+        X,
+        y,
+    ),
+    "columns": (
+        make_pipeline(
+            make_column_transformer((StandardScaler(), [0, 1, 2]), (AE, slice(3, 64))),
+            LogisticRegression(),
+        ),
+        "predict_proba",
+        X,
+        NAMES,
+    ),
+    "clusters of scikit-learn": (
+        ClusterClassifier(PCA(8), random_state=0),
+        "predict_proba",
+        X,
+        NAMES,
+    ),
+    "refiner of scikit-learn": (
+        ClusterClassifier(
+            PCA(8),
+            n_clusters=12,
+            refiner=make_pipeline(StandardScaler(), LogisticRegression()),
+            random_state=0,
+        ),
+        "predict_proba",
+        np.float64(X),
+        NAMES,
+    ),
+    "search": (
+        GridSearchCV(make_pipeline(AE, LogisticRegression()), {}, cv=2),
+        "predict",
+        X,
+        y,
+    ),
 }
 
 
@@ -75,9 +154,13 @@ def test_onnxruntime_computes_what_the_estimator_computes(name):
         )
         if method == "predict_proba":
             np.testing.assert_array_equal(*labels, estimator.predict(samples))
+        else:
+            assert not labels
 
 
-@pytest.mark.parametrize("name", ["dense", "deep", "colorizer", "names"])
+@pytest.mark.parametrize(
+    "name", ["dense", "deep", "colorizer", "names", "clusters", "refined"]
+)
 def test_a_program_of_torch_takes_any_number_of_samples(name):
     estimator, method, *data = CASES[name]
     estimator = clone(estimator).fit(*data)
@@ -132,10 +215,39 @@ def test_an_export_changes_nothing():
 def test_what_cannot_be_exported_is_refused_in_words():
     with pytest.raises(NotFittedError):
         to_program(AutoEncoderTransformer())
+    classifier = ClusterClassifier(PCA(2), n_clusters=2).fit(X)
     with pytest.raises(ValueError, match=r"^ClusterClassifier cannot be exported; exp"):
-        to_program(ClusterClassifier(n_clusters=2).fit(X))
+        to_program(classifier)
+    with pytest.raises(
+        ValueError, match=r"method='fit' of Pipeline .* 'predict_proba'"
+    ):
+        to_onnx(make_pipeline(PCA(3), classifier).fit(X), io.BytesIO(), "fit")
     estimator = VariationalAutoEncoder(4, **OPTIONS).fit(X)
     with pytest.raises(ValueError, match=r"method='score_samples' of .* 'reconstruct'"):
         to_program(estimator, "score_samples")
     with pytest.raises(ValueError, match="dtype='int8' must be 'float32', 'float64'"):
         to_program(estimator, dtype="int8")
+
+
+def test_what_skl2onnx_cannot_convert_is_refused_in_words():
+    clusters = ClusterClassifier(clusterer=SpectralKMeans(2), random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"clusterer=SpectralKMeans.* must be KMeans"):
+        to_onnx(clusters, io.BytesIO(), "predict_proba")
+    refined = ClusterClassifier(n_clusters=2, refiner=SVC()).fit(X)
+    with pytest.raises(ValueError, match=r"refiner=SVC\(.* cannot be exported"):
+        to_onnx(refined, io.BytesIO(), "predict_proba")
+    unknown = make_pipeline(AutoEncoderImputer(AE), PCA(2)).fit(X)
+    with pytest.raises(ValueError, match=r"skl2onnx does not know .*Imputer"):
+        to_onnx(unknown, io.BytesIO())
+
+
+def test_distances_to_clusters_are_not_taken_for_classes():
+    inner = ClusterClassifier(n_clusters=3, random_state=0)
+    pipeline = make_pipeline(inner, StandardScaler(), LogisticRegression()).fit(X, y)
+    with pytest.raises(ValueError, match="method='transform' of ClusterClassifier"):
+        to_onnx(pipeline, io.BytesIO(), "predict_proba")
+
+
+def test_skl2onnx_is_told_of_all_estimators_with_a_module():
+    public = [value for value in vars(skae).values() if isinstance(value, type)]
+    assert {kind for kind in public if hasattr(kind, "to_module")} == set(ESTIMATORS)

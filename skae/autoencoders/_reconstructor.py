@@ -18,9 +18,15 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
+
+
+def _has_module(reconstructor):
+    estimator = getattr(reconstructor, "estimator_", reconstructor.estimator)
+    return hasattr(estimator, "to_module")
 
 
 class Reconstructor(
@@ -147,6 +153,20 @@ class Reconstructor(
         out = np.asarray(self.estimator_.reconstruct(X))
         is_array = _get_output_config("transform", self)["dense"] == "default"
         return out if is_array else out.reshape(len(out), -1)
+
+    @available_if(_has_module)
+    def to_module(self):
+        """Return a torch module that reconstructs samples as they are.
+
+        Returns
+        -------
+        torch.nn.Module
+            As of the autoencoder's ``to_module``, which it must have.
+        """
+        check_is_fitted(self)
+        module = self.estimator_.to_module()
+        module.methods = {"transform": module.methods["reconstruct"]}
+        return module
 
     @property
     def n_features_in_(self):

@@ -25,6 +25,7 @@ from skae._common.labels import count_classes, split_labels, warn_without_unlabe
 from skae._common.runtime import seed_unset
 from skae._common.sample_weight import check_sample_weight, pop_weight, weight_for
 from skae._common.validation import check_table
+from skae.semi_supervised._cluster_module import ClusterModuleMixin
 from skae.semi_supervised._cluster_space import ClusterSpaceMixin
 from skae.semi_supervised._clusters import (
     Clusters,
@@ -48,6 +49,7 @@ CODES = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
 
 class ClusterClassifier(
     LogProbabilityMixin,
+    ClusterModuleMixin,
     ClusterSpaceMixin,
     CallbackSupportMixin,
     ClassifierMixin,

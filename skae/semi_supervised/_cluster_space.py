@@ -8,6 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 from skae._common.validation import check_table
 from skae.semi_supervised._clusters import predict_clusters, squared_distances
 
+# By how much the cluster of a sample leads, also where several clusters are best.
+OWN_CLUSTER_FACTOR = 1 + 1e-6
+
 
 class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """What a classifier with clusters shares with clusterers such as KMeans."""
@@ -78,5 +81,5 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         # Clusterer and refiner decide, also where several clusters are best.
         rows = np.arange(len(memberships))
         best = memberships.max(axis=1)
-        memberships[rows, clusters] = best * (1 + 1e-6)
+        memberships[rows, clusters] = best * OWN_CLUSTER_FACTOR
         return memberships

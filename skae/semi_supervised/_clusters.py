@@ -278,6 +278,9 @@ class Clusters:
 
     exemplar_indices : ndarray of shape (n_clusters,)
         Index of the most typical sample of each cluster.
+
+    numbers : ndarray of shape (n_clusters,)
+        The clusterer's own number of each cluster.
     """
 
     def __init__(self, clusterer):
@@ -297,7 +300,7 @@ class Clusters:
                 f"{self.clusterer} found no cluster: it labels all {len(found)} "
                 "samples as noise (-1). Change its parameters."
             )
-        self._numbers, core_labels = np.unique(found[is_core], return_inverse=True)
+        self.numbers, core_labels = np.unique(found[is_core], return_inverse=True)
         self.means, self.variance, exemplars = locate_clusters(
             codes[is_core], core_labels, None if weight is None else weight[is_core]
         )
@@ -330,14 +333,20 @@ class Clusters:
         if self._neighbors is not None:
             return self._neighbors.predict(codes)
         found = np.asarray(self.clusterer.predict(codes))
-        labels = np.searchsorted(self._numbers, found)
-        labels = labels.clip(max=len(self._numbers) - 1)
+        labels = np.searchsorted(self.numbers, found)
+        labels = labels.clip(max=len(self.numbers) - 1)
         # Noise, or a component of a mixture that no training sample belongs to.
-        is_unknown = self._numbers[labels] != found
+        is_unknown = self.numbers[labels] != found
         if is_unknown.any():
             distances = squared_distances(codes[is_unknown], self.means)
             labels[is_unknown] = distances.argmin(axis=1)
         return labels
+
+    @property
+    def width(self):
+        """Twice the variance, by which squared distances are divided."""
+        # Where all samples lie on their means the nearest cluster gets all probability.
+        return max(2 * self.variance, np.finfo(np.float64).tiny)
 
     def likelihoods(self, codes):
         """Return p(cluster | code) of round Gaussian clusters, up to a factor per code.
@@ -347,7 +356,5 @@ class Clusters:
         distances = squared_distances(codes, self.means)
         distances = distances.clip(max=np.finfo(np.float64).max)  # inf - inf is NaN
         distances -= distances.min(axis=1, keepdims=True)
-        # Where all samples lie on their means the nearest cluster gets all probability.
-        width = max(2 * self.variance, np.finfo(np.float64).tiny)
         with np.errstate(over="ignore"):  # exp(-inf) is the 0 it should be
-            return np.exp(-distances / width)
+            return np.exp(-distances / self.width)
