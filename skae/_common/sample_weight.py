@@ -205,6 +205,92 @@ def weight_for(estimator, weight):
     return {"sample_weight": weight}
 
 
+def fit_density(density, codes, weight):
+    """Fit a density to codes, of which each may stand for several.
+
+    Parameters
+    ----------
+    density : estimator
+        With ``fit`` and ``sample``.
+    codes : ndarray of shape (n_samples, n_components)
+        The codes.
+    weight : ndarray of shape (n_samples,) or None
+        Their weights. A density whose ``fit`` takes none gets as many codes, each
+        repeated in proportion to its weight.
+
+    Returns
+    -------
+    estimator
+        The fitted density.
+    """
+    if weight is None:
+        return density.fit(codes)
+    if takes_weight(density):
+        return density.fit(codes, sample_weight=weight)
+    total = weight.cumsum()
+    places = (np.arange(len(codes)) + 0.5) / len(codes) * total[-1]
+    return density.fit(codes[np.searchsorted(total, places)])
+
+
+def weighted_quantile(values, share, weight=None):
+    """Return a quantile of values, of which each may stand for several.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+        The values.
+    share : float
+        Share of the values below the quantile, in [0, 1].
+    weight : ndarray of shape (n_samples,), default=None
+        Their weights, positive. Integers are numbers of equal values, also for the
+        linear interpolation between neighbours. Weights below one on average are
+        increased to that.
+
+    Returns
+    -------
+    float
+        The quantile.
+    """
+    if weight is None:
+        return float(np.percentile(values, 100 * share))
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weight[order] / min(1.0, weight.mean()))
+    place = share * max(0.0, total[-1] - 1.0)
+    below, above = values[order][
+        np.searchsorted(total, [np.floor(place), np.floor(place) + 1.0], side="right")
+        .clip(max=len(values) - 1)
+    ]
+    return float(below + (above - below) * (place - np.floor(place)))
+
+
+def draw_rows(rng, n_rows, n_samples, weight=None):
+    """Draw rows without replacement, those of larger weights more often.
+
+    Parameters
+    ----------
+    rng : numpy.random.RandomState
+        Source of the draws.
+    n_rows : int
+        Number of rows to draw.
+    n_samples : int
+        Number of rows to draw from.
+    weight : ndarray of shape (n_samples,), default=None
+        Their weights. A row that stands for more than one drawn row is drawn several
+        times.
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+        The rows, in random order.
+    """
+    if weight is None:
+        return rng.choice(n_samples, n_rows, False)
+    order = rng.permutation(n_samples)
+    total = weight[order].cumsum()
+    places = (np.arange(n_rows) + rng.uniform()) / n_rows * total[-1]
+    return rng.permutation(order[np.searchsorted(total[:-1], places, side="right")])
+
+
 def class_totals(labels, n_classes, weight=None):
     """Return the number of samples of each class, or the sum of their weights.
 

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from skae._common.memmap import copy_memmaps
-from skae._common.sample_weight import moments, takes_weight
+from skae._common.sample_weight import moments
 
 # Added to the covariance for its inverse, as a share of the mean variance.
 RIDGE = 1e-6
@@ -109,30 +109,3 @@ class NormalDensity(BaseEstimator):
 
     def __setstate__(self, state):
         super().__setstate__(copy_memmaps(state))
-
-
-def fit_density(density, codes, weight):
-    """Fit a density to codes, of which each may stand for several.
-
-    Parameters
-    ----------
-    density : estimator
-        With ``fit`` and ``sample``.
-    codes : ndarray of shape (n_samples, n_components)
-        The codes.
-    weight : ndarray of shape (n_samples,) or None
-        Their weights. A density whose ``fit`` takes none gets as many codes, each
-        repeated in proportion to its weight.
-
-    Returns
-    -------
-    estimator
-        The fitted density.
-    """
-    if weight is None:
-        return density.fit(codes)
-    if takes_weight(density):
-        return density.fit(codes, sample_weight=weight)
-    total = weight.cumsum()
-    places = (np.arange(len(codes)) + 0.5) / len(codes) * total[-1]
-    return density.fit(codes[np.searchsorted(total, places)])

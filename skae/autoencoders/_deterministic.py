@@ -9,9 +9,10 @@ from sklearn.utils._param_validation import HasMethods, Interval
 
 from skae._common.parts import check_parts
 from skae._common.runtime import isolated_generators, seed_unset
+from skae._common.sample_weight import fit_density
 from skae._training.objective import SMALLEST_ERROR, ReconstructionObjective
 from skae.autoencoders._base import BaseAutoEncoder
-from skae.autoencoders._density import NormalDensity, fit_density
+from skae.autoencoders._density import NormalDensity
 from skae.autoencoders._principal_components import (
     affine_error,
     fit_pca,

@@ -1,16 +1,9 @@
 """Missing values of samples: what an autoencoder's encoder sees in their place."""
 
-import numpy as np
 import torch
 
 from skae._common.missing import empty_columns, has_missing
-from skae._common.runtime import default_modes
-from skae._common.sparse import as_dense
-from skae._training.scaling import MAX_STATISTICS_ROWS, subsample
-from skae.modules._factor_analysis import FactorAnalysis
-
-# What fills is learned from at most this many numbers.
-MAX_FILL_NUMBERS = 2**22
+from skae._estimator.fill import learn_fill
 
 
 class MissingValuesMixin:
@@ -22,20 +15,7 @@ class MissingValuesMixin:
 
     def _learn_fill(self, samples):
         """Learn what is expected of missing values, from training samples."""
-        rows, weight = samples.rows, samples.weight
-        n_rows = min(MAX_STATISTICS_ROWS, max(1, MAX_FILL_NUMBERS // rows.shape[1]))
-        some, fit = subsample(rows, n_rows), FactorAnalysis.fit_complete
-        if has_missing(rows):
-            fit = FactorAnalysis.fit
-            if empty_columns(some).any():  # empty only in a part
-                some = rows
-        if weight is not None:
-            weight = weight if some is rows else subsample(weight, n_rows)
-        with default_modes(torch.device("cpu")):
-            self._fill = fit(
-                torch.from_numpy(as_dense(some) * np.float64(samples.byte_scale)),
-                None if weight is None else torch.from_numpy(weight),
-            )
+        self._fill = learn_fill(samples)
 
     def _follow_stream(self, inputs, targets, *, continues, partial_fit):
         followed = super()._follow_stream(

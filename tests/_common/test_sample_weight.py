@@ -17,8 +17,14 @@ from skae import (
     Reconstructor,
     VariationalAutoEncoder,
 )
-from skae._common.sample_weight import average, check_class_weight, moments
-from skae.autoencoders._density import fit_density
+from skae._common.sample_weight import (
+    average,
+    check_class_weight,
+    draw_rows,
+    fit_density,
+    moments,
+    weighted_quantile,
+)
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(300, 6)) @ rng.normal(size=(6, 6))
@@ -172,6 +178,29 @@ def test_a_density_without_weights_gets_repeated_codes():
     density = fit_density(GaussianMixture(random_state=0), X, WEIGHT.astype(float))
     mean, _ = moments(X, WEIGHT)
     np.testing.assert_allclose(density.means_[0], mean, atol=0.05)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
+def test_a_weighted_quantile_is_that_of_repeated_values(share):
+    kept = WEIGHT > 0
+    found = weighted_quantile(X[kept, 0], share, WEIGHT[kept].astype(float))
+    assert found == pytest.approx(np.percentile(REPEATED[:, 0], 100 * share))
+    assert found == pytest.approx(weighted_quantile(REPEATED[:, 0], share))
+    # Weights below one on average are those of single values.
+    light = weighted_quantile(X[:, 0], share, np.full(300, 1e-3))
+    assert light == pytest.approx(np.percentile(X[:, 0], 100 * share))
+
+
+def test_rows_are_drawn_in_proportion_to_their_weights():
+    weight = WEIGHT[WEIGHT > 0].astype(float)
+    n_samples, rng = len(weight), np.random.RandomState(0)
+    draws = [draw_rows(rng, 50, n_samples, weight) for _ in range(2000)]
+    counts = np.bincount(np.concatenate(draws), minlength=n_samples) / 2000
+    np.testing.assert_allclose(counts, 50 * weight / weight.sum(), atol=0.05)
+    assert max(np.bincount(draw).max() for draw in draws) == 1
+    # As many rows as there are, of equal weights, are all of them.
+    everything = draw_rows(rng, 9, 9, np.full(9, 0.1))
+    assert sorted(everything) == list(range(9))
 
 
 @pytest.mark.parametrize("name", FITTED)
