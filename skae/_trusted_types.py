@@ -53,6 +53,7 @@ TRUSTED_TYPES = (
     "skae.outliers._detector.AutoEncoderOutlierDetector",
     "skae.outliers._ensemble.AutoencoderEnsemble",
     "skae.outliers._ensemble_density.EnsembleDensity",
+    "skae.outliers._joint_density.JointDensity",
     "skae.semi_supervised._cluster_classifier.ClusterClassifier",
     "skae.semi_supervised._clusters.Clusters",
     "skae.semi_supervised._pseudo_label.PseudoLabelClassifier",

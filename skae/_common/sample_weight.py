@@ -257,8 +257,9 @@ def weighted_quantile(values, share, weight=None):
     total = np.cumsum(weight[order] / min(1.0, weight.mean()))
     place = share * max(0.0, total[-1] - 1.0)
     below, above = values[order][
-        np.searchsorted(total, [np.floor(place), np.floor(place) + 1.0], side="right")
-        .clip(max=len(values) - 1)
+        np.searchsorted(
+            total, [np.floor(place), np.floor(place) + 1.0], side="right"
+        ).clip(max=len(values) - 1)
     ]
     return float(below + (above - below) * (place - np.floor(place)))
 

@@ -9,17 +9,19 @@ from skae._common.sparse import as_dense
 from skae._training.scaling import MAX_STATISTICS_ROWS, subsample
 from skae.modules._factor_analysis import FactorAnalysis
 
-# What fills is learned from at most this many numbers.
+# What fills is learned from at most this many numbers by default.
 MAX_FILL_NUMBERS = 2**22
 
 
-def learn_fill(samples):
+def learn_fill(samples, max_numbers=MAX_FILL_NUMBERS):
     """Learn what is expected of missing values.
 
     Parameters
     ----------
     samples : Samples
         Training samples, with or without missing values. Each feature has a value.
+    max_numbers : int, default=2**22
+        Learn from at most this many numbers.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def learn_fill(samples):
         Fills missing values in the scale of X.
     """
     rows, weight = samples.rows, samples.weight
-    n_rows = min(MAX_STATISTICS_ROWS, max(1, MAX_FILL_NUMBERS // rows.shape[1]))
+    n_rows = min(MAX_STATISTICS_ROWS, max(1, max_numbers // rows.shape[1]))
     some, fit = subsample(rows, n_rows), FactorAnalysis.fit_complete
     if has_missing(rows):
         fit = FactorAnalysis.fit

@@ -1,26 +1,37 @@
 """The outlier detector."""
 
-from contextlib import contextmanager
+from contextlib import nullcontext
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
-from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
 from skae._common.memmap import copy_memmaps
-from skae._common.reservoir import update_reservoir
-from skae._common.runtime import draw_seed, isolated_generators, seed_unset
+from skae._common.missing import refuse_empty_columns
+from skae._common.runtime import draw_seed, seed_unset
+from skae._common.sample_weight import (
+    attach_weight,
+    pop_weight,
+    weight_for,
+    weighted_quantile,
+)
+from skae._common.sparse import as_dense
 from skae._common.validation import Samples, check_samples
-from skae._estimator.base import restore_on_error
+from skae._estimator.restoring import restore_on_error
+from skae._estimator.stream import StreamSample
 from skae.outliers._attribution import shapley_values
 from skae.outliers._ensemble_density import EnsembleDensity
-from skae.outliers._joint_density import joint_log_density
+from skae.outliers._given_autoencoder import is_prefitted, restore_training, take_over
+from skae.outliers._joint_density import JointDensity
 
 # Rows of all that were seen which the density is learned from.
 MAX_ROWS = 4096
+# ... and at most so many numbers.
+MAX_NUMBERS = 2**26
 # What contamination="auto" stands for, as in scikit-learn's EllipticEnvelope.
 AUTO_CONTAMINATION = 0.1
 
@@ -91,6 +102,13 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     The multiple is such that its standard deviation over the training rows is half
     that of the first part.
 
+    Missing values (NaN) of standardized rows are filled with what factor analysis
+    expects of them, given those that are present. Their residuals do not count in the
+    mean, so that a missing value alone does not make a sample an outlier. Weights of
+    samples count in all means and covariances, in the draws of rows, and in the
+    threshold. Of sparse rows only those that are drawn, and parts of those that are
+    scored, become dense.
+
     At most 4096 rows are kept, drawn evenly from all that ``fit`` and ``partial_fit``
     have seen. ``partial_fit`` needs them to set the threshold for the model as it is
     then.
@@ -122,6 +140,8 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     True
     """
 
+    __metadata_request__fit = {"sample_weight": None}  # not in the signature
+    _accepts_sparse = True
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["reconstruct", "score_samples"]), None],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
@@ -151,16 +171,22 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     # -- Fitting ------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, **fit_params):
         """Learn the density of samples, and the threshold.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Training samples, with or without outliers among them. Images have shape
-            (n_samples, height, width) or (n_samples, height, width, n_channels).
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
+            Training samples, with or without outliers among them, NaN where a value is
+            missing. Images have shape (n_samples, height, width) or (n_samples, height,
+            width, n_channels).
         y : None
             Ignored.
+        **fit_params : dict
+            ``sample_weight`` may be passed, the weights of the samples, of shape
+            (n_samples,) and not negative. A sample of weight zero is left out before
+            anything is learned. An integer weight stands for so many equal samples, on
+            average over what is drawn.
 
         Returns
         -------
@@ -170,27 +196,28 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         Raises
         ------
         ValueError
-            If X or a parameter is not valid. After an error, the detector has the state
-            from before the call.
+            If X, ``sample_weight`` or a parameter is not valid. After an error, the
+            detector has the state from before the call.
         """
-        is_trained = self.estimator is not None and not self._is_prefitted()
+        is_trained = self.estimator is not None and not is_prefitted(self.estimator)
+        weight = pop_weight(fit_params)
         with (
             restore_on_error(self, continues=False),
             report_fit(self, int(is_trained), X),
         ):
-            rows = self._start(X)
-            if self.estimator is None:
-                self._fit_ensemble()
-            elif is_trained:
+            samples = self._start(X, weight)
+            if is_trained:
                 estimator = self._new_estimator()
                 with report_part(self, "autoencoder", estimator, X):
-                    self.estimator_ = estimator.fit(self._as_fitted(rows))
-            self._fit_density()
-            self._set_offset(rows)
+                    self.estimator_ = estimator.fit(**self._as_training(samples))
+            scores = self._fit_density()
+            if len(scores) < samples.rows.shape[0]:
+                scores = self._density.score_rows(samples)
+            self._set_offset(scores, samples.weight)
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Learn from more samples of a stream.
 
         An autoencoder is trained for one epoch on X by its own ``partial_fit``, unless
@@ -201,10 +228,12 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
             Training samples, as for :meth:`fit`.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples, as for :meth:`fit`.
 
         Returns
         -------
@@ -214,114 +243,74 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         Raises
         ------
         ValueError
-            If X or a parameter is not valid.
+            If X, ``sample_weight`` or a parameter is not valid.
         """
         is_first = not hasattr(self, "offset_")
-        with restore_on_error(self, continues=False), self._restore_estimator():
-            rows = self._start(X) if is_first else self._continue(X)
-            if self.estimator is None:
-                self._fit_ensemble()
-            elif not self._is_prefitted():
+        is_trained = self.estimator is not None and not is_prefitted(self.estimator)
+        restoring = nullcontext()
+        if is_trained and not is_first:
+            restoring = restore_training(self.estimator_)
+        with restore_on_error(self, continues=False), restoring:
+            start = self._start if is_first else self._continue
+            samples = start(X, sample_weight)
+            if is_trained:
                 if is_first:
                     self.estimator_ = self._new_estimator()
-                self.estimator_.partial_fit(self._as_fitted(rows))
-            self._fit_density()
-            self._set_offset(self._rows)
+                self.estimator_.partial_fit(**self._as_training(samples))
+            scores = self._fit_density()
+            self._set_offset(scores, self._stream.weight)
         return self
 
-    @contextmanager
-    def _restore_estimator(self):
-        """Restore an autoencoder that the code inside trains further, if it raises."""
-        trains_further = hasattr(self, "estimator_") and self.estimator is not None
-        if not trains_further or self._is_prefitted():
-            yield
-            return
-        with restore_on_error(self.estimator_, continues=True) as before:
-            # The optimizer is about to change.
-            before.pop("_trainer", None)
-            before.pop("net_", None)
-            yield
-
-    def _start(self, X):
+    def _start(self, X, sample_weight):
         """Check the first training samples, and start a sample of all rows."""
-        is_prefitted = self._is_prefitted()
-        if is_prefitted:
-            self._take_over(self.estimator)
-        rows = self._check(X, reset=not is_prefitted)
+        takes_over = is_prefitted(self.estimator)
+        if takes_over:
+            self.estimator_ = self.estimator
+            take_over(self, self.estimator)
+        samples = self._check(X, sample_weight, reset=not takes_over)
         self._seed = draw_seed(self.random_state)
-        self._rows, self._n_seen = rows[:0], 0
-        self._keep(rows)
-        return rows
+        none = samples.take(slice(0, 0))
+        max_rows = max(1, min(MAX_ROWS, MAX_NUMBERS // self.n_features_in_))
+        stream = StreamSample([none._replace(rows=as_dense(none.rows))], max_rows)
+        self._stream = stream.extended([samples], self._seed)
+        return samples
 
-    def _continue(self, X):
+    def _continue(self, X, sample_weight):
         """Check more training samples, and let them into the sample of all rows."""
-        rows = self._check(X, reset=False)
-        self._keep(rows)
-        return rows
-
-    def _keep(self, rows):
-        seen = self._n_seen, MAX_ROWS, self._seed
-        (self._rows,) = update_reservoir([self._rows], [rows], *seen)
-        self._n_seen += len(rows)
-
-    def _is_prefitted(self):
-        """Return whether the autoencoder was fitted before it was passed."""
-        if self.estimator is None:
-            return False
-        try:
-            check_is_fitted(self.estimator)
-        except NotFittedError:
-            return False
-        return True
-
-    def _take_over(self, estimator):
-        """Take a fitted autoencoder, which decides what samples must look like."""
-        self.estimator_ = estimator
-        self.__dict__.pop("feature_names_in_", None)
-        for name in (
-            *("n_features_in_", "feature_names_in_"),
-            *("image_shape_", "_sample_shape", "_bytes"),
-        ):
-            if hasattr(estimator, name):
-                setattr(self, name, getattr(estimator, name))
+        samples = self._check(X, sample_weight, reset=False)
+        self._stream = self._stream.extended([samples], self._seed)
+        return samples
 
     def _new_estimator(self):
         estimator = clone(self.estimator)
         seed_unset(estimator, np.random.RandomState(self._seed))
         return estimator
 
-    def _fit_ensemble(self):
-        self.estimator_ = EnsembleDensity(
-            int(self.n_estimators), int(self.max_samples), self._seed
-        ).fit(self._rows)
+    def _as_training(self, samples):
+        """Return the arguments by which an autoencoder is trained on samples."""
+        X = self._as_fitted(samples.rows)
+        return {"X": X, **weight_for(self.estimator, samples.weight)}
 
     def _fit_density(self):
-        """Learn the density that is the score, of what was learned before."""
-        estimator = self.estimator_
-        if self.estimator is not None:
-            codes = estimator._map_chunks(
-                lambda module, x: module.encode(x),
-                (estimator._n_features_out,),
-                estimator._make_rows(Samples(self._rows)),
-            ).astype(np.float64)
-            density = clone(estimator.density_)
-            if not hasattr(density, "score_samples"):
-                raise ValueError(
-                    f"density={density!r} of the estimator must have the method "
-                    "'score_samples', the logarithm of the density of codes."
-                )
-            seed_unset(density, np.random.RandomState(self._seed))
-            with isolated_generators(self._seed, estimator.device_):
-                self._code_density = density.fit(codes)
-        self._baseline = np.median(self._rows, axis=0, keepdims=True)
+        """Learn the density that is the score, and return scores of the kept rows."""
+        (kept,) = self._stream.to_samples()
+        refuse_empty_columns(self, kept.rows)
+        if self.estimator is None:
+            self._density = self.estimator_ = EnsembleDensity(
+                int(self.n_estimators), int(self.max_samples), self._seed
+            )
+        else:
+            self._density = JointDensity(self.estimator_, self._seed)
+        self._baseline = np.nanmedian(kept.rows, axis=0, keepdims=True)
+        return self._density.fit_score_samples(kept)
 
-    def _set_offset(self, rows):
+    def _set_offset(self, scores, weight):
         share = self.contamination
         if share == "auto":
             share = AUTO_CONTAMINATION
         # Where p(x|h) cannot produce some: percentiles between -inf and others are NaN.
-        scores = np.nan_to_num(self._score(rows), neginf=-np.finfo(np.float32).max)
-        self.offset_ = float(np.percentile(scores, 100 * share))
+        scores = np.nan_to_num(scores, neginf=-np.finfo(np.float32).max)
+        self.offset_ = weighted_quantile(scores, share, weight)
 
     # -- Samples ------------------------------------------------------------------
 
@@ -336,29 +325,30 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         """
         return getattr(self.estimator, "image_shape", None)
 
-    def _check(self, X, *, reset):
+    def _check(self, X, sample_weight=None, *, reset):
         """Return samples as rows, images of bytes as numbers in [0, 1]."""
-        samples = check_samples(self, X, reset=reset)
-        if samples.byte_scale == 1.0:
-            return np.asarray(samples.rows)
-        return np.asarray(samples.rows) * np.float32(samples.byte_scale)
+        samples = check_samples(self, X, reset=reset, ensure_all_finite="allow-nan")
+        (samples,), _ = attach_weight(sample_weight, samples)
+        rows = samples.rows
+        if not issparse(rows):
+            rows = np.asarray(rows)
+        if samples.byte_scale != 1.0:
+            rows = rows * np.float32(samples.byte_scale)
+        return samples._replace(rows=rows, byte_scale=1.0)
 
     def _as_fitted(self, rows):
-        """Return rows in the shape that X has."""
-        return rows.reshape(-1, *self._sample_shape)
+        """Return dense rows in the shape that X has."""
+        return rows if issparse(rows) else rows.reshape(-1, *self._sample_shape)
 
     # -- Inference ----------------------------------------------------------------
-
-    def _score(self, rows):
-        return self.estimator_._score_rows(Samples(rows), self._log_density)
 
     def score_samples(self, X):
         """Return how usual samples are.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
+            Samples, NaN where a value is missing.
 
         Returns
         -------
@@ -368,15 +358,15 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
             ensemble are at most zero, and are not normalized.
         """
         check_is_fitted(self)
-        return self._score(self._check(X, reset=False))
+        return self._density.score_rows(self._check(X, reset=False))
 
     def decision_function(self, X):
         """Return by how much scores are above the threshold.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
+            Samples, NaN where a value is missing.
 
         Returns
         -------
@@ -390,8 +380,8 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
+            Samples, NaN where a value is missing.
 
         Returns
         -------
@@ -410,8 +400,8 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or images
-            Samples.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or images
+            Samples, NaN where a value is missing.
 
         Returns
         -------
@@ -426,25 +416,28 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
            Information Systems 41, 2014.
         """
         check_is_fitted(self)
-        rows = self._check(X, reset=False)
+        rows = as_dense(self._check(X, reset=False).rows)
         baseline = self._baseline.astype(rows.dtype)
         rng = np.random.default_rng(self._seed)
-        at_baseline = self._score(baseline)
-        contributions = -shapley_values(self._score, rows, baseline, rng)
+
+        def score(rows):
+            return self._density.score_rows(Samples(rows))
+
+        at_baseline = score(baseline)
+        contributions = -shapley_values(score, rows, baseline, rng)
         contributions -= at_baseline / self.n_features_in_
         return self._as_fitted(contributions.astype(at_baseline.dtype))
 
     # -- Conventions --------------------------------------------------------------
 
-    @property
-    def _log_density(self):
-        """A function of module and samples, for ``estimator_._map_chunks``."""
-        if self.estimator is None:
-            return self.estimator_.log_density
-        return joint_log_density(self.estimator_, self._code_density)
-
     def __sklearn_is_fitted__(self):
         return hasattr(self, "offset_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        return tags
 
     def __setstate__(self, state):
         super().__setstate__(copy_memmaps(state))

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import nn
 
+from skae._common.sample_weight import weighted_quantile
+
 # Width of the hidden layers beside the principal components.
 HIDDEN_WIDTH = 16
 # Training: full batches, Adam; the learning rate warms up and then falls to zero.
@@ -16,6 +18,8 @@ CODE_RIDGE, RESIDUAL_RIDGE = 1e-3, 1e-4
 # The density of the codes is that of all rows, then again and again that of the rows
 # that are most usual under it, this share of all.
 SHARE_KEPT, N_REFITS = 0.7, 3
+# Numbers that all autoencoders take at a time: the residuals then fit into the cache.
+CHUNK_SIZE = 2**20
 # Numbers further from zero than this are as far: their squares must stay finite.
 FAR = 1e8
 
@@ -122,32 +126,50 @@ class AutoencoderEnsemble(nn.Module):
         for name in ("decoder", "decoder_output"):
             setattr(self, name, nn.Parameter(getattr(self, name) @ axes, False))
 
-    def fit_densities(self, x, n_rows):
+    def _chunk_length(self):
+        """Return the number of samples that all autoencoders take at a time."""
+        return max(1, CHUNK_SIZE // (len(self.mean) * self.mean.shape[2]))
+
+    def fit_densities(self, z, weight=None, is_missing=None):
         """Learn how codes and residuals are distributed.
 
         Parameters
         ----------
-        x : torch.Tensor of shape (n_samples, n_features)
-            Centred samples.
-        n_rows : int
-            Number of samples that are encoded at a time.
+        z : torch.Tensor of shape (n_samples, n_features)
+            Standardized samples.
+        weight : ndarray of shape (n_samples,), default=None
+            Weights of the samples.
+        is_missing : torch.Tensor of shape (n_samples, n_features), default=None
+            True where a value was filled: its residual does not count.
         """
-        all_codes, total = [], 0.0
-        for part in x.split(n_rows):
-            codes, residuals = self(self.standardize(part))
+        all_codes, total, count = [], 0.0, len(z)
+        share = None
+        if weight is not None or is_missing is not None:
+            share = torch.ones(z.shape, dtype=torch.float64)
+            if weight is not None:
+                share *= torch.from_numpy(weight)[:, None]
+            if is_missing is not None:
+                share[is_missing] = 0.0
+            count = share.sum(dim=0)
+        for rows in torch.arange(len(z)).split(self._chunk_length()):
+            codes, residuals = self(z[rows])
             all_codes.append(codes.double())
-            total = total + residuals.double().square().sum(dim=1, keepdim=True)
+            squares = residuals.double().square()
+            if share is not None:
+                squares *= share[rows]
+            total = total + squares.sum(dim=1, keepdim=True)
         codes = torch.cat(all_codes, dim=1)
-        density = _fit_normal(codes, torch.ones(codes.shape[:2], dtype=torch.bool))
+        density = _fit_normal(
+            codes, torch.ones(codes.shape[:2], dtype=torch.bool), weight
+        )
         for _ in range(N_REFITS):
             distance = _squared_distance(codes, *density)
-            limit = torch.quantile(distance, SHARE_KEPT, dim=1, keepdim=True)
-            density = _fit_normal(codes, distance <= limit)
+            density = _fit_normal(codes, _are_usual(distance, weight), weight)
         center, whitening = density
-        self.register_buffer("center", center.to(x.dtype))
-        self.register_buffer("whitening", whitening.to(x.dtype))
-        variance = total / len(x) + RESIDUAL_RIDGE
-        self.register_buffer("residual_variance", variance.to(x.dtype))
+        self.register_buffer("center", center.to(z.dtype))
+        self.register_buffer("whitening", whitening.to(z.dtype))
+        variance = total / count + RESIDUAL_RIDGE
+        self.register_buffer("residual_variance", variance.to(z.dtype))
 
     def standardize(self, x):
         """Divide centred samples by the standard deviations of their features.
@@ -164,7 +186,7 @@ class AutoencoderEnsemble(nn.Module):
         """
         return (x / self.scale).clamp(-FAR, FAR)
 
-    def log_density(self, x):
+    def log_density(self, z, is_missing=None):
         """Return how usual samples are, as a mean over the autoencoders.
 
         It is a sum of logarithms of densities with heavy tails (those of Student's t,
@@ -173,18 +195,32 @@ class AutoencoderEnsemble(nn.Module):
 
         Parameters
         ----------
-        x : torch.Tensor of shape (n_samples, n_features)
-            Centred samples.
+        z : torch.Tensor of shape (n_samples, n_features)
+            Standardized samples.
+        is_missing : torch.Tensor of shape (n_samples, n_features), default=None
+            True where a value was filled: its residual does not count.
 
         Returns
         -------
         torch.Tensor of shape (n_samples,)
             At most zero; the lower, the less usual.
         """
-        codes, residuals = self(self.standardize(x))
+        scores = torch.empty(len(z), dtype=z.dtype)
+        for rows in torch.arange(len(z)).split(self._chunk_length()):
+            missing = None if is_missing is None else is_missing[rows]
+            scores[rows] = self._log_density(z[rows], missing)
+        return scores
+
+    def _log_density(self, z, is_missing):
+        codes, residuals = self(z)
         distance = _squared_distance(codes, self.center, self.whitening)
         unusual = torch.log1p(distance / self.n_components[:, None])
-        unusual += torch.log1p(residuals.square() / self.residual_variance).mean(dim=2)
+        of_residuals = torch.log1p(residuals.square() / self.residual_variance)
+        if is_missing is None:
+            unusual += of_residuals.mean(dim=2)
+        else:
+            n_present = (~is_missing).sum(dim=1).clamp_min(1)
+            unusual += of_residuals.masked_fill(is_missing, 0.0).sum(dim=2) / n_present
         return -unusual.mean(dim=0)
 
 
@@ -193,13 +229,23 @@ def _squared_distance(codes, center, whitening):
     return ((codes - center) @ whitening).square().sum(dim=2)
 
 
-def _fit_normal(codes, is_kept):
+def _are_usual(distance, weight):
+    """Return which samples are among those with the smallest distances."""
+    if weight is None:
+        return distance <= torch.quantile(distance, SHARE_KEPT, dim=1, keepdim=True)
+    limits = [weighted_quantile(row, SHARE_KEPT, weight) for row in distance.numpy()]
+    return distance <= torch.tensor(limits)[:, None]
+
+
+def _fit_normal(codes, is_kept, weight):
     """Return the means of codes, and what makes their covariances one."""
-    weight = is_kept[..., None].to(codes.dtype)
-    n_kept = weight.sum(dim=1, keepdim=True)
-    center = (weight * codes).sum(dim=1, keepdim=True) / n_kept
+    share = is_kept[..., None].to(codes.dtype)
+    if weight is not None:
+        share *= torch.from_numpy(weight)[:, None]
+    total = share.sum(dim=1, keepdim=True)
+    center = (share * codes).sum(dim=1, keepdim=True) / total
     centred = codes - center
-    covariance = centred.mT @ (weight * centred) / n_kept
+    covariance = centred.mT @ (share * centred) / total
     ridge = CODE_RIDGE * torch.eye(codes.shape[2], dtype=codes.dtype)
     factor = torch.linalg.cholesky(covariance + ridge)
     return center, torch.linalg.inv(factor).mT

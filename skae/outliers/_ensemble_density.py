@@ -1,23 +1,30 @@
 """The ensemble as an estimator of the density of samples."""
 
+import math
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import StandardScaler
 
+from skae._common.missing import has_missing
 from skae._common.runtime import default_modes, make_generator
+from skae._common.sample_weight import draw_rows, moments
 from skae._common.validation import Samples
-from skae._estimator.inference import CHUNK_SIZE, MAX_CHUNK, InferenceMixin
+from skae._estimator.fill import learn_fill
+from skae._estimator.inference import InferenceMixin
 from skae._estimator.pickling import PicklingMixin
 from skae._training.scaling import Scaling
-from skae.outliers._ensemble import AutoencoderEnsemble
+from skae.outliers._ensemble import FAR, AutoencoderEnsemble
 
 # Most components of an autoencoder, and fewest rows for each of them.
 MAX_COMPONENTS, MIN_ROWS_PER_COMPONENT = 32, 4
 # Standard deviation of the forest's part of the scores, in units of that of the
 # autoencoders' part.
 FOREST_SHARE = 0.5
+# What fills missing values is learned from at most this many numbers.
+MAX_FILL_NUMBERS = 2**20
 
 
 class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
@@ -41,32 +48,42 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         self.max_samples = max_samples
         self.seed = seed
 
-    def fit(self, X):
+    # Missing values are filled by `log_density`, when they are standardized.
+    @staticmethod
+    def _fill(x):
+        return x
+
+    def fit_score_samples(self, samples):
         """Train the autoencoders and the forest, and learn what scores need.
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features)
-            Rows, checked.
+        samples : Samples
+            Rows, checked, dense and in memory. Each feature has a value.
 
         Returns
         -------
-        self : EnsembleDensity
-            The fitted estimator.
+        ndarray of shape (n_samples,)
+            Scores of the rows.
 
         Raises
         ------
         ValueError
             If X is too large to be squared.
         """
+        X, _, weight = samples
+        if weight is not None and (weight == weight[0]).all():
+            weight = None
         n_samples, self.n_features_in_ = X.shape
         self.device_ = torch.device("cpu")  # the networks are too small for another
         with np.errstate(over="ignore", invalid="ignore"):
-            scaler = StandardScaler().fit(X.astype(np.float64, copy=False))
+            scaler = StandardScaler().fit(
+                X.astype(np.float64, copy=False), sample_weight=weight
+            )
         if not np.isfinite(scaler.scale_).all():
             raise ValueError(
-                f"X has values up to {np.abs(X).max():g}, whose squares are infinite; "
-                "scale X."
+                f"X has values up to {np.nanmax(np.abs(X)):g}, whose squares are "
+                "infinite; scale X."
             )
         self._scaling = Scaling(scaler.mean_)
         rng = np.random.RandomState(self.seed)
@@ -76,52 +93,64 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         )
         n_components = rng.randint(1, max(1, most) + 1, self.n_estimators)
         chosen = np.stack(
-            [rng.choice(n_samples, n_rows, False) for _ in range(self.n_estimators)]
+            [
+                draw_rows(rng, n_rows, n_samples, weight)
+                for _ in range(self.n_estimators)
+            ]
         )
         with default_modes(self.device_):
-            rows = self._make_rows(Samples(X))[0:n_samples].float()
             scale = torch.from_numpy(scaler.scale_).float()
-            subsets = (rows / scale)[torch.from_numpy(chosen)]
+            z = self._make_rows(Samples(X))[0:n_samples].float() / scale
+            z = z.clamp(-FAR, FAR)
+            self._expected = learn_fill(
+                Samples(z.numpy(), weight=weight), MAX_FILL_NUMBERS
+            )
+            is_missing = z.isnan() if has_missing(X) else None
+            z = self._expected(z)
             self.module_ = AutoencoderEnsemble(
                 scale,
-                subsets,
+                z[torch.from_numpy(chosen)],
                 torch.from_numpy(n_components),
                 make_generator(self.seed),
             )
-            self.module_.fit_densities(rows, self._chunk_length(n_samples))
-        standardized = self.module_.standardize(rows).numpy()
-        self._forest = IsolationForest(random_state=self.seed).fit(standardized)
-        scores = self._score_rows(Samples(X), AutoencoderEnsemble.log_density)
-        spread = self._forest.score_samples(standardized).std()
+            self.module_.fit_densities(z, weight, is_missing)
+        rows = z.numpy()
+        if weight is not None:
+            rows = rows[draw_rows(rng, n_samples, n_samples, weight)]
+        self._forest = IsolationForest(random_state=self.seed).fit(rows)
+        parts = self._map_chunks(self._parts, (2,), self._make_rows(samples))
+        _, (variance, variance_of_forest) = moments(parts, weight)
         self.forest_weight_ = 0.0
-        if spread > 0:
-            self.forest_weight_ = float(FOREST_SHARE * scores.std() / spread)
-        return self
+        if variance_of_forest > 0:
+            ratio = np.sqrt(variance / variance_of_forest)
+            self.forest_weight_ = float(FOREST_SHARE * ratio)
+        return parts[:, 0] + self.forest_weight_ * parts[:, 1]
 
-    def _chunk_length(self, n_rows):
-        """Return the number of samples that all autoencoders take at a time."""
-        size = self.n_estimators * self.n_features_in_
-        return max(1, min(MAX_CHUNK, CHUNK_SIZE // size))
-
-    def _score_rows(self, samples, function):
-        """Map a function that returns scores over samples."""
-        return self._map_chunks(function, (), self._make_rows(samples))
-
-    def log_density(self, module, x):
-        """Return how usual samples are, for :meth:`_map_chunks`.
+    def score_rows(self, samples):
+        """Return how usual samples are.
 
         Parameters
         ----------
-        module : AutoencoderEnsemble
-            The autoencoders.
-        x : torch.Tensor of shape (n_samples, n_features)
-            Centred samples.
+        samples : Samples
+            Rows, checked, NaN where a value is missing.
 
         Returns
         -------
-        torch.Tensor of shape (n_samples,)
+        ndarray of shape (n_samples,)
             The scores.
         """
-        standardized = module.standardize(x).float().numpy()
-        of_forest = torch.from_numpy(self._forest.score_samples(standardized))
-        return module.log_density(x) + self.forest_weight_ * of_forest.to(x)
+        return self._map_chunks(self._log_density, (), self._make_rows(samples))
+
+    def _log_density(self, module, x):
+        of_autoencoders, of_forest = self._parts(module, x).unbind(dim=1)
+        return of_autoencoders + self.forest_weight_ * of_forest
+
+    def _parts(self, module, x):
+        """Return the scores of the autoencoders and those of the forest."""
+        z = module.standardize(x)
+        is_missing = None
+        if not math.isfinite(z.sum()):
+            is_missing, z = z.isnan(), self._expected(z)
+        of_forest = self._forest.score_samples(z.float().numpy())
+        of_forest = torch.from_numpy(of_forest).to(x)
+        return torch.stack([module.log_density(z, is_missing), of_forest], dim=1)

@@ -2,31 +2,84 @@
 
 import numpy as np
 import torch
+from sklearn.base import clone
+
+from skae._common.runtime import isolated_generators, seed_unset
+from skae._common.sample_weight import fit_density
 
 
-def joint_log_density(autoencoder, density):
-    """Return log p(x|h) + log p(h) as a function, where h is the code of x.
+class JointDensity:
+    """Density of samples by an autoencoder, log p(x|h) + log p(h) at the code h.
 
     Parameters
     ----------
     autoencoder : BaseAutoEncoder
-        The fitted autoencoder.
-    density : estimator with ``score_samples``
-        The density p(h) of its codes.
-
-    Returns
-    -------
-    callable
-        A function of module, samples in the module's scale, and the same with NaN for
-        missing values, for ``_score_rows``.
+        The fitted autoencoder, which stays as it is.
+    seed : int
+        Seed of everything that is drawn.
     """
-    log_prob = autoencoder._log_prob()
 
-    def log_density(module, x, target):
-        code = module.encode(x)
-        log_prior = density.score_samples(code.cpu().numpy().astype(np.float64))
-        return log_prob(target, module.decode(code)) + torch.from_numpy(log_prior).to(
-            code
-        )
+    def __init__(self, autoencoder, seed):
+        self.autoencoder = autoencoder
+        self.seed = seed
 
-    return log_density
+    def fit_score_samples(self, samples):
+        """Learn the density of the codes.
+
+        Parameters
+        ----------
+        samples : Samples
+            Rows, checked, dense and in memory.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores of the rows.
+
+        Raises
+        ------
+        ValueError
+            If the density of the autoencoder has no scores.
+        """
+        autoencoder = self.autoencoder
+        codes = autoencoder._map_chunks(
+            lambda module, x: module.encode(x),
+            (autoencoder._n_features_out,),
+            autoencoder._make_rows(samples),
+        ).astype(np.float64)
+        density = clone(autoencoder.density_)
+        if not hasattr(density, "score_samples"):
+            raise ValueError(
+                f"density={density!r} of the estimator must have the method "
+                "'score_samples', the logarithm of the density of codes."
+            )
+        seed_unset(density, np.random.RandomState(self.seed))
+        with isolated_generators(self.seed, autoencoder.device_):
+            self.density_ = fit_density(density, codes, samples.weight)
+        return self.score_rows(samples)
+
+    def score_rows(self, samples):
+        """Return how usual samples are.
+
+        Parameters
+        ----------
+        samples : Samples
+            Rows, checked, NaN where a value is missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities in nats.
+        """
+        log_prob = self.autoencoder._log_prob()
+
+        def log_density(module, x, target):
+            code = module.encode(x)
+            log_prior = self.density_.score_samples(
+                code.cpu().numpy().astype(np.float64)
+            )
+            return log_prob(target, module.decode(code)) + torch.from_numpy(
+                log_prior
+            ).to(code)
+
+        return self.autoencoder._score_rows(samples, log_density)

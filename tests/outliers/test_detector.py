@@ -6,6 +6,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
@@ -235,6 +236,124 @@ def test_few_samples_or_features(shape):
     assert np.isfinite(scores).all()
 
 
+# -- Missing values, sparse samples, weights --------------------------------------
+
+
+def drop_values(X, share=0.1, seed=0):
+    return np.where(np.random.default_rng(seed).random(X.shape) < share, np.nan, X)
+
+
+@pytest.mark.parametrize("estimator", [None, small()], ids=["ensemble", "autoencoder"])
+def test_outliers_among_rows_with_missing_values(contaminated, estimator):
+    X, is_outlier = contaminated
+    if estimator is not None:
+        X = StandardScaler().fit_transform(X)
+    incomplete = drop_values(X)
+    detector = AutoEncoderOutlierDetector(estimator, random_state=0).fit(incomplete)
+    scores = detector.score_samples(incomplete)
+    assert roc_auc_score(is_outlier, -scores) > 0.93
+    # What was not measured is not unusual.
+    clean, misses = ~is_outlier, np.isnan(incomplete).any(axis=1)
+    flagged = detector.predict(incomplete) == -1
+    assert flagged[clean & misses].mean() < 0.12
+    if estimator is None:
+        assert detector.predict(np.full((1, 6), np.nan)) == 1
+
+
+def test_missing_values_of_new_rows(detector, contaminated):
+    X, is_outlier = contaminated
+    incomplete = drop_values(X)
+    scores = detector.score_samples(incomplete)
+    assert roc_auc_score(is_outlier, -scores) > 0.93
+    complete = ~np.isnan(incomplete).any(axis=1)
+    np.testing.assert_allclose(
+        scores[complete], detector.score_samples(X)[complete], rtol=1e-12
+    )
+    contributions = detector.feature_contributions(incomplete[:20])
+    np.testing.assert_allclose(contributions.sum(axis=1), -scores[:20])
+
+
+def test_a_missing_value_adds_no_residual(detector, contaminated):
+    X, module = contaminated[0], detector.estimator_.module_
+    z = module.standardize(torch.from_numpy(X[:5] - X.mean(axis=0))).float()
+    is_missing = torch.zeros(5, 6, dtype=torch.bool)
+    is_missing[:, 2] = True
+    codes, residuals = module(z)
+    of_code = codes.new_zeros(len(codes), 5)
+    for i, k in enumerate(module.n_components):
+        centred = codes[i, :, :k] - module.center[i, :, :k]
+        whitened = centred @ module.whitening[i, :k, :k]
+        of_code[i] = torch.log1p(whitened.square().sum(dim=1) / k)
+    kept = torch.log1p(residuals**2 / module.residual_variance)[..., [0, 1, 3, 4, 5]]
+    expected = -(of_code + kept.mean(dim=2)).mean(dim=0)
+    torch.testing.assert_close(module.log_density(z, is_missing), expected)
+
+
+@pytest.mark.parametrize("estimator", [None, small()], ids=["ensemble", "autoencoder"])
+def test_sparse_rows_score_as_dense_ones(estimator):
+    rng = np.random.default_rng(0)
+    X = rng.poisson(0.3, (300, 12)) * rng.random((300, 12))
+    detector = AutoEncoderOutlierDetector(estimator, random_state=0).fit(X)
+    in_sparse = clone(detector).fit(sparse.csr_array(X))
+    for rows in (sparse.csr_array(X), sparse.csc_matrix(X), X):
+        scores = in_sparse.score_samples(rows)
+        np.testing.assert_allclose(scores, detector.score_samples(X), rtol=1e-5)
+    assert in_sparse.offset_ == pytest.approx(detector.offset_, rel=1e-5)
+    few = sparse.csr_array(X[:3])
+    np.testing.assert_allclose(
+        in_sparse.feature_contributions(few).sum(axis=1),
+        -in_sparse.score_samples(few),
+        rtol=1e-5,
+    )
+    in_sparse.partial_fit(sparse.csr_array(X))
+    assert in_sparse.offset_ == pytest.approx(detector.partial_fit(X).offset_, rel=1e-5)
+
+
+@pytest.mark.parametrize("estimator", [None, small()], ids=["ensemble", "autoencoder"])
+def test_weights_of_zero_and_one(contaminated, estimator):
+    X = StandardScaler().fit_transform(contaminated[0])
+    kept = np.arange(400) >= 20
+    detector = AutoEncoderOutlierDetector(estimator, random_state=0).fit(X[kept])
+    weighted = clone(detector).fit(X, sample_weight=kept)
+    again = clone(detector).fit(X[kept], sample_weight=np.ones(380))
+    for other in (weighted, again):
+        np.testing.assert_array_equal(other.score_samples(X), detector.score_samples(X))
+        assert other.offset_ == pytest.approx(detector.offset_, rel=1e-12)
+
+
+@pytest.mark.parametrize("estimator", [None, small()], ids=["ensemble", "autoencoder"])
+def test_an_integer_weight_stands_for_equal_rows(estimator):
+    # One group of rows counts four times, the other once.
+    X = StandardScaler().fit_transform(make_plane(500))
+    weight = np.where(X[:, 0] > 0, 4, 1)
+    repeated = X.repeat(weight, axis=0)
+    detector = AutoEncoderOutlierDetector(estimator, random_state=0)
+    scores = clone(detector).fit(X).score_samples(X)
+    weighted = clone(detector).fit(X, sample_weight=weight)
+    of_weighted = weighted.score_samples(X)
+    of_repeated = clone(detector).fit(repeated).score_samples(X)
+    error = np.abs(of_weighted - of_repeated).mean()
+    assert error < np.abs(scores - of_repeated).mean() / 2
+    # A tenth of the weight is below the threshold.
+    share = weight[of_weighted < weighted.offset_].sum() / weight.sum()
+    assert share == pytest.approx(0.1, abs=0.004)
+
+
+def test_weights_in_a_stream(contaminated):
+    X, _ = contaminated
+    weight = np.linspace(0.5, 3, 400)
+    detector = AutoEncoderOutlierDetector(random_state=0).fit(X, sample_weight=weight)
+    parts = AutoEncoderOutlierDetector(random_state=0)
+    for rows in (slice(0, 150), slice(150, 400)):
+        parts.partial_fit(X[rows], sample_weight=weight[rows])
+    np.testing.assert_array_equal(parts.score_samples(X), detector.score_samples(X))
+    assert parts.offset_ == detector.offset_
+    with pytest.raises(TypeError, match="'weights'"):
+        detector.fit(X, weights=weight)
+    with pytest.raises(ValueError, match="sample_weight must not be negative"):
+        detector.partial_fit(X, sample_weight=-weight)
+
+
 # -- Images -----------------------------------------------------------------------
 
 
@@ -382,9 +501,11 @@ def test_failed_fit_changes_nothing(detector, contaminated):
     fitted = deepcopy(detector)
     before = dict(vars(fitted))
     for method in (fitted.fit, fitted.partial_fit):
-        with pytest.raises(ValueError, match="NaN"):
-            method(np.full_like(X, np.nan))
+        with pytest.raises(ValueError, match="infinity"):
+            method(np.full_like(X, np.inf))
         assert vars(fitted) == before
+    with pytest.raises(ValueError, match="no value in the column 2"):
+        fitted.fit(np.where(np.arange(6) == 2, np.nan, X))
     with pytest.raises(ValueError, match="features"):
         fitted.partial_fit(X[:, :3])
     assert vars(fitted) == before
