@@ -128,6 +128,10 @@ CASES = {
         X,
     ),
     "outliers": (skae.AutoEncoderOutlierDetector(random_state=0), X),
+    "outliers of an autoencoder": (
+        skae.AutoEncoderOutlierDetector(skae.AutoEncoderTransformer(4, **OPTIONS)),
+        X,
+    ),
     "imputer": (
         skae.AutoEncoderImputer(random_state=0),
         np.where(X > 0.9, np.nan, X),
