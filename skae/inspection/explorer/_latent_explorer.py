@@ -13,7 +13,6 @@ from skae.inspection._drawing import (
     check_plane,
     choose_limits,
     decode_plane,
-    encode_plane,
     find_image_shape,
     find_limits,
 )
@@ -21,6 +20,7 @@ from skae.inspection._point_labels import find_classes, place_labels
 from skae.inspection.explorer._axes import find_range, find_ticks
 from skae.inspection.explorer._images import find_blending_error, find_n_steps, pack
 from skae.inspection.explorer._page import fill_page, frame_page
+from skae.inspection.explorer._plane import find_plane
 
 # Positions on the page are whole numbers from 0 to this, which makes the file smaller.
 RESOLUTION = 10_000
@@ -37,6 +37,11 @@ class LatentExplorer:
     The browser has no decoder. So the images of a grid of codes are decoded beforehand.
     At a code of the grid the page shows the decoded image itself, rounded to 8 bits;
     in between it blends the images of the four nearest codes.
+
+    Codes of more than two components are projected to a plane, by default that of their
+    first two principal components. The images are decoded from that plane, so the image
+    at a point is not the reconstruction of its sample. The page shows which fraction of
+    the variance of the codes the plane has.
 
     Parameters
     ----------
@@ -59,6 +64,9 @@ class LatentExplorer:
     grid_error : float, default=None
         Error of blended images, shown on the page: the mean absolute difference of a
         pixel to the decoded image, as a share of the range of ``limits``.
+    explained : float, default=None
+        Fraction of the variance of the codes that the plane has, shown on the page.
+        None means that the plane is that of the codes themselves.
     name : str, default="an autoencoder"
         Name of the estimator, shown on the page.
 
@@ -99,6 +107,7 @@ class LatentExplorer:
         limits=None,
         max_points=5000,
         grid_error=None,
+        explained=None,
         name="an autoencoder",
     ):
         self.images = images
@@ -108,6 +117,7 @@ class LatentExplorer:
         self.limits = limits
         self.max_points = max_points
         self.grid_error = grid_error
+        self.explained = explained
         self.name = name
 
     def to_html(self):
@@ -206,19 +216,28 @@ class LatentExplorer:
             "width": width,
             "n_channels": 3 if images.ndim == 5 else 1,
             "grid_error": self.grid_error,
+            "explained": self.explained,
             "tiles": pack(images, limits),
         }
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y=None, *, n_steps=None, image_shape=None, max_points=5000
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        projection=None,
+        n_steps=None,
+        image_shape=None,
+        max_points=5000,
     ):
         """Encode samples, and decode images over the plane of their codes.
 
         Parameters
         ----------
         estimator : object
-            Fitted estimator with ``transform`` to two components, and
+            Fitted estimator with ``transform`` to two or more components, and
             ``inverse_transform``.
         X : array-like of shape (n_samples, n_features) or images
             Samples whose codes are drawn and determine the grid, such as the training
@@ -226,6 +245,10 @@ class LatentExplorer:
             their number.
         y : array-like of shape (n_samples,), default=None
             Their classes, numbers or names. Without them all points have one colour.
+        projection : transformer, default=None
+            Maps codes to two components, and back by ``inverse_transform``. It is
+            cloned, and fitted on the codes. None means PCA if the codes have more than
+            two components.
         n_steps : int, default=None
             Number of decoded images along each axis. None means the largest number, at
             most 64, for which any images give a file under 3 MB: 47 for images of
@@ -245,19 +268,19 @@ class LatentExplorer:
         Raises
         ------
         ValueError
-            If the codes do not have two components, if the shape of the images is not
+            If the plane does not have two components, if the shape of the images is not
             known or does not fit, or if the images are too large for a page.
         """
         image_shape = find_image_shape(image_shape, X, estimator)
         if n_steps is None:
             n_steps = find_n_steps(image_shape)
         check_scalar(n_steps, "n_steps", Integral, min_val=2)
-        codes = encode_plane(estimator, X)
+        plane, codes, explained = find_plane(estimator, X, projection)
         values = np.linspace(*find_range(codes), n_steps, axis=1)
-        images = decode_plane(estimator, values, image_shape)
+        images = decode_plane(plane, values, image_shape)
         limits = find_limits(estimator, X)
         middles = (values[:, :-1] + values[:, 1:]) / 2
-        decoded = decode_plane(estimator, middles, image_shape)
+        decoded = decode_plane(plane, middles, image_shape)
         return cls(
             images=images,
             values=values,
@@ -266,5 +289,6 @@ class LatentExplorer:
             limits=limits,
             max_points=max_points,
             grid_error=find_blending_error(images, decoded, limits),
+            explained=explained,
             name=type(estimator).__name__,
         )

@@ -8,7 +8,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 
 from skae.inspection import LatentExplorer
 from skae.inspection.explorer._images import MAX_BYTES, find_n_steps
@@ -188,12 +188,62 @@ def test_pipeline_of_a_data_frame(data_of, digits):
     assert data_of(explorer.to_html())["classes"] == list("0123456789")
 
 
-@pytest.mark.parametrize("n_components", [1, 3])
-def test_codes_of_another_size_are_named(n_components, digits):
-    pca = PCA(n_components).fit(digits[0])
-    match = f"codes of PCA have {n_components} components; .* needs 2"
-    with pytest.raises(ValueError, match=match):
-        LatentExplorer.from_estimator(pca, digits[0], image_shape=(8, 8))
+def test_codes_of_more_components_are_projected(data_of, digits):
+    X, y = digits
+    pca = PCA(8).fit(X)
+    explorer = LatentExplorer.from_estimator(pca, X, y, image_shape=(8, 8), n_steps=4)
+    # The codes of PCA are their own principal components, up to signs.
+    np.testing.assert_allclose(abs(explorer.codes), abs(pca.transform(X)[:, :2]))
+    variance = pca.explained_variance_
+    assert explorer.explained == pytest.approx(variance[:2].sum() / variance.sum())
+    data = data_of(explorer.to_html())
+    assert data["name"] == "PCA"
+    assert data["explained"] == explorer.explained
+    # Images lie in the plane, at the codes of the grid.
+    codes = pca.transform(explorer.images.reshape(-1, 64))
+    np.testing.assert_allclose(abs(codes[:, :2]), abs(grid_of(data)), atol=1e-8)
+    np.testing.assert_allclose(codes[:, 2:], 0, atol=1e-8)
+
+
+def test_a_projection_is_cloned_and_goes_both_ways(digits, pca):
+    X, _ = digits
+    swap = FunctionTransformer(
+        lambda codes: codes[:, ::-1], inverse_func=lambda points: points[:, ::-1]
+    )
+    swapped, plain = (
+        LatentExplorer.from_estimator(
+            pca, X, projection=projection, image_shape=(8, 8), n_steps=3
+        )
+        for projection in (swap, None)
+    )
+    np.testing.assert_array_equal(swapped.codes, plain.codes[:, ::-1])
+    np.testing.assert_allclose(swapped.images, plain.images.swapaxes(0, 1))
+    assert swapped.explained == pytest.approx(1)
+    assert plain.explained is None
+    assert not hasattr(swap, "n_features_in_")
+
+
+def test_codes_without_variance_are_a_point(digits):
+    X, _ = digits
+    collapsed = FunctionTransformer(
+        lambda X: np.ones((len(X), 3)), inverse_func=lambda codes: X[: len(codes)]
+    )
+    explorer = LatentExplorer.from_estimator(
+        collapsed, X, image_shape=(8, 8), n_steps=2
+    )
+    assert explorer.explained == 1
+    assert not explorer.codes.any()
+
+
+def test_codes_of_another_size_are_named(digits):
+    X, _ = digits
+    for estimator, projection in ((PCA(1), None), (PCA(4), PCA(3))):
+        size = (projection or estimator).n_components
+        match = f"codes of PCA have {size} components; .* needs 2"
+        with pytest.raises(ValueError, match=match):
+            LatentExplorer.from_estimator(
+                estimator.fit(X), X, projection=projection, image_shape=(8, 8)
+            )
 
 
 def test_what_is_no_image_or_too_large_a_one_is_named(digits, pca):

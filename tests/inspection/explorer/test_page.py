@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from browser import SIZES, Browser, wait_for
 from scipy.interpolate import RegularGridInterpolator
+from sklearn.decomposition import PCA
 
 from skae.inspection import LatentExplorer
 from skae.inspection.explorer._latent_explorer import RESOLUTION
@@ -230,6 +231,21 @@ def test_position_and_class_are_told_once_they_rest(browser, page):
     assert max(distances) > 0.05
     browser.point(corners[np.argmax(distances)])
     assert browser.text("#near span") == "No sample is near."
+
+
+def test_it_tells_of_a_projection(browser, tmp_path, digits):
+    X, y = digits
+    explorer = LatentExplorer.from_estimator(
+        PCA(8).fit(X), X, y, image_shape=(8, 8), n_steps=4
+    )
+    explorer.save(tmp_path / "latent.html")
+    browser.open(tmp_path / "latent.html", "#at=0,0")
+    share = round(100 * explorer.explained)
+    told = f"projected to a plane that has {share} % of their variance"
+    assert told in browser.text("#summary")
+    wait_for(lambda: browser.text("#spoken").startswith("Axis 0: "))
+    text = browser.run("return document.body.innerText + plane.ariaLabel")
+    assert "omponent" not in text
 
 
 def test_it_fits_the_screen_and_is_sharp(browser, page):
