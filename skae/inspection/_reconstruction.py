@@ -58,7 +58,7 @@ class ReconstructionDisplay(ImageRowsDisplay):
     >>> for n_components in (2, 16):
     ...     pca = PCA(n_components).fit(X)
     ...     rows[f"PCA, {n_components}"] = pca.inverse_transform(pca.transform(X))
-    >>> display = ReconstructionDisplay(rows, image_shape=(8, 8)).plot(ax)
+    >>> display = ReconstructionDisplay(rows, image_shape=(8, 8)).plot()
     """
 
     @classmethod
