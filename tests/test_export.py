@@ -69,6 +69,7 @@ CASES = {
             AE,
             SpectralKMeans(12),
             refiner=PseudoLabelClassifier(**OPTIONS),
+            refine="always",
             random_state=0,
         ),
         "predict_proba",
@@ -115,6 +116,7 @@ CASES = {
             PCA(8),
             n_clusters=12,
             refiner=make_pipeline(StandardScaler(), LogisticRegression()),
+            refine="always",
             random_state=0,
         ),
         "predict_proba",
@@ -233,7 +235,7 @@ def test_what_skl2onnx_cannot_convert_is_refused_in_words():
     clusters = ClusterClassifier(clusterer=SpectralKMeans(2), random_state=0).fit(X)
     with pytest.raises(ValueError, match=r"clusterer=SpectralKMeans.* must be KMeans"):
         to_onnx(clusters, io.BytesIO(), "predict_proba")
-    refined = ClusterClassifier(n_clusters=2, refiner=SVC()).fit(X)
+    refined = ClusterClassifier(n_clusters=2, refiner=SVC(), refine="always").fit(X)
     with pytest.raises(ValueError, match=r"refiner=SVC\(.* cannot be exported"):
         to_onnx(refined, io.BytesIO(), "predict_proba")
     unknown = make_pipeline(AutoEncoderImputer(AE), PCA(2)).fit(X)

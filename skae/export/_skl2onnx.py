@@ -231,7 +231,7 @@ def _add_part(scope, container, classifier, inputs):
 def _make_head_graph(classifier):
     """Make the graph from the part's output to classes."""
     means = classifier._clusters.means
-    width = means.shape[classifier.refiner_ is None]
+    width = means.shape[not classifier.refined_]
     program = export_module(make_head(classifier), "forward", (width,))
     graph = convert(program, "predict_proba")
     add_labels(graph, classifier.classes_)

@@ -23,17 +23,15 @@ from skae._common.callbacks import (
 )
 from skae._common.labels import count_classes, split_labels, warn_without_unlabeled
 from skae._common.runtime import seed_unset
-from skae._common.sample_weight import check_sample_weight, pop_weight, weight_for
+from skae._common.sample_weight import check_sample_weight, pop_weight
 from skae._common.validation import check_table
 from skae.semi_supervised._cluster_module import ClusterModuleMixin
 from skae.semi_supervised._cluster_space import ClusterSpaceMixin
 from skae.semi_supervised._clusters import (
     Clusters,
-    find_certain,
     fit_transform,
     has_default_number,
     make_clusterer,
-    predict_clusters,
 )
 from skae.semi_supervised._early_checks import refuse_early
 from skae.semi_supervised._log_probability import LogProbabilityMixin
@@ -41,6 +39,7 @@ from skae.semi_supervised._naming import (
     match_clusters_to_classes,
     match_rest_to_nearest,
 )
+from skae.semi_supervised._refining import RefinerMixin
 from skae.semi_supervised._resuming import resume_random_state, set_checkpoints
 
 # What codes may be, and samples where there is no encoder.
@@ -51,6 +50,7 @@ class ClusterClassifier(
     LogProbabilityMixin,
     ClusterModuleMixin,
     ClusterSpaceMixin,
+    RefinerMixin,
     CallbackSupportMixin,
     ClassifierMixin,
     BaseEstimator,
@@ -79,8 +79,18 @@ class ClusterClassifier(
     refiner : classifier, default=None
         Improves the boundaries between the clusters: any classifier of scikit-learn, or
         a :class:`~skae.PseudoLabelClassifier`. It is cloned, and learns the numbers of
-        the clusters from X unchanged, also if X has images. The cluster of a sample is
-        then the one that the refiner predicts. None keeps the clusters as they are.
+        the clusters from X unchanged, also if X has images. Its predictions may then
+        replace the clusters, see ``refine``. None keeps the clusters as they are.
+
+    refine : {"auto", "always"}, default="auto"
+        Whether the predictions of the refiner replace the clusters.
+
+        - "auto": only if the refiner contradicts clusters that are certain for a
+          reason, see Notes. Otherwise the clusters stay. They always do with a refiner
+          that does not correct labels while it is trained, such as
+          ``LogisticRegression``.
+        - "always": any refiner replaces them. The classifier can then be exported
+          without encoder and clusterer, for example.
 
     doubtful : float, default=0.0
         Fraction of each cluster, at least 0 and below 1, whose labels the refiner does
@@ -138,9 +148,16 @@ class ClusterClassifier(
         The fitted refiner, whose classes are the numbers of the clusters. None also if
         there is only one cluster, which has no boundaries.
 
+    refined_ : bool
+        Whether the predictions of the refiner have replaced the clusters.
+
+    contradicted_fraction_ : float
+        Fraction, from 0 to 1, of the certain clusters that the refiner has learned and
+        contradicts. 0 without a refiner.
+
     labels_ : ndarray of shape (n_samples,)
-        The cluster of each training sample, from 0 to ``n_clusters - 1``, after the
-        refiner.
+        The cluster of each training sample, from 0 to ``n_clusters - 1``: that of the
+        refiner if ``refined_`` is True, otherwise that of the clusterer.
 
     cluster_to_class_ : ndarray of shape (n_clusters,)
         The class of each cluster.
@@ -172,6 +189,16 @@ class ClusterClassifier(
     Noise, the negative labels of clusterers such as DBSCAN, is not a cluster: such
     samples join the nearest cluster, and do not change where it lies.
 
+    No class is needed to judge a refiner. It is judged by samples whose clusters are
+    certain and whose labels it has learned. The least certain 15 % of each cluster are
+    left out: where clusters touch, nothing tells which of the two is right.
+    ``certainty_`` of the clusterer measures certainty. If it has none, the distances to
+    the means of the clusters do. Refined labels are taken as better if the refiner
+    contradicts more than 0.1 % of the certain ones, by two standard errors at least,
+    but not more than half of a cluster. This holds for refiners that correct labels
+    while they are trained, which the attribute ``labels_`` shows. Any other classifier
+    also contradicts what it cannot represent, such as a bent boundary.
+
     ``score`` counts all samples in X; leave unlabelled ones out.
 
     References
@@ -201,6 +228,7 @@ class ClusterClassifier(
         "encoder": [HasMethods(["fit", "transform"]), None],
         "clusterer": [HasMethods("fit_predict"), HasMethods(["fit", "predict"]), None],
         "refiner": [HasMethods(["fit", "predict"]), None],
+        "refine": [StrOptions({"auto", "always"})],
         "doubtful": [Interval(Real, 0, 1, closed="left")],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "assignment": [StrOptions({"hungarian", "majority"})],
@@ -215,6 +243,7 @@ class ClusterClassifier(
         clusterer=None,
         *,
         refiner=None,
+        refine="auto",
         doubtful=0.0,
         n_clusters=None,
         assignment="hungarian",
@@ -225,6 +254,7 @@ class ClusterClassifier(
         self.encoder = encoder
         self.clusterer = clusterer
         self.refiner = refiner
+        self.refine = refine
         self.doubtful = doubtful
         self.n_clusters = n_clusters
         self.assignment = assignment
@@ -412,29 +442,6 @@ class ClusterClassifier(
         with report_part(self, "clusterer", clusterer, codes):
             self.labels_ = self._clusters.fit(codes, weight)
         self.exemplar_indices_ = self._clusters.exemplar_indices
-
-    def _fit_refiner(self, X, codes, weight, random_state):
-        """Fit ``refiner_`` on the clusters; its predictions become the clusters."""
-        self.refiner_ = None
-        if self.refiner is None or len(self._clusters.means) == 1:
-            return
-        refiner = clone(self.refiner)
-        seed_unset(refiner, random_state)
-        set_checkpoints(refiner, self.checkpoint, "refiner")
-        samples, clusters = X, self.labels_
-        params = weight_for(refiner, weight)
-        is_certain = find_certain(self.clusterer_, clusters, self.doubtful)
-        if "unlabeled" in refiner.get_params(deep=False):
-            # Its labels are numbers of clusters, whatever marks those of the user.
-            refiner.set_params(unlabeled=None if is_certain.all() else -1)
-            clusters = np.where(is_certain, clusters, -1)
-        elif not is_certain.all():
-            samples, clusters = _safe_indexing(X, is_certain), clusters[is_certain]
-            params = {name: value[is_certain] for name, value in params.items()}
-        with report_part(self, "refiner", refiner, samples, clusters):
-            self.refiner_ = refiner.fit(samples, clusters, **params)
-        self.labels_, _ = predict_clusters(self.refiner_, X, repr(self.refiner))
-        self._clusters.relocate(codes, self.labels_, weight)
 
     def _assign_classes(self, clusters, labels, weight=None):
         """Set the class of each cluster from the clusters and labels of samples."""

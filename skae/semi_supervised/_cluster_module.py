@@ -63,7 +63,8 @@ class ClassesOfCodes(ClassesOfClusters):
         if not isinstance(clusterer, KMeans | MiniBatchKMeans):
             raise ValueError(
                 f"clusterer={clusterer} cannot be exported; it must be KMeans or "
-                "MiniBatchKMeans, or there must be a refiner."
+                "MiniBatchKMeans, or there must be a refiner whose predictions replace "
+                'the clusters, as with refine="always".'
             )
         centers = clusterer.cluster_centers_[clusters.numbers]
         for name, places in (("centers", centers), ("means", clusters.means)):
@@ -147,11 +148,11 @@ def deciding_part(classifier):
     Returns
     -------
     part : estimator or None
-        The refiner or, without one, the encoder; None where there is neither.
+        The refiner where ``refined_``, otherwise the encoder; None without one.
     method : str
         "predict_proba" or "transform".
     """
-    if classifier.refiner_ is not None:
+    if classifier.refined_:
         return classifier.refiner_, "predict_proba"
     return classifier.encoder_, "transform"
 
@@ -169,12 +170,12 @@ def make_head(classifier):
     ClassesOfClusters or ClassesOfCodes
         From its probabilities or codes to probabilities of classes.
     """
-    has_refiner = classifier.refiner_ is not None
-    return (ClassesOfClusters if has_refiner else ClassesOfCodes)(classifier)
+    head = ClassesOfClusters if classifier.refined_ else ClassesOfCodes
+    return head(classifier)
 
 
 def _is_of_torch(classifier):
-    if not hasattr(classifier, "refiner_"):
+    if not hasattr(classifier, "refined_"):
         return True  # not fitted, which `to_module` says
     part, _ = deciding_part(classifier)
     return part is None or hasattr(part, "to_module")
@@ -187,8 +188,9 @@ class ClusterModuleMixin:
     def to_module(self):
         """Return a torch module that computes the probabilities of the classes.
 
-        There is one if the refiner is a :class:`~skae.PseudoLabelClassifier`. Without
-        a refiner the clusterer must be k-means, and the encoder an autoencoder or None.
+        There is one if the refiner is a :class:`~skae.PseudoLabelClassifier` and
+        ``refined_`` is True. Otherwise the clusterer must be k-means, and the encoder
+        an autoencoder or None.
 
         Returns
         -------
@@ -199,7 +201,7 @@ class ClusterModuleMixin:
         Raises
         ------
         ValueError
-            If there is neither a refiner nor k-means.
+            If neither the refiner decides nor k-means.
         """
         check_is_fitted(self)
         with default_modes(torch.device("cpu")):

@@ -67,7 +67,7 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _memberships(self, X):
         """Return p(cluster | sample) up to a factor; a sample's cluster comes first."""
         memberships = None
-        if self.refiner_ is not None:
+        if self.refined_:
             # Without an encoder X is validated here.
             checked = self._encode(X) if self.encoder_ is None else X
             clusters, memberships = predict_clusters(
@@ -76,7 +76,7 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if memberships is None:
             codes = self._encode(X)
             memberships = self._clusters.likelihoods(codes)
-            if self.refiner_ is None:
+            if not self.refined_:
                 clusters = self._clusters.assign(codes)
         # Clusterer and refiner decide, also where several clusters are best.
         rows = np.arange(len(memberships))

@@ -108,38 +108,26 @@ def refuse_doubt(uncertain_fraction, clusterer):
     )
 
 
-def find_certain(clusterer, labels, uncertain_fraction):
+def find_certain(certainty, labels, uncertain_fraction):
     """Return which samples remain if the least certain of each cluster are left out.
 
     Parameters
     ----------
-    clusterer : clusterer
-        Fitted clusterer; ``certainty_`` is how certain it is of each sample, from 0 to
-        1. Not needed if no sample is left out.
+    certainty : ndarray of shape (n_samples,)
+        How certain each sample is to be in its cluster, from 0 to 1.
 
     labels : ndarray of shape (n_samples,)
         The cluster of each sample, from 0.
 
     uncertain_fraction : float
-        Share of each cluster that is left out, less where samples are certain. It is
-        the parameter ``doubtful`` of ``ClusterClassifier``.
+        Share of each cluster that is left out, less where samples are certain.
 
     Returns
     -------
     ndarray of bool of shape (n_samples,)
         True for the samples that remain.
-
-    Raises
-    ------
-    ValueError
-        If some are to be left out, but the clusterer has no certainty.
     """
     is_certain = np.ones(len(labels), dtype=bool)
-    if not uncertain_fraction:
-        return is_certain
-    certainty = getattr(clusterer, "certainty_", None)
-    if certainty is None or len(certainty) != len(labels):
-        refuse_doubt(uncertain_fraction, clusterer)
     for cluster in range(labels.max() + 1):
         members = np.flatnonzero(labels == cluster)
         limit = np.quantile(certainty[members], uncertain_fraction)

@@ -922,7 +922,10 @@ def test_checks_that_check_estimator_leaves_out(check):
 
 
 class Rule(ClassifierMixin, BaseEstimator):
-    """A refiner that follows a rule of its own; it remembers what it was given."""
+    """A refiner with a rule of its own, which remembers what it was passed.
+
+    As ``labels_`` shows, it corrects labels.
+    """
 
     def __init__(self, rule):
         self.rule = rule
@@ -930,6 +933,7 @@ class Rule(ClassifierMixin, BaseEstimator):
     def fit(self, X, y):
         self.X_, self.y_ = X, np.array(y)
         self.classes_ = np.unique(y)
+        self.labels_ = self.rule(X, self)
         return self
 
     def predict(self, X):
@@ -1054,18 +1058,18 @@ def test_of_equally_certain_samples_no_more_than_the_share_is_doubted():
 @pytest.mark.parametrize(
     "refiner", [LogisticRegression(max_iter=1000), LinearSVC(), KNeighborsClassifier()]
 )
-def test_the_refiner_has_the_last_word(digits, refiner):
+def test_clusters_stay_with_a_refiner_that_corrects_no_labels(digits, refiner):
     X, X_test, y, y_test = digits
     classifier = ClusterClassifier(
         PCA(16, random_state=0), refiner=make_pipeline(StandardScaler(), refiner)
     )
     classifier.set_params(random_state=0).fit(X, y)
-    for samples, clusters in ((X, classifier.labels_), (X_test, None)):
-        refined = classifier.refiner_.predict(samples)
-        if clusters is not None:
-            np.testing.assert_array_equal(clusters, refined)
-        predicted = classifier.predict(samples)
-        np.testing.assert_array_equal(predicted, classifier.cluster_to_class_[refined])
+    plain = clone(classifier).set_params(refiner=None).fit(X, y)
+    assert (classifier.refiner_.predict(X) != plain.labels_).any()
+    assert not classifier.refined_
+    np.testing.assert_array_equal(classifier.labels_, plain.labels_)
+    np.testing.assert_array_equal(classifier.predict(X), plain.predict(X))
+    np.testing.assert_array_equal(classifier.predict(X_test), plain.predict(X_test))
     probabilities = classifier.predict_proba(X_test)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     np.testing.assert_array_equal(
@@ -1086,52 +1090,85 @@ def test_probabilities_are_the_refiners(blobs):
 
 
 def test_without_probabilities_of_the_refiner_its_clusters_are_gaussian():
-    X = np.array([[-1.0], [1.0], [9.0], [11.0]])
+    X = np.repeat([[-1.0], [1.0], [9.0], [11.0]], [40, 20, 20, 20], axis=0)
     refiner = Rule(lambda X, self: (X[:, 0] > 0).astype(int))
     classifier = ClusterClassifier(refiner=refiner, random_state=0)
-    classifier.fit(X, ["a", "b", "b", "b"])
-    np.testing.assert_array_equal(classifier.labels_, [0, 1, 1, 1])
-    # The means of the refiner's clusters are -1 and 7, the variance is 56 / 4.
+    classifier.fit(X, np.where(X[:, 0] < 0, "a", "b"))
+    assert classifier.refined_
+    assert classifier.contradicted_fraction_ == 0.2
+    np.testing.assert_array_equal(classifier.labels_, X[:, 0] > 0)
+    # The means of the refiner's clusters are -1 and 7, the variance is 1120 / 100.
     x = np.array([-3.0, 4.0, 8.0])
-    ratio = np.exp(-((x + 1) ** 2 - (x - 7) ** 2) / (2 * 14))
+    ratio = np.exp(-((x + 1) ** 2 - (x - 7) ** 2) / (2 * 11.2))
     np.testing.assert_allclose(
         classifier.predict_proba(x[:, np.newaxis])[:, 0], ratio / (1 + ratio), rtol=1e-5
     )
 
 
-def test_a_cluster_that_the_refiner_empties_stays_where_it_was(blobs):
-    X, y = blobs
-    plain = ClusterClassifier(random_state=0).fit(X, y)
-    lost = plain.labels_[y == 2][0]
-    kept = plain.labels_[y == 0][0]
+def move_first(n_moved):
+    """Return a rule that moves some members of the first sample's cluster."""
 
-    def merge(X, self):
-        clusters = plain.clusterer_.predict(X)
-        return np.where(clusters == lost, kept, clusters)
+    def rule(X, refiner):
+        clusters = refiner.y_.copy()
+        members = np.flatnonzero(clusters == clusters[0])
+        clusters[members[:n_moved]] = 1 - clusters[0]
+        return clusters[: len(X)]
 
-    classifier = ClusterClassifier(refiner=Rule(merge), random_state=0).fit(X, y)
-    assert set(classifier.labels_) == {0, 1, 2} - {lost}
-    assert len(classifier.exemplar_indices_) == 3
-    assert classifier.exemplar_indices_[lost] == plain.exemplar_indices_[lost]
-    assert classifier.score(X, y) == pytest.approx(2 / 3)
-    # Naming goes on with all three clusters.
-    assert len(classifier.map_labels(X, y).cluster_to_class_) == 3
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("n_moved", "is_refined"), [(0, False), (4, False), (20, True), (300, False)]
+)
+def test_refined_labels_replace_the_clusters_if_certain_ones_are_wrong(
+    n_moved, is_refined
+):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(place, 1, (500, 2)) for place in (0, 20)])
+    classifier = ClusterClassifier(
+        refiner=Rule(move_first(n_moved)), n_clusters=2, random_state=0
+    ).fit(X)
+    plain = ClusterClassifier(n_clusters=2, random_state=0).fit(X)
+    assert classifier.refined_ == is_refined
+    assert classifier.contradicted_fraction_ == pytest.approx(n_moved / len(X))
+    n_changed = (classifier.labels_ != plain.labels_).sum()
+    assert n_changed == (n_moved if is_refined else 0)
+    np.testing.assert_array_equal(classifier.predict(X), classifier.labels_)
+    assert not plain.refined_
+    assert plain.contradicted_fraction_ == 0
+
+
+def test_a_refiner_is_not_judged_where_clusters_touch():
+    X = np.linspace(0, 1, 1000)[:, np.newaxis]
+    # It moves the border between the clusters, which lies at 0.5.
+    refiner = Rule(lambda X, self: np.where(X[:, 0] < 0.46, self.y_[0], self.y_[-1]))
+    classifier = ClusterClassifier(refiner=refiner, n_clusters=2, random_state=0)
+    classifier.fit(X)
+    assert classifier.contradicted_fraction_ == 0
+    assert not classifier.refined_
+    refiner = Rule(lambda X, self: np.where(X[:, 0] < 0.4, self.y_[0], self.y_[-1]))
+    classifier.set_params(refiner=refiner).fit(X)
+    assert classifier.contradicted_fraction_ == pytest.approx(25 / 850, rel=0.1)
+    assert classifier.refined_
+
+
+def test_a_pipeline_corrects_labels_if_its_last_step_does():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(place, 1, (500, 2)) for place in (0, 20)])
+    refiner = make_pipeline(StandardScaler(), Rule(move_first(20)))
+    classifier = ClusterClassifier(refiner=refiner, n_clusters=2, random_state=0)
+    assert classifier.fit(X).refined_
 
 
 def test_exemplars_are_of_the_refined_clusters(blobs):
-    X, y = blobs
-
-    def swap(X, self):  # two of three clusters trade their members
-        return np.array([1, 0, 2])[plain.clusterer_.predict(X)]
-
-    plain = ClusterClassifier(random_state=0).fit(X, y)
-    classifier = ClusterClassifier(refiner=Rule(swap), random_state=0).fit(X, y)
-    np.testing.assert_array_equal(
-        classifier.exemplar_indices_, plain.exemplar_indices_[[1, 0, 2]]
-    )
-    np.testing.assert_array_equal(
-        classifier.labels_[classifier.exemplar_indices_], [0, 1, 2]
-    )
+    X = np.arange(100.0)[:, np.newaxis]
+    refiner = Rule(lambda X, self: np.where(X[:, 0] < 40, self.y_[0], self.y_[-1]))
+    classifier = ClusterClassifier(refiner=refiner, n_clusters=2, random_state=0)
+    classifier.fit(X)
+    assert classifier.refined_
+    places = X[classifier.exemplar_indices_, 0][[classifier.labels_[0]]]
+    # Means of 0 to 39 and of 40 to 99.
+    assert abs(places[0] - 19.5) <= 1
 
 
 def test_x_is_checked_where_only_a_refiner_sees_it(blobs):
