@@ -1056,7 +1056,8 @@ def test_of_equally_certain_samples_no_more_than_the_share_is_doubted():
 
 
 @pytest.mark.parametrize(
-    "refiner", [LogisticRegression(max_iter=1000), LinearSVC(), KNeighborsClassifier()]
+    "refiner",
+    [LogisticRegression(C=1e-3), LinearSVC(C=1e-3), KNeighborsClassifier(50)],
 )
 def test_clusters_stay_with_a_refiner_that_corrects_no_labels(digits, refiner):
     X, X_test, y, y_test = digits
