@@ -85,12 +85,10 @@ class ClusterClassifier(
     refine : {"auto", "always"}, default="auto"
         Whether the predictions of the refiner replace the clusters.
 
-        - "auto": only if the refiner contradicts clusters that are certain for a
-          reason, see Notes. Otherwise the clusters stay. They always do with a refiner
-          that does not correct labels while it is trained, such as
-          ``LogisticRegression``.
-        - "always": any refiner replaces them. The classifier can then be exported
-          without encoder and clusterer, for example.
+        - "auto": only if the refiner contradicts certain clusters for a reason, see
+          Notes. With a refiner that does not correct labels, such as
+          ``LogisticRegression``, the clusters stay.
+        - "always": in any case, for example to export the refiner alone.
 
     doubtful : float, default=0.0
         Fraction of each cluster, at least 0 and below 1, whose labels the refiner does
@@ -152,8 +150,7 @@ class ClusterClassifier(
         Whether the predictions of the refiner have replaced the clusters.
 
     contradicted_fraction_ : float
-        Fraction, from 0 to 1, of the certain clusters that the refiner has learned and
-        contradicts. 0 without a refiner.
+        Fraction of the certain clusters that the refiner contradicts; 0 without one.
 
     labels_ : ndarray of shape (n_samples,)
         The cluster of each training sample, from 0 to ``n_clusters - 1``: that of the
@@ -189,15 +186,14 @@ class ClusterClassifier(
     Noise, the negative labels of clusterers such as DBSCAN, is not a cluster: such
     samples join the nearest cluster, and do not change where it lies.
 
-    No class is needed to judge a refiner. It is judged by samples whose clusters are
-    certain and whose labels it has learned. The least certain 15 % of each cluster are
-    left out: where clusters touch, nothing tells which of the two is right.
-    ``certainty_`` of the clusterer measures certainty. If it has none, the distances to
-    the means of the clusters do. Refined labels are taken as better if the refiner
-    contradicts more than 0.1 % of the certain ones, by two standard errors at least,
-    but not more than half of a cluster. This holds for refiners that correct labels
-    while they are trained, which the attribute ``labels_`` shows. Any other classifier
-    also contradicts what it cannot represent, such as a bent boundary.
+    A refiner is judged without classes, by labels that it has learned. The least
+    certain 15 % of each cluster are left out, as where clusters touch, nothing tells
+    which of the two is right. Certainty is the clusterer's ``certainty_`` or else
+    follows from distances to the means. The labels must be contradicted by more than
+    0.1 %, two standard errors at least above it, but not by more than half of a
+    cluster. The refiner must also correct labels while it is trained, which its
+    attribute ``labels_`` shows. Other classifiers contradict what they cannot
+    represent, such as a bent boundary.
 
     ``score`` counts all samples in X; leave unlabelled ones out.
 

@@ -1056,11 +1056,36 @@ def test_of_equally_certain_samples_no_more_than_the_share_is_doubted():
 
 
 @pytest.mark.parametrize(
+    "refiner", [LogisticRegression(C=1e-3), LinearSVC(C=1e-3), KNeighborsClassifier(50)]
+)
+def test_always_the_refiner_decides(digits, refiner):
+    X, X_test, y, y_test = digits
+    classifier = ClusterClassifier(
+        PCA(16, random_state=0),
+        refiner=make_pipeline(StandardScaler(), refiner),
+        refine="always",
+    )
+    classifier.set_params(random_state=0).fit(X, y)
+    for samples, clusters in ((X, classifier.labels_), (X_test, None)):
+        refined = classifier.refiner_.predict(samples)
+        if clusters is not None:
+            np.testing.assert_array_equal(clusters, refined)
+        predicted = classifier.predict(samples)
+        np.testing.assert_array_equal(predicted, classifier.cluster_to_class_[refined])
+    probabilities = classifier.predict_proba(X_test)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_array_equal(
+        classifier.classes_[probabilities.argmax(axis=1)], classifier.predict(X_test)
+    )
+    assert classifier.score(X_test, y_test) > 0.7
+
+
+@pytest.mark.parametrize(
     "refiner",
     [LogisticRegression(C=1e-3), LinearSVC(C=1e-3), KNeighborsClassifier(50)],
 )
 def test_clusters_stay_with_a_refiner_that_corrects_no_labels(digits, refiner):
-    X, X_test, y, y_test = digits
+    X, X_test, y, _ = digits
     classifier = ClusterClassifier(
         PCA(16, random_state=0), refiner=make_pipeline(StandardScaler(), refiner)
     )
@@ -1071,18 +1096,16 @@ def test_clusters_stay_with_a_refiner_that_corrects_no_labels(digits, refiner):
     np.testing.assert_array_equal(classifier.labels_, plain.labels_)
     np.testing.assert_array_equal(classifier.predict(X), plain.predict(X))
     np.testing.assert_array_equal(classifier.predict(X_test), plain.predict(X_test))
-    probabilities = classifier.predict_proba(X_test)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     np.testing.assert_array_equal(
-        classifier.classes_[probabilities.argmax(axis=1)], classifier.predict(X_test)
+        classifier.predict_proba(X_test), plain.predict_proba(X_test)
     )
-    assert classifier.score(X_test, y_test) > 0.7
 
 
 def test_probabilities_are_the_refiners(blobs):
     X, y = blobs
-    classifier = ClusterClassifier(refiner=LogisticRegression(), random_state=0)
-    classifier.fit(X, y)
+    classifier = ClusterClassifier(
+        refiner=LogisticRegression(), refine="always", random_state=0
+    ).fit(X, y)
     of_clusters = classifier.refiner_.predict_proba(X)
     order = np.argsort(classifier.cluster_to_class_)
     np.testing.assert_allclose(
@@ -1091,16 +1114,14 @@ def test_probabilities_are_the_refiners(blobs):
 
 
 def test_without_probabilities_of_the_refiner_its_clusters_are_gaussian():
-    X = np.repeat([[-1.0], [1.0], [9.0], [11.0]], [40, 20, 20, 20], axis=0)
+    X = np.array([[-1.0], [1.0], [9.0], [11.0]])
     refiner = Rule(lambda X, self: (X[:, 0] > 0).astype(int))
-    classifier = ClusterClassifier(refiner=refiner, random_state=0)
-    classifier.fit(X, np.where(X[:, 0] < 0, "a", "b"))
-    assert classifier.refined_
-    assert classifier.contradicted_fraction_ == 0.2
-    np.testing.assert_array_equal(classifier.labels_, X[:, 0] > 0)
-    # The means of the refiner's clusters are -1 and 7, the variance is 1120 / 100.
+    classifier = ClusterClassifier(refiner=refiner, refine="always", random_state=0)
+    classifier.fit(X, ["a", "b", "b", "b"])
+    np.testing.assert_array_equal(classifier.labels_, [0, 1, 1, 1])
+    # The means of the refiner's clusters are -1 and 7, the variance is 56 / 4.
     x = np.array([-3.0, 4.0, 8.0])
-    ratio = np.exp(-((x + 1) ** 2 - (x - 7) ** 2) / (2 * 11.2))
+    ratio = np.exp(-((x + 1) ** 2 - (x - 7) ** 2) / (2 * 14))
     np.testing.assert_allclose(
         classifier.predict_proba(x[:, np.newaxis])[:, 0], ratio / (1 + ratio), rtol=1e-5
     )
@@ -1161,22 +1182,50 @@ def test_a_pipeline_corrects_labels_if_its_last_step_does():
     assert classifier.fit(X).refined_
 
 
-def test_exemplars_are_of_the_refined_clusters():
-    X = np.arange(100.0)[:, np.newaxis]
-    refiner = Rule(lambda X, self: np.where(X[:, 0] < 30, self.y_[0], self.y_[-1]))
-    classifier = ClusterClassifier(refiner=refiner, n_clusters=2, random_state=0)
-    classifier.fit(X)
-    assert classifier.refined_
-    # The means of 0 to 29 and of 30 to 99; of the clusters they were 24.5 and 74.5.
-    exemplars = np.sort(X[classifier.exemplar_indices_, 0])
-    np.testing.assert_allclose(exemplars, [14.5, 64.5], atol=1)
+def test_a_cluster_that_the_refiner_empties_stays_where_it_was(blobs):
+    X, y = blobs
+    plain = ClusterClassifier(random_state=0).fit(X, y)
+    lost = plain.labels_[y == 2][0]
+    kept = plain.labels_[y == 0][0]
+
+    def merge(X, self):
+        clusters = plain.clusterer_.predict(X)
+        return np.where(clusters == lost, kept, clusters)
+
+    classifier = ClusterClassifier(
+        refiner=Rule(merge), refine="always", random_state=0
+    ).fit(X, y)
+    assert set(classifier.labels_) == {0, 1, 2} - {lost}
+    assert len(classifier.exemplar_indices_) == 3
+    assert classifier.exemplar_indices_[lost] == plain.exemplar_indices_[lost]
+    assert classifier.score(X, y) == pytest.approx(2 / 3)
+    # Naming goes on with all three clusters.
+    assert len(classifier.map_labels(X, y).cluster_to_class_) == 3
+
+
+def test_exemplars_are_of_the_refined_clusters(blobs):
+    X, y = blobs
+
+    def swap(X, self):  # two of three clusters trade their members
+        return np.array([1, 0, 2])[plain.clusterer_.predict(X)]
+
+    plain = ClusterClassifier(random_state=0).fit(X, y)
+    classifier = ClusterClassifier(
+        refiner=Rule(swap), refine="always", random_state=0
+    ).fit(X, y)
+    np.testing.assert_array_equal(
+        classifier.exemplar_indices_, plain.exemplar_indices_[[1, 0, 2]]
+    )
+    np.testing.assert_array_equal(
+        classifier.labels_[classifier.exemplar_indices_], [0, 1, 2]
+    )
 
 
 def test_x_is_checked_where_only_a_refiner_sees_it(blobs):
     X, y = blobs
-    classifier = ClusterClassifier(refiner=KNeighborsClassifier(), random_state=0).fit(
-        X, y
-    )
+    classifier = ClusterClassifier(
+        refiner=KNeighborsClassifier(), refine="always", random_state=0
+    ).fit(X, y)
     with pytest.raises(ValueError, match="X has 2 features, but ClusterClassifier is"):
         classifier.predict(X[:, :2])
     with pytest.raises(ValueError, match="'refiner' parameter of ClusterClassifier"):
