@@ -60,7 +60,12 @@ def find_neighbors(points, n_neighbors, n_jobs):
         return sp.csr_array((1, 1))
     n_neighbors = min(n_neighbors, max((n_points - 1) // 2, 1))
     search = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
-    return sp.csr_array(search.kneighbors_graph(mode="distance"))
+    distances, indices = search.kneighbors()
+    # Short integers save time wherever the graph is read.
+    dtype = np.int32 if indices.size < 2**31 else np.int64
+    starts = np.arange(0, indices.size + 1, n_neighbors, dtype=dtype)
+    parts = distances.ravel(), indices.ravel().astype(dtype), starts
+    return sp.csr_array(parts, shape=(n_points, n_points))
 
 
 def find_radii(neighbors):
@@ -104,7 +109,12 @@ def link_components(graph, points, n_clusters):
         graph = graph + links + links.T
 
 
-def weigh_by_counts(graph, counts):
-    """Return the graph of the samples: each copy of a point has all edges of it."""
-    weighting = sp.diags_array(counts.astype(np.float64))
-    return sp.csr_array(weighting @ graph @ weighting)
+def scale_edges(graph, factors):
+    """Return the graph with each edge multiplied by the factors of its two ends.
+
+    With counts as factors it is the graph of the samples: each copy of a point has all
+    edges of it.
+    """
+    weights = graph.data * np.repeat(factors, np.diff(graph.indptr))
+    weights *= factors[graph.indices]
+    return sp.csr_array((weights, graph.indices, graph.indptr), shape=graph.shape)

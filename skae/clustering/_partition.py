@@ -28,8 +28,8 @@ N_WALK_STEPS = 10
 
 def joint_weights(graph, labels, n_clusters):
     """Return the weight of the edges from each cluster to each cluster."""
-    rows = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
-    pairs = labels[rows] * n_clusters + labels[graph.indices]
+    pairs = np.repeat(labels * n_clusters, np.diff(graph.indptr))
+    pairs += labels[graph.indices]
     joint = np.bincount(pairs, graph.data, minlength=n_clusters**2)
     return joint.reshape(n_clusters, n_clusters)
 
@@ -167,12 +167,13 @@ def choose_partition(graph, found, merged, counts, radii, n_clusters):
     """
     partitions = found + merged
     information, coefficients, sparsity = np.full((3, len(partitions)), -np.inf)
+    by_radius = radii.argsort()
     for i, labels in enumerate(partitions):
         joint = joint_weights(graph, labels, n_clusters)
         if joint.diagonal().all():  # no cluster is empty
             information[i] = mutual_information(joint)
             coefficients[i] = uncertainty_coefficient(joint)
-            sparsity[i] = border_sparsity(graph, labels, counts, radii)
+            sparsity[i] = border_sparsity(graph, labels, counts, radii, by_radius)
 
     def is_as_clean(as_which, n_errors):
         error = standard_error(graph, partitions[as_which], counts, n_clusters)

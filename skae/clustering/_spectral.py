@@ -6,9 +6,15 @@ from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.cluster import KMeans
 
+from skae.clustering._graph import scale_edges
+
 # Up to this number of points all eigenvectors are computed from a dense matrix, which
 # is fast and exact.
 MAX_DENSE_POINTS = 500
+# The centres of k-means are fitted to about so many of more rows, and to so many per
+# cluster where there are many clusters.
+MAX_FITTED_ROWS = 2000
+MIN_FITTED_PER_CLUSTER = 100
 
 
 def leading_eigenvectors(graph, components, n_vectors, start):
@@ -21,27 +27,28 @@ def leading_eigenvectors(graph, components, n_vectors, start):
     """
     n_points = graph.shape[0]
     roots = np.sqrt(graph.sum(axis=1))
-    scaling = sp.diags_array(1 / roots)
-    similarity = sp.csr_array(scaling @ graph @ scaling)
+    similarity = scale_edges(graph, 1 / roots)
     if n_points <= max(MAX_DENSE_POINTS, 5 * n_vectors):
         return eigh(similarity.toarray())[1][:, ::-1][:, :n_vectors]
 
+    # Single precision has more digits than the tolerance below asks for.
+    similarity = similarity.astype(np.float32)
     # Each component has an eigenvector of its own with the eigenvalue 1. These are
     # known, and a Lanczos method may miss some of many equal eigenvalues. So they are
     # sent to the other end of the spectrum, and Lanczos finds the others.
     volumes = np.bincount(components, roots**2)
-    known = sp.csr_array(
-        (roots / np.sqrt(volumes[components]), (np.arange(n_points), components))
-    )
+    lengths = (roots / np.sqrt(volumes[components])).astype(np.float32)
+    known = sp.csr_array((lengths, (np.arange(n_points), components)))
     known_transposed = known.T.tocsr()
     operator = LinearOperator(
         graph.shape,
         matvec=lambda v: similarity @ v - 2 * (known @ (known_transposed @ v)),
-        dtype=np.float64,
+        dtype=np.float32,
     )
     n_others = n_vectors - len(volumes)
     if n_others == 0:
         return known.toarray()
+    start = start.astype(np.float32)
     values, others = eigsh(operator, n_others, which="LA", v0=start, tol=1e-4)
     return np.hstack([known.toarray(), others[:, np.argsort(-values)]])
 
@@ -49,7 +56,7 @@ def leading_eigenvectors(graph, components, n_vectors, start):
 def scale_to_unit_length(rows):
     """Return rows scaled to unit length; a row of zeros stays as it is."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(lengths, np.finfo(np.float64).tiny)
+    return rows / np.maximum(lengths, np.finfo(rows.dtype).tiny)
 
 
 def count_distinct_rows(rows, rng):
@@ -58,6 +65,18 @@ def count_distinct_rows(rows, rng):
 
 
 def k_means_labels(rows, counts, n_clusters, seed):
-    """Return the labels of one k-means, where each row counts several times."""
+    """Return the labels of one k-means, where each row counts several times.
+
+    Of many rows some are clustered, and the others join the nearest centre.
+    """
+    n_rows = len(rows)
+    n_fitted = max(MAX_FITTED_ROWS, MIN_FITTED_PER_CLUSTER * n_clusters)
+    # The points are ordered by place, so that these rows are from everywhere.
+    some = np.linspace(0, n_rows - 1, min(n_rows, n_fitted)).astype(int)
     k_means = KMeans(n_clusters, n_init=1, random_state=seed)
-    return k_means.fit(rows, sample_weight=counts).labels_.astype(np.intp)
+    # KMeans converts float32 again and again, block by block.
+    k_means.fit(rows[some].astype(np.float64), sample_weight=counts[some])
+    if len(some) == n_rows:
+        return k_means.labels_.astype(np.intp)
+    centers = k_means.cluster_centers_.astype(rows.dtype)
+    return (rows @ centers.T - np.square(centers).sum(axis=1) / 2).argmax(axis=1)

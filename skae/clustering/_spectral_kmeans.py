@@ -286,7 +286,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         radii = _graph.find_radii(neighbors)
         graph = _graph.make_neighbor_graph(neighbors)
         graph, components = _graph.link_components(graph, points, n_clusters)
-        graph = _graph.weigh_by_counts(graph, counts)
+        graph = _graph.scale_edges(graph, counts)
         start = rng.uniform(-1, 1, n_points)
         vectors = _spectral.leading_eigenvectors(graph, components, max(tried), start)
 
