@@ -10,6 +10,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from sklearn.neighbors import NearestNeighbors
 
 from skae._common.sparse import as_csr
+from skae.clustering._approximate import can_approximate, find_approximate_neighbors
 
 # About how many members of a component are linked to the points nearest to them; of a
 # larger component every second, third, ... member is.
@@ -60,7 +61,14 @@ def find_neighbors(points, n_neighbors, n_jobs):
         return sp.csr_array((1, 1))
     n_neighbors = min(n_neighbors, max((n_points - 1) // 2, 1))
     search = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
-    distances, indices = search.kneighbors()
+    if can_approximate(points, n_neighbors):
+        distances, indices = find_approximate_neighbors(points, n_neighbors, n_jobs)
+        missing = np.flatnonzero((indices < 0).any(axis=1))
+        if missing.size:
+            found = search.kneighbors(points[missing], n_neighbors + 1)
+            distances[missing], indices[missing] = (part[:, 1:] for part in found)
+    else:
+        distances, indices = search.kneighbors()
     # Short integers save time wherever the graph is read.
     dtype = np.int32 if indices.size < 2**31 else np.int64
     starts = np.arange(0, indices.size + 1, n_neighbors, dtype=dtype)

@@ -1,0 +1,56 @@
+"""Approximate nearest neighbours of many points, by faiss where it is installed."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import scipy.sparse as sp
+from joblib import effective_n_jobs
+from threadpoolctl import threadpool_limits
+
+# From this number of points on neighbours are approximate.
+MIN_POINTS = 10_000
+# More neighbours lie in more cells.
+MAX_NEIGHBORS = 20
+# The points are divided into 4 sqrt(n_points) cells, and the nearest of them searched.
+N_SEARCHED_CELLS = 16
+# Number of points per cell that the centres of the cells are fitted to.
+MAX_FITTED_PER_CELL = 64
+
+
+def can_approximate(points, n_neighbors):
+    """Return whether neighbours are searched approximately."""
+    return (
+        not sp.issparse(points)
+        and len(points) >= MIN_POINTS
+        and n_neighbors <= MAX_NEIGHBORS
+        and find_spec("faiss") is not None
+    )
+
+
+def find_approximate_neighbors(points, n_neighbors, n_jobs):
+    """Return distances and indices of the nearest others in the cells around a point.
+
+    Where the cells have too few points an index is -1. The result depends neither on
+    a seed nor on the number of threads.
+    """
+    import faiss
+
+    # Single precision would round differences away far from the origin.
+    center = points.mean(axis=0, dtype=np.float64)
+    points = np.ascontiguousarray(points - center, dtype=np.float32)
+    n_points, n_features = points.shape
+    coarse = faiss.IndexFlatL2(n_features)
+    index = faiss.IndexIVFFlat(coarse, n_features, int(4 * np.sqrt(n_points)))
+    index.nprobe = N_SEARCHED_CELLS
+    index.cp.max_points_per_centroid = MAX_FITTED_PER_CELL
+    index.cp.min_points_per_centroid = 1  # it would print
+    with threadpool_limits(1):
+        index.train(points)
+    with threadpool_limits(effective_n_jobs(n_jobs)):
+        index.add(points)
+        squares, indices = index.search(points, n_neighbors + 1)
+    # A point is its own neighbour, unless rounding makes others equal to it.
+    is_self = indices == np.arange(n_points)[:, np.newaxis]
+    is_self[~is_self.any(axis=1), -1] = True
+    shape = n_points, n_neighbors
+    return np.sqrt(squares[~is_self]).reshape(shape), indices[~is_self].reshape(shape)
