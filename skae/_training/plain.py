@@ -49,6 +49,36 @@ def make_step(objective, optimizer, compute_dtype):
     return None
 
 
+def climb_to_code(module, likelihood, variance, x, missing, start, n_steps, lr):
+    """Leave the most likely codes to autograd and torch's optimizer.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        With ``decode``.
+    likelihood : Likelihood
+        p(x|h).
+    variance : float, torch.Tensor of shape (n_features,) or None
+        Its variance.
+    x : torch.Tensor of shape (n_samples, n_features)
+        Samples.
+    missing : torch.Tensor of shape (n_samples, n_features)
+        True where a value is missing.
+    start : torch.Tensor of shape (n_samples, n_components)
+        Codes to start from.
+    n_steps : int
+        Number of steps.
+    lr : float
+        Learning rate.
+
+    Returns
+    -------
+    None
+        There is no faster climb.
+    """
+    return None
+
+
 def limit_threads(module, batch_size):
     """Let torch use all of its threads.
 

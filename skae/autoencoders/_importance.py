@@ -137,6 +137,7 @@ class ImportanceSamplingMixin:
 
     def _complete(self, module, x, missing, max_iter):
         start = super()._complete(module, x, missing, max_iter)
+        variance, log_prob = self._variance_like()(x), self._log_prob()
         return most_likely_code(
-            module, x, missing, start, self._likelihood.mean, self._log_prob()
+            module, x, missing, start, self._likelihood, variance, log_prob
         )

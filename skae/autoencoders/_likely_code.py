@@ -3,13 +3,14 @@
 import torch
 
 from skae._common.runtime import draw
+from skae._training.trainer import fast
 from skae._training.variational_objective import log_ratio
 
 # Steps of the climb, and their size in the scale of p(h).
 N_CLIMB_STEPS, CLIMB_RATE = 30, 0.2
 
 
-def most_likely_code(module, x, missing, start, mean, log_prob):
+def most_likely_code(module, x, missing, start, likelihood, variance, log_prob):
     """Maximize p(h) p(x|h) of the values that are present over the code.
 
     A missing value is set to its mean at each step. There the derivative of its
@@ -26,8 +27,10 @@ def most_likely_code(module, x, missing, start, mean, log_prob):
         True where a value is missing.
     start : torch.Tensor of shape (n_samples, n_components)
         Codes to start from.
-    mean : callable
-        Returns E[x|h] of the decoder's outputs.
+    likelihood : Likelihood
+        p(x|h).
+    variance : float, torch.Tensor of shape (n_features,) or None
+        Its variance.
     log_prob : callable
         Returns log p(x|h) of samples from ``x`` and the decoder's outputs.
 
@@ -36,12 +39,16 @@ def most_likely_code(module, x, missing, start, mean, log_prob):
     torch.Tensor of shape (n_samples, n_components)
         Codes.
     """
-    code = start.detach().requires_grad_()
+    start, climb = start.detach(), (N_CLIMB_STEPS, CLIMB_RATE)
+    code = fast.climb_to_code(module, likelihood, variance, x, missing, start, *climb)
+    if code is not None:
+        return code
+    code = start.requires_grad_()
     optimizer = torch.optim.Adam([code], lr=CLIMB_RATE)
     with torch.enable_grad():
         for _ in range(N_CLIMB_STEPS):
             output = module.decode(code)
-            filled = torch.where(missing, mean(output).detach(), x)
+            filled = torch.where(missing, likelihood.mean(output).detach(), x)
             log_joint = log_prob(filled, output) - 0.5 * code.square().sum(dim=1)
             (code.grad,) = torch.autograd.grad(-log_joint.sum(), code)
             optimizer.step()

@@ -27,6 +27,8 @@ fits = {
 result = {"file": skae.__file__}
 for name, estimator in fits.items():
     result[name] = estimator.fit(X, y).loss_curve_
+X[0, 10:13] = float("nan")
+result["imputed"] = fits["vae"].impute(X[:1])[0, 10:13].tolist()
 result["steps"] = [
     estimator._trainer.dense_step is not None for estimator in fits.values()
 ]

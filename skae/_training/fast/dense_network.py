@@ -46,6 +46,29 @@ def is_written_out(part):
     )
 
 
+def make_network(part):
+    """Make a network without gradients of its parameters.
+
+    Parameters
+    ----------
+    part : torch.nn.Module
+        An encoder or a decoder for which :func:`is_written_out`.
+
+    Returns
+    -------
+    DenseNetwork
+        Its parameters are those of the part.
+    """
+    network = getattr(part, "network", part)
+    layers = [*network.linears(), *([part.affine] if part is not network else [])]
+    layers = [
+        (weight := layer.weight.detach(), weight.t(), layer.bias.detach(), None, None)
+        for layer in layers
+    ]
+    n_layers = len(network.linears())
+    return DenseNetwork(network.activation, layers[:n_layers], *layers[n_layers:])
+
+
 class DenseNetwork:
     """Outputs and gradients of a dense network, maybe with an affine map beside it.
 
@@ -55,7 +78,7 @@ class DenseNetwork:
         Activation of the hidden layers.
     layers : list of tuple
         Of each affine layer the weight, its transpose, the bias, and the gradients of
-        weight and bias, which are filled.
+        weight and bias, which are filled, or None in their place.
     skip : tuple, default=None
         The same of the affine map beside the network.
     """
@@ -91,7 +114,7 @@ class DenseNetwork:
         return results
 
     def backward(self, results, grad, *, to_input=False):
-        """Fill the gradients of the parameters.
+        """Fill the gradients of the parameters, where there are.
 
         Parameters
         ----------
@@ -112,14 +135,16 @@ class DenseNetwork:
             weight, _, _, grad_weight, grad_bias = self.layers[i]
             if i < last and self.activation_grad is not None:
                 grad = self.activation_grad(grad, results[i + 1])
-            torch.mm(grad.t(), results[i], out=grad_weight)
-            torch.sum(grad, 0, out=grad_bias)
+            if grad_weight is not None:
+                torch.mm(grad.t(), results[i], out=grad_weight)
+                torch.sum(grad, 0, out=grad_bias)
             if i or to_input:
                 grad = torch.mm(grad, weight)
         if self.skip is not None:
             weight, _, _, grad_weight, grad_bias = self.skip
-            torch.mm(grad_output.t(), results[0], out=grad_weight)
-            grad_bias.copy_(self.layers[last][-1])
+            if grad_weight is not None:
+                torch.mm(grad_output.t(), results[0], out=grad_weight)
+                grad_bias.copy_(self.layers[last][-1])
             if to_input:
                 grad.addmm_(grad_output, weight)
         return grad if to_input else None

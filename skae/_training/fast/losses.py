@@ -150,3 +150,35 @@ def mean_nll(nll, output, target, weight=None, missing=None):
     if weight is not None:
         grad = grad.mul_(weight.unsqueeze(1))
     return loss + constant, _grad_of_output(likelihood, grad, mean)
+
+
+def nll_grad(likelihood, output, target, variance, missing):
+    """Evaluate the derivative of -log p(x|h), summed, with respect to the outputs.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        Of a class in ``LOSSES``.
+    output : torch.Tensor of shape (n_samples, n_features)
+        The decoder's outputs.
+    target : torch.Tensor of shape (n_samples, n_features)
+        Samples.
+    variance : float, torch.Tensor of shape (n_features,) or None
+        Variance of p(x|h), None where it has none.
+    missing : torch.Tensor of shape (n_samples, n_features)
+        True where a value is missing.
+
+    Returns
+    -------
+    torch.Tensor of shape (n_samples, n_features)
+        The derivative; zero where a value is missing.
+    """
+    mean = likelihood.mean(output)
+    grad = (mean - target).masked_fill_(missing, 0.0)
+    if not likelihood.has_variance:  # Bernoulli, whose outputs are logits
+        return grad
+    if isinstance(likelihood, Laplace):
+        grad = grad.sign_().div_((variance / 2.0) ** 0.5)
+    else:
+        grad = grad.div_(variance)
+    return _grad_of_output(likelihood, grad, mean)
