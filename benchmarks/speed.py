@@ -6,7 +6,6 @@ Every row is a ratio of times taken in turns in this run, skae's over the peer's
 lower is better. MNIST is used where SKAE_DATA has it or it can be downloaded.
 """
 
-import os
 import subprocess
 import sys
 import warnings
@@ -15,6 +14,13 @@ from itertools import pairwise
 import numpy as np
 import torch
 from _measure import Report, parser, ratios, take_turns
+from _speed_clusters import (
+    measure_cluster_classifier,
+    measure_clusters,
+    measure_large_clusters,
+    measure_recipe,
+)
+from _speed_images import measure_convolutions
 from _speed_inference import (
     measure_affine,
     measure_classifier,
@@ -22,6 +28,7 @@ from _speed_inference import (
     measure_generation,
     measure_threads,
 )
+from _speed_memory import measure_busy, measure_memory
 from peers import (
     PACKAGES,
     as_float32,
@@ -370,38 +377,6 @@ def measure_growth(report, repeats):
     )
 
 
-PEAK = """
-import numpy as np, sys
-from skae import AutoEncoderTransformer, VariationalAutoEncoder
-def status(key):
-    lines = open("/proc/self/status").read().splitlines()
-    return next(int(l.split()[1]) for l in lines if l.startswith(key)) * 1024
-def fit(X):
-    AutoEncoderTransformer(32, hidden_layer_sizes=(128,), batch_size=256,
-                           max_epochs=1, device="cpu").fit(X)
-X = np.random.default_rng(0).random((60_000, 784), np.float32)
-fit(X[:1000])
-open("/proc/self/clear_refs", "w").write("5")  # forget the peak so far
-before = status("VmRSS")
-fit(X)
-print((status("VmHWM") - before) / X.nbytes)
-"""
-
-
-def measure_memory(report, repeats):
-    """Measure the peak of a fit beyond the data, where the system tells (Linux)."""
-    if os.path.exists("/proc/self/clear_refs"):
-        run = subprocess.run(
-            [sys.executable, "-c", PEAK], check=True, capture_output=True, text=True
-        )
-        report.add(
-            "peak_memory",
-            "peak memory of fit beyond the data, 60,000 x 784 / the data",
-            float(run.stdout),
-            1.2,
-        )
-
-
 def measure_import(report, repeats):
     """Time the import in new processes."""
 
@@ -412,7 +387,7 @@ def measure_import(report, repeats):
 
     contestants = {"skae": run("skae"), "parts": run("torch, skorch, sklearn")}
     take_turns(contestants, 1)
-    times, _ = take_turns(contestants, 7)
+    times, _ = take_turns(contestants, repeats + 2)
     report.add(
         "import",
         "import skae / import torch, skorch, sklearn",
@@ -429,14 +404,20 @@ PARTS = {
     "sample": measure_generation,
     "affine": measure_affine,
     "classifier": measure_classifier,
+    "conv": measure_convolutions,
+    "cluster_row": measure_cluster_classifier,
+    "clusters": measure_clusters,
+    "large_clusters": measure_large_clusters,
     "threads": measure_threads,
+    "busy": measure_busy,
     "mnist": measure_mnist,
     "search": measure_grid_search,
     "growth": measure_growth,
     "memory": measure_memory,
     "import": measure_import,
+    "recipe": measure_recipe,
 }
-LONG = ("mnist", "search", "growth")
+LONG = ("mnist", "search", "growth", "large_clusters", "recipe")
 
 
 def main():
