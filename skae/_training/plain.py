@@ -57,7 +57,7 @@ def climb_to_code(module, likelihood, variance, x, missing, start, n_steps, lr):
     module : torch.nn.Module
         With ``decode``.
     likelihood : Likelihood
-        p(x|h).
+        The likelihood p(x|h).
     variance : float, torch.Tensor of shape (n_features,) or None
         Its variance.
     x : torch.Tensor of shape (n_samples, n_features)

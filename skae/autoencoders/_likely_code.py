@@ -28,7 +28,7 @@ def most_likely_code(module, x, missing, start, likelihood, variance, log_prob):
     start : torch.Tensor of shape (n_samples, n_components)
         Codes to start from.
     likelihood : Likelihood
-        p(x|h).
+        The likelihood p(x|h).
     variance : float, torch.Tensor of shape (n_features,) or None
         Its variance.
     log_prob : callable
