@@ -2,8 +2,9 @@
 
 import numpy as np
 
-# Pairs of an order of the features and its reverse.
-N_PAIRS = 2
+# Pairs of an order of the features and its reverse: about so many scores are spent on a
+# sample, within these limits.
+N_SCORES, MIN_PAIRS, MAX_PAIRS = 256, 2, 8
 # Numbers that are scored at a time.
 BLOCK_SIZE = 2**20
 
@@ -39,8 +40,9 @@ def shapley_values(function, X, baseline, rng):
        Shapley value estimation", JMLR 23, 2022.
     """
     n_samples, n_features = X.shape
+    n_pairs = min(MAX_PAIRS, max(MIN_PAIRS, N_SCORES // (2 * n_features)))
     values = np.zeros(X.shape)
-    orders = [rng.permutation(n_features) for _ in range(N_PAIRS)]
+    orders = [rng.permutation(n_features) for _ in range(n_pairs)]
     orders += [order[::-1] for order in orders]
     n_rows = max(1, BLOCK_SIZE // (n_features * (n_features + 1)))
     for start in range(0, n_samples, n_rows):

@@ -23,6 +23,7 @@ from skae._common.sparse import as_dense
 from skae._common.validation import Samples, check_samples
 from skae._estimator.restoring import restore_on_error
 from skae._estimator.stream import StreamSample
+from skae._training.scaling import FLOAT32_ANSWERS
 from skae.outliers._attribution import shapley_values
 from skae.outliers._ensemble_density import EnsembleDensity
 from skae.outliers._given_autoencoder import is_prefitted, restore_training, take_over
@@ -301,7 +302,6 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
             )
         else:
             self._density = JointDensity(self.estimator_, self._seed)
-        self._baseline = np.nanmedian(kept.rows, axis=0, keepdims=True)
         return self._density.fit_score_samples(kept)
 
     def _set_offset(self, scores, weight):
@@ -393,10 +393,12 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
     def feature_contributions(self, X):
         """Return what each feature adds to ``-score_samples(X)``.
 
-        They are estimates of Shapley values [1]_. The values of a sample of all medians
-        are replaced by those of X, one after another in random orders. The contribution
-        of a feature is the change of the score by it. The score of the sample of
-        medians is shared equally. A sample takes ``4 * (n_features + 1)`` scores.
+        They are estimates of Shapley values [1]_. The values of a sample become known
+        one after another, in random orders. The contribution of a feature is the change
+        of the score by it. Values that are not known yet are missing values for the
+        ensemble, and medians for an ``estimator``. The score without any known value is
+        shared equally. A sample takes about 256 scores, or ``4 * (n_features + 1)`` if
+        that is more.
 
         Parameters
         ----------
@@ -417,7 +419,10 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         """
         check_is_fitted(self)
         rows = as_dense(self._check(X, reset=False).rows)
-        baseline = self._baseline.astype(rows.dtype)
+        # Only such numbers can be missing.
+        dtype = np.float32 if rows.dtype in FLOAT32_ANSWERS else np.float64
+        rows = rows.astype(dtype, copy=False)
+        baseline = self._density.baseline.astype(dtype)
         rng = np.random.default_rng(self._seed)
 
         def score(rows):
@@ -426,7 +431,7 @@ class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimat
         at_baseline = score(baseline)
         contributions = -shapley_values(score, rows, baseline, rng)
         contributions -= at_baseline / self.n_features_in_
-        return self._as_fitted(contributions.astype(at_baseline.dtype))
+        return self._as_fitted(contributions.astype(dtype))
 
     # -- Conventions --------------------------------------------------------------
 

@@ -41,6 +41,11 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         Number of rows on which each is trained, or all rows if there are fewer.
     seed : int
         Seed of everything that is drawn.
+
+    Attributes
+    ----------
+    baseline : ndarray of shape (1, n_features)
+        The sample with which contributions of features begin: nothing of it is known.
     """
 
     def __init__(self, n_estimators, max_samples, seed):
@@ -75,6 +80,7 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         if weight is not None and (weight == weight[0]).all():
             weight = None
         n_samples, self.n_features_in_ = X.shape
+        self.baseline = np.full((1, self.n_features_in_), np.nan)
         self.device_ = torch.device("cpu")  # the networks are too small for another
         with np.errstate(over="ignore", invalid="ignore"):
             scaler = StandardScaler().fit(

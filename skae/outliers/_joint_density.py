@@ -17,6 +17,11 @@ class JointDensity:
         The fitted autoencoder, which stays as it is.
     seed : int
         Seed of everything that is drawn.
+
+    Attributes
+    ----------
+    baseline : ndarray of shape (1, n_features)
+        The sample with which contributions of features begin: that of all medians.
     """
 
     def __init__(self, autoencoder, seed):
@@ -42,6 +47,8 @@ class JointDensity:
             If the density of the autoencoder has no scores.
         """
         autoencoder = self.autoencoder
+        # Missing values would not do: what is normal adds to a log-density, too.
+        self.baseline = np.nanmedian(samples.rows, axis=0, keepdims=True)
         codes = autoencoder._map_chunks(
             lambda module, x: module.encode(x),
             (autoencoder._n_features_out,),

@@ -35,3 +35,19 @@ def test_shares_sum_to_the_change_in_blocks_of_rows():
     # A sample has the same shares alone.
     alone = shapley_values(function, X[200:201], baseline, np.random.default_rng(0))
     np.testing.assert_allclose(alone, values[200:201])
+
+
+def test_few_features_get_more_orders():
+    calls = []
+
+    def function(X):
+        calls.append(len(X))
+        return X.sum(axis=1)
+
+    rows = {}
+    for n_features in (3, 20, 200):
+        calls.clear()
+        X = np.ones((1, n_features))
+        shapley_values(function, X, 0 * X, np.random.default_rng(0))
+        rows[n_features] = sum(calls)
+    assert rows == {3: 16 * 4, 20: 12 * 21, 200: 4 * 201}

@@ -158,12 +158,40 @@ def test_the_changed_column_contributes_most():
     np.testing.assert_array_equal(contributions.argmax(axis=1), columns)
 
 
+def test_a_value_that_is_unusual_beside_the_others_contributes_most():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 2)) @ rng.normal(size=(2, 6))
+    X += 0.05 * rng.normal(size=X.shape)
+    # One value per row gets the other sign, and stays within the range of its column.
+    sizes = np.abs(X / X.std(axis=0) - 1.3)
+    columns = np.arange(6)
+    rows = sizes.argmin(axis=0)
+    X[rows, columns] *= -1
+    detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
+    contributions = detector.feature_contributions(X[rows])
+    np.testing.assert_array_equal(contributions.argmax(axis=1), columns)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_type_of_the_answers(contaminated, dtype):
     X = contaminated[0].astype(dtype)
     detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
     assert detector.score_samples(X).dtype == dtype
     assert detector.feature_contributions(X[:3]).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_contributions_of_integers(dtype):
+    X = np.random.default_rng(0).integers(0, 9, (200, 5)).astype(dtype)
+    X[0, 2] = 100
+    detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
+    contributions, score = (
+        detector.feature_contributions(X[:1]),
+        detector.score_samples(X[:1]),
+    )
+    assert contributions[0].argmax() == 2
+    np.testing.assert_allclose(contributions.sum(axis=1), -score, rtol=1e-5)
+    assert contributions.dtype == score.dtype
 
 
 def test_a_pickle_scores_the_same(detector, contaminated):
