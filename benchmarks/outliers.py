@@ -9,6 +9,9 @@ the ROC curve (AUC) and of the average precision (AP); the mean rank of the AUC 
 all that were run; the largest loss of AUC on a table against PyOD's autoencoder; the
 time of fit and scores against that of PyOD's autoencoder, over all tables.
 
+Then skae's detector is fitted on half of the rows, once with the outliers among them
+and once without, and scores the other half: what contaminated training costs.
+
 Then outliers are planted: in the normal rows of each table some rows get one value that
 is 4, 5 or 6 standard deviations from its median, or that of another row, the most
 different one of 50. The share of these rows in which the changed column has the largest
@@ -32,6 +35,7 @@ from scipy.stats import rankdata
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import train_test_split
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
@@ -135,6 +139,21 @@ def compare(tables, detectors, n_seeds):
     return figures
 
 
+def with_and_without_outliers(X, y, seed):
+    """Return the AUC on half of the rows, after training on the other half.
+
+    The first is of training on all of these rows, the second on the normal ones.
+    """
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=0.5, stratify=y, random_state=seed
+    )
+    detector = AutoEncoderOutlierDetector(random_state=seed)
+    return [
+        roc_auc_score(y_test, -detector.fit(rows).score_samples(X_test))
+        for rows in (X_train, X_train[y_train == 0])
+    ]
+
+
 def share_explained(X, y, seed):
     """Return the share of planted rows whose changed column contributes most."""
     rng = np.random.default_rng(seed)
@@ -174,7 +193,7 @@ def main():
             "PyOD is not installed. Run `python -m pip install 'pyod>=2.0'`, or choose "
             "--peers without it."
         )
-    tables = load_tables(arguments.tables)
+    tables, seeds = load_tables(arguments.tables), range(arguments.seeds)
     report = Report(f"Outliers in {len(tables)} tables, {arguments.seeds} seeds")
     detectors = [OURS, *arguments.peers]
     figures = compare(tables, detectors, arguments.seeds)
@@ -196,10 +215,21 @@ def main():
         report.add("worst_loss", f"largest loss of AUC against {BASE}", loss, 0.05)
         ratio = seconds[0].sum() / seconds[base].sum()
         report.add("time_ratio", f"time / that of {BASE}", ratio, 0.5)
+    contaminated, clean = np.mean(
+        [
+            np.mean([with_and_without_outliers(X, y, s) for s in seeds], axis=0)
+            for X, y in tables.values()
+        ],
+        axis=0,
+    )
+    report.add(
+        "contaminated_auc", "AUC of new rows, contaminated training", contaminated
+    )
+    report.add("clean_auc", "  clean training", clean)
     narrow = {n: t for n, t in tables.items() if t[0].shape[1] <= MAX_PLANTED_FEATURES}
     shares = np.array(
         [
-            np.mean([share_explained(X, y, s) for s in range(arguments.seeds)], axis=0)
+            np.mean([share_explained(X, y, s) for s in seeds], axis=0)
             for X, y in narrow.values()
         ]
     )
