@@ -4,8 +4,8 @@ Never worse than PCA: an autoencoder that starts at principal components
 
 By default an autoencoder starts at the principal components of the samples, and keeps
 them if training does not lower the error on samples that were not trained on. A plain
-network starts at random and is kept whatever it has learned. On small tables it is
-often worse than PCA.
+network starts at random weights, and is always kept. On small tables it is often worse
+than PCA.
 """
 
 import matplotlib.pyplot as plt
@@ -21,7 +21,7 @@ from skae.inspection import LatentSpaceDisplay
 
 # %%
 # Three tables, with a third of the samples held out. Features are standardized, except
-# the pixels of the digits, which have one unit.
+# the pixels of the digits, which all have the same unit.
 STYLES = ("s--", "^:", "o-")
 SETS = {
     "digits": load_digits,
@@ -40,7 +40,7 @@ for name, load in SETS.items():
     data[name] = X_train, X_test, y_test
 
 # %%
-# The error of held-out samples as a share of their variance, for several numbers of
+# The error of held-out samples as a fraction of their variance, for several numbers of
 # components.
 sizes = [2, 4, 8]
 MODELS = {

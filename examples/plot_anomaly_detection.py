@@ -1,5 +1,5 @@
 """
-Anomalous digits found by their density, beside an isolation forest
+Anomalous digits: a variational autoencoder and an isolation forest
 ===================================================================
 
 The log-likelihood of a digit is low under a variational autoencoder that was fitted on
@@ -26,7 +26,7 @@ model = VariationalAutoEncoder(
 forest = IsolationForest(random_state=0)
 
 # %%
-# With both, normal samples have the higher scores.
+# In both models, normal samples have higher scores.
 names = ["variational autoencoder", "isolation forest"]
 areas = {name: [] for name in names}
 print(f"area under the ROC curve\n{'anomalous':12}{names[0]:>26}{names[1]:>20}")
@@ -41,7 +41,7 @@ for label in range(10):
 print(f"{'mean':12}{np.mean(areas[names[0]]):26.3f}{np.mean(areas[names[1]]):20.3f}")
 
 # %%
-# The picture: two points for each class that is left out, as far apart as the methods.
+# One row for each class that is left out, with the areas of both models.
 figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 places = np.arange(10)
 ax.vlines(places, *areas.values(), color="0.8", linewidth=3, zorder=0)

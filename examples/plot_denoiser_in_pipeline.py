@@ -2,10 +2,10 @@
 A denoiser as a cleaning step before a classifier
 =================================================
 
-k-NN is fitted on clean digits and predicts digits with bright noise. A denoiser before
-it, fitted on the same clean digits, restores much of the accuracy. The amount of noise
-to train it on is a parameter of the pipeline like any other. A grid search chooses it
-by the accuracy of the classification.
+A k-nearest-neighbours classifier is fitted on clean digits, and predicts digits with
+noise. A denoiser before it, fitted on the same clean digits, restores much of the
+accuracy. The amount of noise in training is a parameter of the pipeline like any other.
+A grid search chooses it by the accuracy of the classifier.
 """
 
 import matplotlib.pyplot as plt

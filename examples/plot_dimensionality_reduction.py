@@ -2,8 +2,8 @@
 Dimensionality reduction: PCA and an autoencoder
 ================================================
 
-PCA is the best linear code. An autoencoder is nonlinear: with the same number of
-components its error on held-out digits is smaller.
+PCA is the linear map with the smallest reconstruction error. An autoencoder is
+nonlinear: with the same number of components, its error on held-out digits is smaller.
 """
 
 import matplotlib.pyplot as plt
@@ -24,7 +24,7 @@ network = {"hidden_layer_sizes": (256, 128), "batch_size": 32, "max_epochs": 100
 network |= {"optimizer": "adamw", "weight_decay": 0.3, "lr": 3e-3}
 
 # %%
-# The same for both at each number of components: fit, encode, decode.
+# For each number of components, both are fitted, and encode and decode held-out digits.
 sizes = [1, 2, 4, 8, 16, 32]
 shown = 4
 errors = {"PCA": [], "autoencoder": []}
@@ -53,7 +53,7 @@ ax.set_xscale("log", base=2)
 ax.set_xticks(sizes, sizes)
 ax.set_ylim(bottom=0)
 ax.set(
-    title="The lower the better",
+    title="Lower is better",
     xlabel="components",
     ylabel="mean squared error of a pixel, held out",
 )
@@ -62,5 +62,5 @@ ax.legend()
 # %%
 # The reconstructions of one of them.
 display = ReconstructionDisplay(rows, image_shape=(8, 8)).plot(n_images=6)
-display.ax_.set_title(f"Held-out digits, and drawn again from {shown} components")
+display.ax_.set_title(f"Held-out digits, reconstructed from {shown} components")
 plt.show()

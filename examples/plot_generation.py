@@ -37,7 +37,8 @@ print(f"{model.n_active_components_} of 16 components are active")
 print(f"log p(x) of held-out digits: {model.score(X_test):.1f} nats")
 
 # %%
-# Means of p(x|h) at codes drawn from p(h): which digits they are, and whether copies.
+# New digits: the means of p(x|h) for codes drawn from p(h). A classifier tells which
+# digits they are, and the nearest training digits tell whether they are copies.
 samples = model.sample(1000, random_state=0, noise=False)
 rows, real, held_out = (X.reshape(len(X), -1) for X in (samples, X_train, X_test))
 classifier = LogisticRegression(max_iter=2000).fit(real, y_train)
@@ -49,7 +50,7 @@ for what, X in (("sample", rows), ("held-out digit", held_out[:1000])):
     print(f"from a {what} to the nearest training digit: {distance:.2f}")
 
 # %%
-# Samples, drawn as a block of images.
+# Some of the new digits.
 drawn = samples[:28].reshape(4, 7, *samples.shape[1:])
 display = InterpolationDisplay(images=drawn, limits=(0, 1)).plot()
 display.ax_.set(title="Samples", xticks=[])

@@ -1,10 +1,9 @@
 """
-Missing pixels filled in, by a model and by neighbours
-======================================================
+Missing pixels: a variational autoencoder and nearest neighbours
+================================================================
 
-A variational autoencoder replaces missing pixels by what it expects there, given the
-others; ``KNNImputer`` by the mean of the nearest digits. Both are tested on held-out
-digits.
+A variational autoencoder predicts missing pixels from the others. ``KNNImputer`` fills
+them with means of the nearest digits. Both are tested on held-out digits.
 """
 
 import time
@@ -20,7 +19,7 @@ from skae.inspection import ReconstructionDisplay
 from skae.likelihood import Gaussian
 
 # %%
-# Rows of pixels from 0 to 1, 30 % of the test digits' at random missing.
+# Rows of pixels from 0 to 1. In the test digits, 30 % of the pixels are missing.
 X_train, X_test = train_test_split(
     load_digits().data / 16, test_size=1 / 3, random_state=0
 )
@@ -57,7 +56,7 @@ for name, fill in fillers.items():
     print(f"{name:22}{error:8.4f} in {seconds:.2f} s")
 
 # %%
-# The picture: missing pixels in gray, and the imputed digits. The rows have the error
-# of a missing pixel, and below it that of all pixels.
+# Missing pixels in gray, and the filled digits. Beside each row are the error of a
+# missing pixel, and below it that of all pixels.
 ReconstructionDisplay(rows, image_shape=(8, 8)).plot(n_images=6)
 plt.show()

@@ -27,7 +27,7 @@ X_train, X_test, _, y_test = train_test_split(
 )
 
 # %%
-# Two numbers per digit. No label is used; they only colour the picture.
+# Two numbers per digit. Labels are not used in the fit; they only colour the figure.
 autoencoder = AutoEncoderTransformer(
     n_components=2,
     hidden_layer_sizes=(128, 128, 128),
@@ -52,10 +52,10 @@ print(f"  the mean digit for all  {error_of_mean:.4f}")
 LatentSpaceDisplay.from_estimator(autoencoder, X_test, y_test)
 
 # %%
-# The digits decoded over the plane, which is blank where no code lies.
+# Digits decoded from points of the plane, which is blank where there are no codes.
 ManifoldDisplay.from_estimator(autoencoder, X_train, n_steps=14)
 plt.show()
 
 # %%
-# Both as an HTML page, which shows the decoded digit under the pointer.
+# Both as an interactive page, which shows the decoded digit at the pointer.
 LatentExplorer.from_estimator(autoencoder, X_test, y_test)

@@ -2,10 +2,10 @@
 Outliers in a table, and which columns make them so
 ===================================================
 
-Pumps report their speed, flow, pressure, power and temperatures. Where a sensor fails,
-its value is one that is usual for the sensor, but not beside the other columns, so that
-no column alone shows it. The detector is fitted twice, with failures among the training
-rows and without any. What they cost is seen on new rows, beside an isolation forest.
+Pumps report their speed, flow, pressure, power and temperatures. The value of a sensor
+that fails is usual for this sensor, but does not fit the other columns, so no single
+column shows the failure. The detector is fitted twice, with failures among the training
+rows and without. Both are tested on new rows, and compared with an isolation forest.
 """
 
 import matplotlib.pyplot as plt
@@ -39,7 +39,7 @@ def draw_pumps(n_rows):
 
 
 # %%
-# A sensor that fails reports what it would report at another pump.
+# A sensor that fails reports a value of another pump.
 n_failures = 150
 X, is_outlier = draw_pumps(3000), np.arange(3000) < n_failures
 failed = np.arange(n_failures), rng.integers(6, size=n_failures)
@@ -53,8 +53,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# ``contamination`` is the share of training samples below the threshold: the share of
-# outliers, or with clean training the share of false alarms.
+# ``contamination`` is the fraction of the training samples below the threshold: the
+# fraction of outliers, or with clean training samples the fraction of false alarms.
 share = is_outlier.mean()
 trainings = {
     "contaminated training": (X_train, share),
@@ -86,8 +86,8 @@ for ax, (training, pipeline) in zip(axes, fitted.items(), strict=True):
     ax.set_title(f"{training}\n{ax.get_title()}")
 
 # %%
-# What makes the outlier with the lowest score one. A category has one contribution per
-# value.
+# The contributions of the columns to the score of the most unusual sample. A category
+# has one contribution per value.
 # sphinx_gallery_thumbnail_number = 2
 row = np.flatnonzero(y_test)[pipeline.score_samples(X_test[y_test]).argmin()]
 prepared = prepare.transform(X_test[[row]])

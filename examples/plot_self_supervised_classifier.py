@@ -110,7 +110,7 @@ for name in scores:
 plane = TSNE(random_state=0).fit_transform(codes)
 figure, (left, right) = plt.subplots(ncols=2, figsize=(13, 6), layout="constrained")
 LatentSpaceDisplay(codes=plane, y=y_test).plot(left)
-left.set(title=f"{len(codes)} held-out digits by their codes", xlabel="", ylabel="")
+left.set(title=f"Codes of {len(codes)} held-out digits", xlabel="", ylabel="")
 left.set(xticks=[], yticks=[])
 ConfusionMatrixDisplay.from_predictions(
     y_test, y_pred, ax=right, cmap="Blues", colorbar=False
