@@ -46,6 +46,9 @@ from skae.modules._hidden import ACTIVATIONS
 MIN_STEPS = 650
 # Learning rates of ``lr="auto"``, by where the module starts.
 AUTO_LR = {"pca": 5e-3, "random": 1e-3}
+# ... and the most that it may be, times the number of features, for wide rows: a step
+# of Adam moves all weights of a code by the rate, and so the code by its sum.
+MAX_WIDE_LR = 5.0
 # A fit has not converged if more than this share of the decrease of its loss fell in
 # the last tenth of its epochs.
 UNFINISHED_SHARE = 0.05
@@ -75,6 +78,8 @@ class BaseTorchEstimator(
     # Whether the module starts at principal components, whether it is then the best one
     # already, and whether samples are held out to select between it and its start.
     _starts_at_pca = _is_solved = _selects = False
+    # Whether a layer takes so many features that the learning rate must be lower.
+    _is_wide = False
     # Values, one per sample, of which the same shares are held out, or None.
     _strata = None
     # Which samples have a target to score them by, or None for all.
@@ -260,7 +265,7 @@ class BaseTorchEstimator(
         self.mean_, self.scale_ = copy(self._scaling.mean), copy(self._scaling.scale)
         self.n_epochs_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
         self._is_new, self._is_solved = True, False
-        self._starts_at_pca = self._selects = False
+        self._starts_at_pca = self._selects = self._is_wide = False
         outputs = inputs if targets is None else targets
         on_cpu = default_modes(torch.device("cpu"))  # where the seeded generators are
         with isolated_generators(self._seed, self.device_), on_cpu:
@@ -289,6 +294,8 @@ class BaseTorchEstimator(
         schedule, lr = "constant" if partial_fit else self.lr_schedule, self.lr
         if lr == "auto":
             lr = AUTO_LR["pca" if self._starts_at_pca else "random"]
+            if self._is_wide:
+                lr = min(lr, MAX_WIDE_LR / self.n_features_in_)
         continues = partial_fit and hasattr(self, "_trainer")
         generators = self._trainer.generators if continues else self._generators()
         training, held_out = self._make_batches(inputs, targets, generators), None

@@ -39,6 +39,8 @@ from skae.modules._hidden import NORMALIZATIONS
 
 # Widths of the hidden layers, or channels of the stages, where the user passes none.
 HIDDEN_LAYER_SIZES = {"dense": (256, 64), "conv": (32, 64)}
+# Rows of more features than this are wide.
+MAX_ORDINARY_WIDTH = 4096
 # Mean squared errors below this, relative to the variance, leave nothing to learn.
 EXACT_ERROR = 1e-6
 # So few samples cannot show whether a network is better than principal components.
@@ -184,6 +186,9 @@ class BaseAutoEncoder(
             and self._has_plain_loss
             and not self.early_stopping
         )
+        self._is_wide = self.n_features_in_ > MAX_ORDINARY_WIDTH and (
+            self._starts_at_pca or not is_conv
+        )
         made = self._networks[self.architecture](
             self.image_shape_ if is_conv else n_outputs,
             self._n_features_out,
@@ -243,7 +248,9 @@ class BaseAutoEncoder(
             self._is_solved = self._has_plain_loss and isinstance(
                 self._likelihood, Gaussian
             )
-        self.module_.start_at(*self._affine_maps, alone=self._is_solved)
+        # Codes of wide rows are large, and so would be what new networks make of them.
+        alone = self._is_solved or self._is_wide
+        self.module_.start_at(*self._affine_maps, alone=alone)
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):

@@ -85,7 +85,8 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float or "auto", default="auto"
         Learning rate; with a schedule its largest value. "auto" is 5e-3 if training
-        starts at principal components, and otherwise 1e-3.
+        starts at principal components, and otherwise 1e-3; at most
+        5 / n_features for more than 4096 features.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
         Schedule of the learning rate, updated at each step of a fit. "cosine" falls
         from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,

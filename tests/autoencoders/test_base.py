@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from torch import nn
 
 from skae import AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder
@@ -166,3 +167,37 @@ def test_codes_as_wide_as_the_samples_warn():
         fit(l1_penalty=1e-3).fit(X)
         fit(DenoisingAutoEncoder).fit(X)
         fit(VariationalAutoEncoder).fit(X)
+
+
+def wide_rows(n_features):
+    rng = np.random.default_rng(0)
+    factors = rng.normal(size=(8, 5)) @ rng.normal(size=(5, n_features))
+    return np.float32(factors + 0.3 * rng.normal(size=(8, n_features)))
+
+
+def error_beside_pca(model, rows):
+    pca = PCA(2).fit(rows)
+    of_pca = np.square(rows - pca.inverse_transform(pca.transform(rows))).mean()
+    return np.square(rows - model.reconstruct(rows)).mean() / of_pca
+
+
+def test_training_on_wide_rows_stays_near_pca_at_which_it_starts():
+    rows = wide_rows(12_000)
+    model = make(n_components=2)
+    for _ in range(10):
+        model.partial_fit(rows)
+    assert error_beside_pca(model, rows) < 1.0
+    assert max(model.loss_curve_) < 1.5 * model.loss_curve_[0]
+
+
+@all_kinds
+def test_wide_rows_train_from_random_weights(kind):
+    rows = wide_rows(6_000)
+    model = make(kind, n_components=2, skip_connection=False, max_epochs=200)
+    assert error_beside_pca(model.fit(rows), rows) < 1.0
+
+
+@pytest.mark.parametrize(("n_features", "lr"), [(4096, 1e-3), (10_000, 5e-4)])
+def test_the_default_rate_of_wide_rows(n_features, lr):
+    model = make(n_components=2, skip_connection=False, max_epochs=1)
+    assert model.fit(wide_rows(n_features)).net_.lr == lr
