@@ -191,9 +191,9 @@ class ClusterClassifier(
     which of the two is right. Certainty is the clusterer's ``certainty_`` or else
     follows from distances to the means. The labels must be contradicted by more than
     0.1 %, two standard errors at least above it, but not by more than half of a
-    cluster. The refiner must also correct labels while it is trained, which its
-    attribute ``labels_`` shows. Other classifiers contradict what they cannot
-    represent, such as a bent boundary.
+    cluster. The refiner must also have corrected a fifth of the contradicted ones while
+    it was trained, in its attribute ``labels_``. Other classifiers contradict what they
+    cannot represent, such as a bent boundary.
 
     ``score`` counts all samples in X; leave unlabelled ones out.
 
