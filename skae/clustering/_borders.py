@@ -7,6 +7,10 @@ through one hill of points has ranks of about 1/2 or less, one through a valley 
 
 import numpy as np
 
+# Borders with less than this part of the largest share of the edges of a cluster do not
+# tell how many clusters there are: their few edges may be anywhere by chance.
+MIN_SHARE = 0.5
+
 
 def rank_within_clusters(labels, counts, radii, by_radius):
     """Return the share of its cluster whose radii are smaller than that of a point.
@@ -38,3 +42,26 @@ def border_sparsity(graph, labels, counts, radii, by_radius):
     weights = np.add.reduceat(graph.data * is_cut, graph.indptr[:-1])
     ranks = rank_within_clusters(labels, counts, radii, by_radius)
     return float(np.average(ranks, weights=weights))
+
+
+def weakest_border(graph, labels, counts, radii, n_clusters):
+    """Return the mean rank of the ends of the edges of one border, the smallest.
+
+    A border is all edges between two clusters. Only those count that have a large share
+    of the edges of the smaller of the two. It is 1 if no clusters touch.
+    """
+    degrees = np.diff(graph.indptr)
+    pairs = np.repeat(labels * n_clusters, degrees) + labels[graph.indices]
+    ranks = rank_within_clusters(labels, counts, radii, radii.argsort())
+    ranks = np.repeat(ranks, degrees) * graph.data
+    joint, sums = (
+        np.bincount(pairs, weights, n_clusters**2).reshape(n_clusters, n_clusters)
+        for weights in (graph.data, ranks)
+    )
+    sizes = joint.sum(axis=1)
+    shares = np.triu(joint, 1) / np.minimum.outer(sizes, sizes)
+    if not shares.any():
+        return 1.0
+    is_large = shares >= MIN_SHARE * shares.max()
+    # Half of the ends of a border are in each of its clusters.
+    return float(((sums + sums.T)[is_large] / (2 * joint[is_large])).min())

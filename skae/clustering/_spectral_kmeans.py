@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed
@@ -14,12 +14,9 @@ from skae._common.sample_weight import check_sample_weight
 from skae._common.sparse import column_range, values_of
 from skae._common.validation import check_table
 from skae._common.warn import warn_user
-from skae.clustering import _graph, _partition, _spectral
+from skae.clustering import _graph, _partition
+from skae.clustering._search import PartitionSearch, numbers_to_try
 
-# Limit of how many numbers of eigenvectors are tried if the user gives none.
-MAX_TRIED = 11
-# Limit of the surplus clusters that are found and merged again.
-MAX_SURPLUS = 8
 # Below this agreement of two partitions that are about equally good, fit warns.
 MIN_AGREEMENT = 0.25
 
@@ -56,8 +53,11 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of clusters.
+    n_clusters : int or "auto", default=8
+        Number of clusters. "auto" finds it: the largest number, up to 20 and to a tenth
+        of the distinct samples, for which every border between two clusters runs
+        through a sparse region, see Notes. All numbers are tried, so `fit` takes about
+        as much longer.
 
     n_neighbors : int, default=10
         Number of neighbours of a sample in the graph. In small data sets it is at most
@@ -97,6 +97,15 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     agreement_ : float
         Adjusted Rand index of ``labels_`` and ``alternative_labels_``: 1 if they are
         the same, about 0 if they have nothing in common.
+
+    n_clusters_ : int
+        The number of clusters. It is below ``n_clusters`` if fewer samples are
+        distinct.
+
+    weakest_border_curve_ : ndarray of shape (n_tried,)
+        With ``n_clusters="auto"``, for 1, 2, ... clusters: the smallest mean rank of
+        the ends of the edges between two clusters, from 0 to 1, and 1 where no clusters
+        touch. See Notes, and :class:`~skae.inspection.ClusterNumberDisplay`.
 
     n_components_ : int
         The chosen number of eigenvectors.
@@ -147,6 +156,12 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     edges do not decide. On large data sets these errors are small, and the coefficient
     decides almost alone. Finally each sample moves to the cluster of most of its
     neighbours, as long as the mutual information rises.
+
+    ``n_clusters="auto"`` asks the same of each border alone, the edges between two
+    clusters, unless their share of the edges of the smaller cluster is less than half
+    of the largest such share. Of the numbers for which even the smallest of these mean
+    ranks is at least 0.59 it takes the largest. Classes without a sparse region between
+    them count as one.
 
     K-means cuts across long and bent clusters in the embedding, too. So for each number
     of eigenvectors up to eight surplus clusters are found as well. These are merged two
@@ -199,7 +214,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "n_clusters": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
@@ -267,7 +285,8 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             ``agreement_`` is below one quarter.
         """
         X = self._check(X, reset=True)
-        if X.shape[0] < self.n_clusters:
+        is_auto = self.n_clusters == "auto"
+        if not is_auto and X.shape[0] < self.n_clusters:
             raise ValueError(
                 f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}."
             )
@@ -280,29 +299,29 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             weight = weight / min(1.0, weight.mean())
         points, point_of, counts = _graph.find_distinct_points(X, weight)
         n_points = points.shape[0]
-        n_clusters = min(int(self.n_clusters), n_points)
-        if n_clusters < self.n_clusters:
+        numbers_to_try(self.n_components, 1, n_points)  # checks them
+        if not is_auto and n_points < self.n_clusters:
             warn_user(
                 f"X has {n_points} distinct samples, fewer than "
                 f"n_clusters={self.n_clusters}: each becomes a cluster.",
                 ConvergenceWarning,
             )
-        tried = self._numbers_to_try(n_clusters, n_points)
-        rng = np.random.RandomState(draw_seed(self.random_state))
-
         n_neighbors = int(self.n_neighbors)
-        neighbors = _graph.find_neighbors(points, n_neighbors, self.n_jobs)
-        radii = _graph.find_radii(neighbors)
-        graph = _graph.make_neighbor_graph(neighbors)
-        graph, components = _graph.link_components(graph, points, n_clusters)
-        graph = _graph.scale_edges(graph, counts)
-        start = rng.uniform(-1, 1, n_points)
-        vectors = _spectral.leading_eigenvectors(graph, components, max(tried), start)
-
-        chosen, others = self._best_partition(
-            graph, vectors, counts, radii, tried, n_clusters, rng
+        search = PartitionSearch(
+            points,
+            counts,
+            _graph.find_neighbors(points, n_neighbors, self.n_jobs),
+            self.n_components,
+            self.n_init,
+            draw_seed(self.random_state),
         )
-        labels = _partition.vote(graph, chosen, n_clusters)
+        vars(self).pop("weakest_border_curve_", None)  # of an earlier fit
+        if is_auto:
+            found, self.weakest_border_curve_ = search.find_number()
+        else:
+            found = search.find(min(int(self.n_clusters), n_points))
+        graph, labels, n_clusters = found.graph, found.labels, found.n_clusters
+        self.n_clusters_, self.n_components_ = n_clusters, found.n_components
         joint = _partition.joint_weights(graph, labels, n_clusters)
         self.normalized_cut_ = _partition.normalized_cut(joint)
         self.mutual_information_ = _partition.mutual_information(joint)
@@ -315,10 +334,12 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             point_of = self._nearest_points(every, is_counted, point_of)
         self.labels_ = labels[point_of]
         shared, agreements = _partition.compare_partitions(
-            chosen, others, counts, n_clusters
+            found.chosen, found.others, counts, n_clusters
         )
         certainty = _partition.random_walk_certainty(graph, labels, n_clusters)
-        alternative = _partition.vote(graph, others[agreements.argmin()], n_clusters)
+        alternative = _partition.vote(
+            graph, found.others[agreements.argmin()], n_clusters
+        )
         self.alternative_labels_ = alternative[point_of]
         self.agreement_ = _partition.agreement(labels, alternative, counts, n_clusters)
         if self.agreement_ < MIN_AGREEMENT:
@@ -387,57 +408,3 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-    def _numbers_to_try(self, n_clusters, n_points):
-        """Return the numbers of eigenvectors to try, checked."""
-        if self.n_components is None:
-            largest = min(max(2 * n_clusters, n_clusters + 5), n_points)
-            n_tried = min(largest - n_clusters + 1, MAX_TRIED)
-            return np.linspace(n_clusters, largest, n_tried).astype(int)
-        requested = np.atleast_1d(self.n_components)
-        if (
-            requested.ndim != 1
-            or not requested.size
-            or requested.dtype.kind not in "iu"
-            or requested.min() < 1
-        ):
-            raise ValueError(
-                f"n_components={self.n_components!r} should be an int of at least 1, "
-                "a list of them, or None."
-            )
-        # Products of narrow integers would overflow.
-        return np.unique(requested.astype(np.intp).clip(n_clusters, n_points))
-
-    def _best_partition(self, graph, vectors, counts, radii, tried, n_clusters, rng):
-        """Return the best of all tries, and all that are about equally good.
-
-        Sets ``n_components_``.
-        """
-        if n_clusters == 1:
-            self.n_components_ = int(tried[0])
-            labels = np.zeros(len(counts), dtype=np.intp)
-            return labels, [labels]
-        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_init)
-        found, merged = [], []
-        for n_components in tried:
-            rows = _spectral.scale_to_unit_length(vectors[:, :n_components])
-            found += [
-                _spectral.k_means_labels(rows, counts, n_clusters, seed)
-                for seed in seeds
-            ]
-            n_distinct = _spectral.count_distinct_rows(rows, rng)
-            n_with_surplus = min(n_clusters + MAX_SURPLUS, n_distinct)
-            labels = found[-1]
-            if n_with_surplus > n_clusters:
-                labels = _spectral.k_means_labels(
-                    rows, counts, n_with_surplus, seeds[0]
-                )
-                labels = _partition.merge_clusters(graph, labels, n_clusters)
-            merged.append(labels)
-        best, is_good = _partition.choose_partition(
-            graph, found, merged, counts, radii, n_clusters
-        )
-        n_components = np.concatenate([np.repeat(tried, self.n_init), tried])
-        self.n_components_ = int(n_components[best])
-        partitions = found + merged
-        return partitions[best], [partitions[i] for i in np.flatnonzero(is_good)]

@@ -9,6 +9,7 @@ browser instead, which ``save`` writes.
 
 from skae.inspection._anomaly import AnomalyDisplay
 from skae.inspection._cluster import ClusterDisplay
+from skae.inspection._cluster_number import ClusterNumberDisplay
 from skae.inspection._colorization import ColorizationDisplay
 from skae.inspection._interpolation import InterpolationDisplay
 from skae.inspection._latent_space import LatentSpaceDisplay
@@ -20,6 +21,7 @@ from skae.inspection.explorer import LatentExplorer
 __all__ = [
     "AnomalyDisplay",
     "ClusterDisplay",
+    "ClusterNumberDisplay",
     "ColorizationDisplay",
     "InterpolationDisplay",
     "LatentExplorer",

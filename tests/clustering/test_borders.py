@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_blobs
 
-from skae.clustering._borders import border_sparsity, rank_within_clusters
+from skae.clustering._borders import (
+    border_sparsity,
+    rank_within_clusters,
+    weakest_border,
+)
 from skae.clustering._graph import find_neighbors, find_radii, make_neighbor_graph
 
 
@@ -51,3 +56,30 @@ def test_valleys_are_told_from_hills_whatever_the_sizes(share):
     labels = (np.arange(1000) < n_small).astype(int)
     valley = border_sparsity(graph, labels, counts, radii, radii.argsort())
     assert hill + 0.15 < valley
+
+
+def test_weakest_border_is_the_smallest_of_the_large_ones():
+    X, y = make_blobs([400, 400, 200], centers=[[0], [6], [14]], random_state=0)
+    graph, radii = graph_of(X)
+    counts = np.ones(1000)
+    order = radii.argsort()
+
+    def weakest(labels):
+        n_clusters = labels.max() + 1
+        return weakest_border(graph, labels, counts, radii, n_clusters)
+
+    pair = np.where(y == 2, 1, y)
+    # Of one border it is the sparsity of that border.
+    sparsity = border_sparsity(graph, pair, counts, radii, order)
+    assert weakest(pair) == pytest.approx(sparsity)
+    assert weakest(y) > 0.8
+    # A cut through the middle of a blob is the weakest.
+    halved = np.where((y == 1) & (X[:, 0] > 6), 3, y)
+    assert weakest(halved) < 0.6
+    inner = np.isin(halved, [1, 3])
+    cut = (halved[inner] == 3).astype(int)
+    expected = border_sparsity(
+        graph[inner][:, inner], cut, np.ones(400), radii[inner], radii[inner].argsort()
+    )
+    assert weakest(halved) == pytest.approx(expected, abs=0.05)
+    assert weakest(np.zeros(1000, dtype=int)) == 1

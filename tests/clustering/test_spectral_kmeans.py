@@ -13,6 +13,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import (
     load_digits,
     load_iris,
+    load_wine,
     make_blobs,
     make_circles,
     make_moons,
@@ -35,6 +36,7 @@ from skae.clustering._partition import (
     uncertainty_coefficient,
     vote,
 )
+from skae.clustering._search import MIN_BORDER_RANK, numbers_to_try
 from skae.metrics import clustering_accuracy
 
 
@@ -48,7 +50,7 @@ def digits():
 @parametrize_with_checks(
     [
         SpectralKMeans(),
-        SpectralKMeans(n_components=[3, 9], n_neighbors=3, n_init=1, n_jobs=2),
+        SpectralKMeans("auto", n_components=[3, 9], n_neighbors=3, n_init=1, n_jobs=2),
     ]
 )
 def test_scikit_learn_check(estimator, check):
@@ -155,8 +157,7 @@ def test_numbers_of_eigenvectors():
     X, _ = make_blobs(60, centers=3, random_state=0)
 
     def tried(n_clusters, n_components=None, n_points=1000):
-        clusterer = SpectralKMeans(n_clusters, n_components=n_components)
-        return clusterer._numbers_to_try(n_clusters, n_points).tolist()
+        return numbers_to_try(n_components, n_clusters, n_points).tolist()
 
     assert tried(10) == list(range(10, 21))
     assert tried(2) == list(range(2, 8))
@@ -217,6 +218,46 @@ def test_a_small_piece_of_few_samples_is_not_clearly_cleaner(seed):
     X, y = load_iris(return_X_y=True)
     labels = SpectralKMeans(3, random_state=seed).fit_predict(scale(X))
     assert clustering_accuracy(y, labels) > 0.8
+
+
+# The number of clusters
+
+FAR_APART = 5 * np.identity(3)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: make_blobs(300, centers=1, random_state=0)[0], 1),
+        (lambda: make_blobs([150, 50, 30], centers=FAR_APART, random_state=0)[0], 3),
+        (lambda: scale(load_wine().data), 3),
+        # Two of the three classes touch.
+        (lambda: scale(load_iris().data), 2),
+    ],
+)
+def test_number_of_clusters_is_found(make, expected):
+    X = make()
+    found = SpectralKMeans("auto", random_state=0).fit(X)
+    assert found.n_clusters_ == expected
+    n_tried = min(20, len(np.unique(X, axis=0)) // 10)
+    assert found.weakest_border_curve_.shape == (n_tried,)
+    assert found.weakest_border_curve_[0] == 1
+    assert found.weakest_border_curve_[expected - 1] >= MIN_BORDER_RANK
+    assert found.weakest_border_curve_[expected:].max() < MIN_BORDER_RANK
+    # It is what a fit with the number finds.
+    given = SpectralKMeans(expected, random_state=0).fit(X)
+    assert given.n_clusters_ == expected
+    np.testing.assert_array_equal(found.labels_, given.labels_)
+    np.testing.assert_array_equal(found.certainty_, given.certainty_)
+    assert not hasattr(given, "weakest_border_curve_")
+    assert not hasattr(found.set_params(n_clusters=2).fit(X), "weakest_border_curve_")
+
+
+def test_number_is_found_inside_a_cluster_classifier():
+    X, y = make_blobs(200, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
+    classifier = ClusterClassifier(None, SpectralKMeans("auto"), random_state=0)
+    assert classifier.fit(X, y > 0).clusterer_.n_clusters_ == 3
+    assert classifier.score(X, y > 0) > 0.99
 
 
 # Shapes, and new samples
@@ -454,7 +495,7 @@ def test_pickle(digits):
     ("parameters", "message"),
     [
         ({"n_clusters": 30}, "n_samples=20 should be >= n_clusters=30"),
-        ({"n_clusters": 0}, r"'n_clusters' parameter .*\[1, inf\).*Got 0"),
+        ({"n_clusters": 0}, r"'n_clusters' parameter .*\[1, inf\).*'auto'.*Got 0"),
         ({"n_neighbors": 0}, r"'n_neighbors' parameter .*\[1, inf\).*Got 0"),
         ({"n_init": 0}, r"'n_init' parameter .*\[1, inf\).*Got 0"),
         ({"n_components": 0}, r"'n_components' parameter .*Got 0"),
