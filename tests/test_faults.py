@@ -10,7 +10,9 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -276,3 +278,58 @@ def test_a_fit_continues_after_sigterm(orderly_end, tmp_path):
     ae.set_params(callbacks=[Terminate(None)]).fit(X)
     assert_same(answers(ae, X), expected)
     assert Terminate.trained == [1, 2, 3, 4]
+
+
+# -- Signals in a search ------------------------------------------------------------
+
+SEARCH = """
+import signal, sys, warnings
+import numpy as np
+from sklearn.model_selection import GridSearchCV
+from skae import AutoEncoderTransformer
+
+warnings.simplefilter("ignore")
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+X = np.random.default_rng(0).normal(size=(2000, 50))
+ae = AutoEncoderTransformer(4, max_epochs=100_000, random_state=0)
+search = GridSearchCV(ae, {"lr": [1e-4, 1e-3]}, cv=2, n_jobs=int(sys.argv[1]))
+print("begins", flush=True)
+search.fit(X)
+"""
+
+
+@needs_signals
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_search_ends_with_its_workers(name, n_jobs):
+    psutil = pytest.importorskip("psutil")
+    search = subprocess.Popen(
+        [sys.executable, "-c", SEARCH, str(n_jobs)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert search.stdout.readline() == "begins\n"
+        process = psutil.Process(search.pid)
+        deadline = time.monotonic() + 120
+        while n_jobs > 1 and len(process.children(recursive=True)) < n_jobs:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(10)  # until they train
+        workers = process.children(recursive=True)
+        if name == "SIGINT":  # a terminal sends it to all
+            os.killpg(search.pid, signal.SIGINT)
+        else:
+            search.terminate()
+        _, errors = search.communicate(timeout=120)
+        assert search.returncode != 0
+        if name == "SIGINT":
+            assert "KeyboardInterrupt" in errors
+        _, running = psutil.wait_procs(workers, timeout=120)
+        assert not running
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(search.pid, signal.SIGKILL)

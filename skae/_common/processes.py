@@ -8,6 +8,7 @@ import atexit
 import os
 import threading
 from contextvars import ContextVar
+from itertools import pairwise
 from multiprocessing import current_process
 from typing import NamedTuple
 
@@ -33,6 +34,11 @@ class Share(NamedTuple):
     def size(self):
         """Number of rows of the share."""
         return len(range(self.n_rows)[self.rows])
+
+    @property
+    def is_all(self):
+        """Whether each process computes the whole batch."""
+        return self.size == self.n_rows
 
 
 _share = ContextVar("share", default=None)
@@ -153,10 +159,68 @@ def share_of(n_rows):
     """
     if not joined():
         return None
-    size, rank = distributed.get_world_size(), distributed.get_rank()
-    if n_rows < 2 * size:
+    if n_rows < 2 * distributed.get_world_size():
         return Share(slice(0, n_rows), n_rows)
-    return Share(slice(rank * n_rows // size, (rank + 1) * n_rows // size), n_rows)
+    return Share(divide(n_rows)[distributed.get_rank()], n_rows)
+
+
+def divide(n):
+    """Divide numbers between the processes.
+
+    Parameters
+    ----------
+    n : int
+        How many there are.
+
+    Returns
+    -------
+    list of slice
+        Those of each process.
+    """
+    size = distributed.get_world_size()
+    bounds = [rank * n // size for rank in range(size + 1)]
+    return [slice(*pair) for pair in pairwise(bounds)]
+
+
+def current_share():
+    """Return which rows of a batch are computed at the moment.
+
+    Returns
+    -------
+    Share or None
+        None if they are all.
+    """
+    share = _share.get()
+    return None if share is None or share.is_all else share
+
+
+def exchange(parts):
+    """Send the own part of something to all processes, and get theirs.
+
+    Parameters
+    ----------
+    parts : list of torch.Tensor
+        One for each process, contiguous. That of this one is sent, the others are
+        filled. Or one alone, which each process has.
+
+    Returns
+    -------
+    callable
+        Waits until all are filled, and returns them.
+    """
+    calls = []
+    if len(parts) > 1:
+        calls = [
+            distributed.broadcast(part, source, async_op=True)
+            for source, part in enumerate(parts)
+        ]
+
+    def wait():
+        for call in calls:
+            call.wait()
+        return parts
+
+    return wait
 
 
 def share_gradient(gradient, batch, objective, dense_step=None):
@@ -171,7 +235,7 @@ def share_gradient(gradient, batch, objective, dense_step=None):
     objective : torch.nn.Module
         Has the parameters.
     dense_step : DenseStep or None, default=None
-        Has the gradients as one vector.
+        Fills the gradients of the whole batch itself.
 
     Returns
     -------
@@ -186,8 +250,8 @@ def share_gradient(gradient, batch, objective, dense_step=None):
         loss = gradient(*(part[share.rows] for part in batch)).clone()
     finally:
         _share.reset(token)
-    grads = [p.grad for p in objective.parameters() if p.grad is not None]
-    average(grads if dense_step is None else [dense_step.grad], share)
+    if dense_step is None:
+        average([p.grad for p in objective.parameters() if p.grad is not None], share)
     average([loss], share)
     return loss
 

@@ -22,6 +22,8 @@ for estimator in (
     skae.AutoEncoderTransformer(2, early_stopping=True, optimizer="sgd", **options),
     skae.DenoisingAutoEncoder(2, contractive_penalty=0.1, **options),
     skae.VariationalAutoEncoder(2, **options),
+    # Large enough for the processes to divide the columns of its layers.
+    skae.AutoEncoderTransformer(2, hidden_layer_sizes=(300, 301), **options),
 ):
     estimator.fit(X)
     found.append([estimator.loss_curve_, estimator.transform(X[:9]).tolist()])
@@ -42,9 +44,30 @@ skae.AutoEncoderTransformer(2, max_epochs=1, random_state=0).fit(X)
 """
 
 
-def run(script, path, *, n_processes):
+KILLED = """
+import os, signal, sys
+import numpy as np
+import skae
+from skorch.callbacks import Callback
+
+class Kill(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        if sys.argv[2:] == ["kill"] and len(net.history) == 4:
+            if os.environ["RANK"] == "1":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+X = np.random.default_rng(0).normal(size=(203, 20))
+ae = skae.AutoEncoderTransformer(
+    2, max_epochs=6, random_state=0, checkpoint=sys.argv[1], callbacks=[Kill()]
+).fit(X)
+np.save(os.path.join(sys.argv[1], os.environ["RANK"]), ae.transform(X))
+print("epochs", ae.n_epochs_)
+"""
+
+
+def run(script, path, *arguments, n_processes):
     (path / "train.py").write_text(script)
-    command = [sys.executable, "-W", "ignore", path / "train.py", path]
+    command = [sys.executable, "-W", "ignore", path / "train.py", path, *arguments]
     if n_processes:
         launcher = ["-m", "torch.distributed.run", "--standalone"]
         command[1:3] = [*launcher, f"--nproc-per-node={n_processes}"]
@@ -65,7 +88,7 @@ def test_two_processes_train_what_one_does(tmp_path):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     # One bar of progress per fit, though there are two processes.
     bars = [o.stderr.count("0/3 [00:00<?, ?epoch/s]\n") for o in outputs]
-    assert bars == [4, 4]
+    assert bars == [5, 5]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="torchrun is tested on Linux")
@@ -73,3 +96,21 @@ def test_processes_with_different_samples_are_refused(tmp_path):
     output = run(DIFFERENT, tmp_path, n_processes=2)
     assert output.returncode != 0
     assert "ValueError: X differs between the processes" in output.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="torchrun is tested on Linux")
+def test_processes_that_were_killed_continue_from_their_checkpoint(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    output = run(KILLED, whole, n_processes=2)
+    assert output.returncode == 0, output.stderr
+    output = run(KILLED, killed, "kill", n_processes=2)
+    assert output.returncode != 0
+    assert "epochs" not in output.stdout
+    output = run(KILLED, killed, n_processes=2)
+    assert output.returncode == 0, output.stderr
+    expected = np.load(whole / "0.npy")
+    for rank in (0, 1):
+        np.testing.assert_array_equal(np.load(killed / f"{rank}.npy"), expected)

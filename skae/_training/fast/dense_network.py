@@ -1,10 +1,15 @@
 """A dense network whose derivative is written out."""
 
 import torch
+from torch import distributed
 
+from skae._common.processes import current_share, divide, exchange
 from skae.modules._dense import Dense, Residual
 
 LEAK = torch.nn.LeakyReLU().negative_slope
+# Weights of a layer that each process computes with in whole: to exchange the results
+# would take longer.
+MAX_WHOLE = 2**16
 ACTIVATIONS = {
     "relu": torch.relu_,
     "tanh": torch.tanh_,
@@ -130,6 +135,9 @@ class DenseNetwork:
         torch.Tensor of shape (n_samples, n_inputs) or None
             Gradient of the input.
         """
+        share = current_share()
+        if share is not None:
+            return self._backward_shared(share, results, grad, to_input)
         grad_output, last = grad, len(self.layers) - 1
         for i in reversed(range(len(self.layers))):
             weight, _, _, grad_weight, grad_bias = self.layers[i]
@@ -148,3 +156,53 @@ class DenseNetwork:
             if to_input:
                 grad.addmm_(grad_output, weight)
         return grad if to_input else None
+
+    def _backward_shared(self, share, results, grad, to_input):
+        """Fill the gradients of a batch of which each process has some rows.
+
+        Sums over the rows of each process, added up, differ in the last digit from a
+        sum over all rows, and Adam amplifies this from step to step. So all rows
+        are exchanged, and each process computes some columns of each product.
+        """
+        rank, n_rows = distributed.get_rank(), share.n_rows
+        factor = share.size / n_rows  # the loss is a mean over rows
+        known = [*results[:-1], grad * factor]
+        whole = grad.new_empty(n_rows, sum(part.shape[1] for part in known))
+        torch.cat(known, dim=1, out=whole[share.rows])
+        exchange([whole[rows] for rows in divide(n_rows)])()
+        *inputs, grad = whole.split([part.shape[1] for part in known], dim=1)
+        grad_output, waits = grad, []
+
+        def share_out(n, weight):
+            parts = divide(n) if weight.numel() > MAX_WHOLE else [slice(0, n)]
+            return parts, parts[rank % len(parts)]
+
+        def fill(grad_weight, grad, x):
+            units, own = share_out(len(grad_weight), grad_weight)
+            torch.mm(grad[:, own].t(), x, out=grad_weight[own])
+            waits.append(exchange([grad_weight[some] for some in units]))
+
+        for i in reversed(range(len(self.layers))):
+            weight, _, _, grad_weight, grad_bias = self.layers[i]
+            received = None
+            if i or to_input:
+                columns, own = share_out(weight.shape[1], weight)
+                part = torch.mm(grad, weight[:, own])
+                if i == 0 and self.skip is not None:
+                    part.addmm_(grad_output, self.skip[0][:, own])
+                if i and self.activation_grad is not None:
+                    part = self.activation_grad(part, inputs[i][:, own])
+                parts = [part.new_empty(n_rows, c.stop - c.start) for c in columns]
+                parts[rank % len(parts)] = part.contiguous()
+                received = exchange(parts)
+            fill(grad_weight, grad, inputs[i])
+            torch.sum(grad, 0, out=grad_bias)
+            if received is not None:
+                grad = torch.cat(received(), dim=1)
+        if self.skip is not None:
+            _, _, _, grad_weight, grad_bias = self.skip
+            fill(grad_weight, grad_output, inputs[0])
+            grad_bias.copy_(self.layers[-1][-1])
+        for wait in waits:
+            wait()
+        return grad[share.rows] / factor if to_input else None
