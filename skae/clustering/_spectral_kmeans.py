@@ -170,13 +170,12 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     standard errors may be missing, is one that k-means found.
 
     From 10,000 distinct samples on, the neighbours in the graph are approximate if the
-    package faiss is installed (``pip install "skae[neighbors]"``): each sample finds
-    them in 16 of many cells that faiss divides the space into. More than 99 % of the
-    neighbours of 60,000 codes were found. Without faiss, for sparse X and for
-    ``n_neighbors`` above 20, neighbours are exact, and the time of the search grows
-    with the square of the number of samples. `predict` always searches exactly. On more
-    than 2,000 samples, and more than 100 per cluster, k-means is fitted to as many of
-    them.
+    package faiss is installed (``pip install "skae[neighbors]"``): faiss divides the
+    space into cells, and searches the 16 cells that are nearest to a sample. It found
+    more than 99 % of the neighbours of 60,000 codes. Without faiss, for sparse X and
+    for ``n_neighbors`` above 20, neighbours are exact, and the time of the search grows
+    with the square of the number of samples. ``predict`` always searches exactly.
+    K-means is fitted to at most 2,000 samples, or 100 per cluster if that is more.
 
     If the graph has as many components as there are clusters, these are the clusters
     [3]_. If it has more, the smallest are linked to the samples nearest to them.
