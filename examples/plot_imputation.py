@@ -1,62 +1,73 @@
 """
-Missing pixels: a variational autoencoder and nearest neighbours
-================================================================
+Missing pixels of a photograph: an autoencoder and nearest neighbours
+=====================================================================
 
-A variational autoencoder predicts missing pixels from the others. ``KNNImputer`` fills
-them with means of the nearest digits. Both are tested on held-out digits.
+Half of the pixels of a photograph are missing. Both imputers are fitted on patches of
+another photograph that comes with scikit-learn. ``KNNImputer`` fills missing pixels
+with means of the nearest patches, and ``AutoEncoderImputer`` predicts them from the
+pixels of the patch that are present.
 """
 
 import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.impute import KNNImputer
-from sklearn.model_selection import train_test_split
+from sklearn.datasets import load_sample_image
+from sklearn.feature_extraction.image import extract_patches_2d
+from sklearn.impute import KNNImputer, SimpleImputer
 
-from skae import VariationalAutoEncoder
-from skae.inspection import ReconstructionDisplay
-from skae.likelihood import Gaussian
+from skae import AutoEncoderImputer
+
+SIZE = 8
 
 # %%
-# Rows of pixels from 0 to 1. In the test digits, 30 % of the pixels are missing.
-X_train, X_test = train_test_split(
-    load_digits().data / 16, test_size=1 / 3, random_state=0
+# Two gray photographs with values from 0 to 1: patches of one, and a part of the other.
+temple, flower = (
+    load_sample_image(name).mean(axis=-1) / 255 for name in ("china.jpg", "flower.jpg")
 )
-missing = np.random.default_rng(0).random(X_test.shape) < 0.3
-X_holes = np.where(missing, np.nan, X_test).astype(X_test.dtype)
+patches = extract_patches_2d(temple, (SIZE, SIZE), max_patches=4000, random_state=0)
+X_train = patches.reshape(len(patches), -1)
+image = flower[110:310, 190:390]
+missing = np.random.default_rng(0).random(image.shape) < 0.5
+incomplete = np.where(missing, np.nan, image)
+
 
 # %%
-# The imputed digits, their errors, and the time in seconds.
-model = VariationalAutoEncoder(
-    32,
-    likelihood=Gaussian(link="logit"),
-    image_shape=(8, 8),
-    hidden_layer_sizes=(256, 256),
-    batch_size=64,
-    max_epochs=60,
-    lr=3e-3,
-    random_state=0,
-).fit(X_train)
-knn = KNNImputer().fit(X_train)
-mean = X_train.mean(axis=0)
-fillers = {
-    "filled by the mean": lambda X: np.where(np.isnan(X), mean, X),
-    "filled by neighbours": knn.transform,
-    "filled by the model": model.impute,
+# The photograph as rows of a table, one for each square of eight by eight pixels, and
+# back.
+def to_rows(image):
+    rows, columns = (side // SIZE for side in image.shape)
+    squares = image.reshape(rows, SIZE, columns, SIZE).swapaxes(1, 2)
+    return squares.reshape(rows * columns, -1)
+
+
+def to_image(X):
+    rows, columns = (side // SIZE for side in image.shape)
+    squares = X.reshape(rows, columns, SIZE, SIZE).swapaxes(1, 2)
+    return squares.reshape(image.shape)
+
+
+# %%
+# The errors of missing pixels, and the time to fit and to fill in seconds.
+imputers = {
+    "mean": SimpleImputer(),
+    "neighbours": KNNImputer(),
+    "autoencoder": AutoEncoderImputer(random_state=0),
 }
-rows = {"original": X_test, "with holes": np.where(missing, 0.5, X_test)}
-print("digits, held out: mean squared error of a missing pixel")
-for name, fill in fillers.items():
+images = {"original": image, "half missing": incomplete}
+print("held-out photograph: mean squared error of a missing pixel")
+for name, imputer in imputers.items():
     start = time.perf_counter()
-    X_filled = fill(X_holes)
+    filled = to_image(imputer.fit(X_train).transform(to_rows(incomplete)))
     seconds = time.perf_counter() - start
-    error = np.square(X_filled - X_test)[missing].mean()
-    rows[f"{name}\n{error:.4f} a missing pixel"] = X_filled
-    print(f"{name:22}{error:8.4f} in {seconds:.2f} s")
+    error = np.square(filled - image)[missing].mean()
+    images[f"{name}: {error:.4f}"] = filled
+    print(f"{name:14}{error:8.4f} in {seconds:.1f} s")
 
 # %%
-# Missing pixels in gray, and the filled digits. Beside each row are the error of a
-# missing pixel, and below it that of all pixels.
-ReconstructionDisplay(rows, image_shape=(8, 8)).plot(n_images=6)
+# The filled photographs, and their errors.
+figure, axes = plt.subplots(ncols=len(images), figsize=(13, 3), layout="constrained")
+for ax, (name, shown) in zip(axes, images.items(), strict=True):
+    ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
+    ax.set(title=name, xticks=[], yticks=[])
 plt.show()

@@ -83,7 +83,7 @@ def test_samples_without_a_label_are_given_one(confidence):
     np.testing.assert_array_equal(
         classifier.labels_[~is_known], classifier.predict(IMAGES[~is_known])
     )
-    with pytest.raises(ValueError, match="early_stopping=True must be False where"):
+    with pytest.raises(ValueError, match="early_stopping=True must be False if some"):
         classifier.set_params(early_stopping=True).fit(IMAGES, names)
     with pytest.raises(ValueError, match="y has no labelled sample"):
         make(unlabeled=-1).fit(IMAGES, np.full(len(Y), -1))
