@@ -317,6 +317,17 @@ def test_a_missing_value_adds_no_residual(detector, contaminated):
     torch.testing.assert_close(module.log_density(z, is_missing), expected)
 
 
+def test_rows_in_parts_score_as_rows_at_once(detector, contaminated, monkeypatch):
+    X, _ = contaminated
+    incomplete = drop_values(X)
+    expected = detector.score_samples(incomplete)
+    monkeypatch.setattr("skae.outliers._ensemble.CHUNK_SIZE", 16 * 6 * 7)
+    scores = detector.score_samples(incomplete)
+    np.testing.assert_allclose(scores, expected, rtol=1e-12)
+    in_parts = clone(detector).fit(X)
+    np.testing.assert_allclose(in_parts.offset_, detector.offset_, rtol=1e-9)
+
+
 @pytest.mark.parametrize("estimator", [None, small()], ids=["ensemble", "autoencoder"])
 def test_sparse_rows_score_as_dense_ones(estimator):
     rng = np.random.default_rng(0)
