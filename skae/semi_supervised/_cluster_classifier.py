@@ -190,7 +190,7 @@ class ClusterClassifier(
     certain 15 % of each cluster are left out, as where clusters touch, nothing tells
     which of the two is right. Certainty is the clusterer's ``certainty_`` or else
     follows from distances to the means. The labels must be contradicted by more than
-    0.1 %, two standard errors at least above it, but not by more than half of a
+    0.1 %, at least one standard error above it, but not by more than half of a
     cluster. The refiner must also have corrected a fifth of the contradicted ones while
     it was trained, in its attribute ``labels_``. Other classifiers contradict what they
     cannot represent, such as a bent boundary.

@@ -26,7 +26,7 @@ from skae.semi_supervised._resuming import set_checkpoints
 UNJUDGED_FRACTION = 0.15
 # Share of the labels that a refiner may contradict by chance, and by how many standard
 # errors the share must be above it.
-MAX_CHANCE, N_STANDARD_ERRORS = 0.001, 2
+MAX_CHANCE, N_STANDARD_ERRORS = 0.001, 1
 # A refiner that contradicts more than this share of a cluster has not learned it.
 MAX_LOST_FRACTION = 0.5
 # It must itself have corrected this share of the labels that it contradicts. Where

@@ -1140,7 +1140,7 @@ def move_first(n_moved):
 
 
 @pytest.mark.parametrize(
-    ("n_moved", "is_refined"), [(0, False), (4, False), (20, True), (300, False)]
+    ("n_moved", "is_refined"), [(0, False), (2, False), (20, True), (300, False)]
 )
 def test_refined_labels_replace_the_clusters_if_certain_ones_are_wrong(
     n_moved, is_refined

@@ -12,10 +12,10 @@ from skae.semi_supervised._refining import find_learned_labels, is_better
     ("n_labels", "n_contradicted", "expected"),
     [
         (1000, 0, False),
-        (1000, 6, True),  # 6 - 2 * 6 ** 0.5 = 1.1 are more than one in a thousand
-        (1000, 5, False),
-        (60000, 77, False),
-        (60000, 78, True),
+        (1000, 2, False),
+        (1000, 3, True),  # 3 - 3 ** 0.5 = 1.3 are more than one in a thousand
+        (60000, 68, False),
+        (60000, 69, True),
     ],
 )
 def test_more_labels_are_contradicted_than_by_chance(
