@@ -50,7 +50,7 @@ def _find_distinct_rows(X):
     return rows[first], point_of.ravel()
 
 
-def find_neighbors(points, n_neighbors, n_jobs):
+def find_neighbors(points, n_neighbors, n_jobs, metric="euclidean"):
     """Return the distances from each point to its nearest neighbours, and to no other.
 
     There are at most half as many neighbours as other points: a graph in which every
@@ -60,8 +60,9 @@ def find_neighbors(points, n_neighbors, n_jobs):
     if n_points == 1:
         return sp.csr_array((1, 1))
     n_neighbors = min(n_neighbors, max((n_points - 1) // 2, 1))
-    search = NearestNeighbors(n_neighbors=n_neighbors, n_jobs=n_jobs).fit(points)
-    if can_approximate(points, n_neighbors):
+    search = NearestNeighbors(n_neighbors=n_neighbors, metric=metric, n_jobs=n_jobs)
+    search.fit(points)
+    if metric == "euclidean" and can_approximate(points, n_neighbors):
         distances, indices = find_approximate_neighbors(points, n_neighbors, n_jobs)
         missing = np.flatnonzero((indices < 0).any(axis=1))
         if missing.size:
@@ -93,7 +94,7 @@ def make_neighbor_graph(neighbors):
     return 0.5 * (directed + directed.T) + loops
 
 
-def link_components(graph, points, n_clusters):
+def link_components(graph, points, n_clusters, metric="euclidean"):
     """Link the smallest components to the nearest points until n_clusters are left.
 
     Returns the graph and the component of each point.
@@ -108,7 +109,9 @@ def link_components(graph, points, n_clusters):
             inside = np.flatnonzero(components == component)
             inside = inside[:: 1 + len(inside) // MAX_LINKED_MEMBERS]
             outside = np.flatnonzero(components != component)
-            nearest = pairwise_distances_argmin(points[inside], points[outside])
+            nearest = pairwise_distances_argmin(
+                points[inside], points[outside], metric=metric
+            )
             rows.append(inside)
             columns.append(outside[nearest])
         rows, columns = np.concatenate(rows), np.concatenate(columns)

@@ -60,9 +60,10 @@ class PartitionSearch:
     which others were searched for.
     """
 
-    def __init__(self, points, counts, neighbors, n_components, n_init, seed):
+    def __init__(self, points, counts, neighbors, metric, n_components, n_init, seed):
         self.points = points
         self.counts = counts
+        self.metric = metric
         self.n_components = n_components
         self.n_init = n_init
         self.seed = seed
@@ -73,7 +74,9 @@ class PartitionSearch:
         """Return the best partition into a number of clusters."""
         n_points = self.points.shape[0]
         tried = numbers_to_try(self.n_components, n_clusters, n_points)
-        graph, components = _graph.link_components(self.graph, self.points, n_clusters)
+        graph, components = _graph.link_components(
+            self.graph, self.points, n_clusters, self.metric
+        )
         graph = _graph.scale_edges(graph, self.counts)
         if n_clusters == 1:
             labels = np.zeros(n_points, dtype=np.intp)

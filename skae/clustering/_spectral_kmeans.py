@@ -63,6 +63,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Number of neighbours of a sample in the graph. In small data sets it is at most
         half of the number of other samples.
 
+    metric : {"euclidean", "manhattan", "cosine"}, default="euclidean"
+        Distance by which neighbours are near, in the graph and in `predict`. "cosine"
+        suits rows whose length does not matter, such as counts of words.
+
     n_components : int or array-like of int, default=None
         Number of eigenvectors, or the numbers to try; those below ``n_clusters`` are
         raised to it. None tries up to eleven numbers from ``n_clusters`` to twice
@@ -172,10 +176,11 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     From 10,000 distinct samples on, the neighbours in the graph are approximate if the
     package faiss is installed (``pip install "skae[neighbors]"``): faiss divides the
     space into cells, and searches the 16 cells that are nearest to a sample. It found
-    more than 99 % of the neighbours of 60,000 codes. Without faiss, for sparse X and
-    for ``n_neighbors`` above 20, neighbours are exact, and the time of the search grows
-    with the square of the number of samples. ``predict`` always searches exactly.
-    K-means is fitted to at most 2,000 samples, or 100 per cluster if that is more.
+    more than 99 % of the neighbours of 60,000 codes. Without faiss, for sparse X, for
+    other metrics and for ``n_neighbors`` above 20, neighbours are exact, and the time
+    of the search grows with the square of the number of samples. ``predict`` always
+    searches exactly. K-means is fitted to at most 2,000 samples, or 100 per cluster if
+    that is more.
 
     If the graph has as many components as there are clusters, these are the clusters
     [3]_. If it has more, the smallest are linked to the samples nearest to them.
@@ -218,6 +223,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             StrOptions({"auto"}),
         ],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "metric": [StrOptions({"cosine", "euclidean", "manhattan"})],
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
             "array-like",
@@ -233,6 +239,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         n_clusters=8,
         *,
         n_neighbors=10,
+        metric="euclidean",
         n_components=None,
         n_init=5,
         n_jobs=None,
@@ -240,6 +247,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     ):
         self.n_clusters = n_clusters
         self.n_neighbors = n_neighbors
+        self.metric = metric
         self.n_components = n_components
         self.n_init = n_init
         self.n_jobs = n_jobs
@@ -309,7 +317,8 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         search = PartitionSearch(
             points,
             counts,
-            _graph.find_neighbors(points, n_neighbors, self.n_jobs),
+            _graph.find_neighbors(points, n_neighbors, self.n_jobs, self.metric),
+            self.metric,
             self.n_components,
             self.n_init,
             draw_seed(self.random_state),
@@ -326,7 +335,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         self.mutual_information_ = _partition.mutual_information(joint)
         self.uncertainty_coefficient_ = _partition.uncertainty_coefficient(joint)
         self._neighbors = NearestNeighbors(
-            n_neighbors=min(n_neighbors, n_points), n_jobs=self.n_jobs
+            n_neighbors=min(n_neighbors, n_points),
+            metric=self.metric,
+            n_jobs=self.n_jobs,
         ).fit(points)
         self._point_labels = labels
         if weight is not None:

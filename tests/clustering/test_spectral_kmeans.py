@@ -333,6 +333,31 @@ def test_held_out_digits(digits):
     assert clustering_accuracy(y_test, clusterer.predict(X_test)) > trained - 0.03
 
 
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
+def test_cosine_ignores_the_length_of_rows(convert):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 100)
+    X = np.eye(3)[y] + 0.1 * rng.random((300, 3))
+    X *= np.exp(3 * rng.normal(size=(300, 1)))
+    clusterer = SpectralKMeans(3, metric="cosine", random_state=0).fit(convert(X))
+    assert clustering_accuracy(y, clusterer.labels_) == 1
+    np.testing.assert_array_equal(clusterer.predict(convert(7 * X)), clusterer.labels_)
+    other = SpectralKMeans(3, random_state=0).fit(convert(X))
+    assert clustering_accuracy(y, other.labels_) < 0.95
+
+
+def test_manhattan_neighbours_vote():
+    X, _ = make_blobs(300, centers=4, cluster_std=3, random_state=0)
+    clusterer = SpectralKMeans(4, metric="manhattan", random_state=0).fit(X)
+    new = np.random.default_rng(0).uniform(X.min(), X.max(), size=(500, 2))
+    votes = KNeighborsClassifier(10, weights="distance", metric="manhattan")
+    expected = votes.fit(X, clusterer.labels_).predict(new)
+    np.testing.assert_array_equal(clusterer.predict(new), expected)
+    graph = make_neighbor_graph(find_neighbors(X, 10, None, "manhattan"))
+    joint = joint_weights(graph, clusterer.labels_, 4)
+    assert clusterer.normalized_cut_ == pytest.approx(normalized_cut(joint))
+
+
 # Graphs in pieces, copies, few samples
 
 
@@ -497,6 +522,7 @@ def test_pickle(digits):
         ({"n_clusters": 30}, "n_samples=20 should be >= n_clusters=30"),
         ({"n_clusters": 0}, r"'n_clusters' parameter .*\[1, inf\).*'auto'.*Got 0"),
         ({"n_neighbors": 0}, r"'n_neighbors' parameter .*\[1, inf\).*Got 0"),
+        ({"metric": "hamming"}, r"'metric' parameter .*'cosine'.*Got 'hamming'"),
         ({"n_init": 0}, r"'n_init' parameter .*\[1, inf\).*Got 0"),
         ({"n_components": 0}, r"'n_components' parameter .*Got 0"),
         ({"n_components": []}, r"n_components=\[\] should be an int of at least 1"),
