@@ -9,9 +9,11 @@ from contextlib import suppress
 from functools import cached_property
 from itertools import pairwise
 from numbers import Integral
+from os import PathLike
 
 import numpy as np
 from scipy.sparse import issparse
+from torch.utils.data import Dataset
 
 from skae._common.tables import is_frame
 
@@ -90,25 +92,49 @@ def refuse_unreadable(X, name="X"):
     Raises
     ------
     ValueError
-        If it is a lazy frame, an iterator or an iterable without a length.
+        If it is a path, a lazy frame, a dataset of torch, an iterable without items, or
+        a list of tables of different lengths.
     """
-    way = None
-    if hasattr(X, "dask") and not hasattr(X, "dtype"):  # a frame or a bag of dask
-        way = f"pass {name}.to_dask_array(lengths=True)"
-    elif hasattr(X, "collect") and not hasattr(X, "__len__"):  # polars, pyspark
-        way = f"pass {name}.collect(), or write it to a file that can be"
-    elif hasattr(X, "__iter__") and not hasattr(X, "__array__"):
-        is_batched = hasattr(X, "dataset") and hasattr(X, "batch_size")  # a DataLoader
-        if is_batched or not (hasattr(X, "__getitem__") or hasattr(X, "__len__")):
-            way = (
-                "call partial_fit with one chunk after another, or write them to a file"
-                " that can be"
-            )
+    way = _way_to_rows(X, name)
     if way is not None:
         raise ValueError(
             f"{name} is a {type(X).__name__}, whose rows cannot be read by number; "
             f"{way}: a memory map of NumPy, or an array of zarr, h5py or dask."
         )
+
+
+def _way_to_rows(X, name):
+    """Return what to do with rows that cannot be read, None if they can be."""
+    if isinstance(X, str | PathLike):
+        return (
+            "open the file, a folder of parquet files for instance by "
+            "dask.dataframe.read_parquet(folder).to_dask_array(lengths=True), as one "
+            "that can be"
+        )
+    if hasattr(X, "dask") and not hasattr(X, "dtype"):  # a frame or a bag of dask
+        return f"pass {name}.to_dask_array(lengths=True)"
+    if hasattr(X, "collect") and not hasattr(X, "__len__"):  # polars, pyspark
+        return f"pass {name}.collect(), or write it to a file that can be"
+    is_batched = hasattr(X, "dataset") and hasattr(X, "batch_size")  # a DataLoader
+    is_array = hasattr(X, "__array__") or issparse(X)
+    is_iterable = hasattr(X, "__iter__") and not is_array
+    if (
+        isinstance(X, Dataset)
+        or (is_iterable and (is_batched or not hasattr(X, "__getitem__")))
+        or _has_ragged_chunks(X)
+    ):
+        return (
+            "call partial_fit with one chunk after another, or write them to a file "
+            "that can be"
+        )
+    return None
+
+
+def _has_ragged_chunks(X):
+    """Whether X is a list of tables of different lengths."""
+    if not isinstance(X, list | tuple):
+        return False
+    return len({len(part) if getattr(part, "ndim", 0) == 2 else None for part in X}) > 1
 
 
 class StoredRows:

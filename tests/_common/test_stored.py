@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 import torch
 import zarr
 from joblib._memmapping_reducer import TemporaryResourcesManager
+from torch.utils.data import TensorDataset
 
 from skae import (
     AutoEncoderTransformer,
@@ -223,6 +225,11 @@ def test_lengths_and_types_must_be_known(small_window):
         ((row for row in X), "generator, .* partial_fit with one chunk"),
         (map(list, X), "map, .* partial_fit"),
         (torch.utils.data.DataLoader(X), "DataLoader, .* partial_fit"),
+        (TensorDataset(torch.from_numpy(X)), "TensorDataset, .* partial_fit"),
+        ([X[:20], X[20:]], "list, .* partial_fit"),
+        ({"a": X}.values(), "dict_values, .* partial_fit"),
+        ("folder", r"str, .*read_parquet\(folder\)\.to_dask_array"),
+        (Path("folder"), r"\w+Path, .*read_parquet"),
     ],
 )
 def test_what_cannot_be_read_by_number_is_refused(rows, way):
@@ -235,6 +242,9 @@ def test_what_cannot_be_read_by_number_is_refused(rows, way):
     [
         [[1.0, 2.0]],
         ((1.0, 2.0), (3.0, 4.0)),
+        [np.ones((2, 2)), np.ones((2, 2))],
+        scipy.sparse.coo_array(np.ones((2, 2))),
+        scipy.sparse.dia_matrix(np.ones((2, 2))),
         pd.DataFrame({"a": [1.0]}),
         pl.DataFrame({"a": [1.0]}),
         torch.ones(2, 2),
