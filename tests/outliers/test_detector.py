@@ -26,6 +26,7 @@ from skae import (
     VariationalAutoEncoder,
 )
 from skae.autoencoders._density import NormalDensity
+from skae.outliers import _ensemble
 from skae.outliers._ensemble import CODE_RIDGE, RESIDUAL_RIDGE
 
 
@@ -321,7 +322,7 @@ def test_rows_in_parts_score_as_rows_at_once(detector, contaminated, monkeypatch
     X, _ = contaminated
     incomplete = drop_values(X)
     expected = detector.score_samples(incomplete)
-    monkeypatch.setattr("skae.outliers._ensemble.CHUNK_SIZE", 16 * 6 * 7)
+    monkeypatch.setattr(_ensemble, "CHUNK_SIZE", 16 * 6 * 7)
     scores = detector.score_samples(incomplete)
     np.testing.assert_allclose(scores, expected, rtol=1e-12)
     in_parts = clone(detector).fit(X)
