@@ -9,12 +9,10 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.sample_weight import check_class_weight, class_totals, pop_weight
+from skae._common.sample_weight import pop_weight
 from skae._common.validation import check_samples, check_sizes
 from skae._common.warn import warn_user
 from skae._estimator.base import BaseTorchEstimator
-from skae._training.batches import Rows
-from skae._training.label_correction import LabelCorrection
 from skae._training.supervised_objective import ClassificationObjective
 from skae.modules import ConvClassifier, DenseClassifier
 from skae.semi_supervised._data_module import DataClassifier
@@ -315,29 +313,13 @@ class PseudoLabelClassifier(
         return DenseClassifier(self.n_features_in_, n_classes, sizes, self.activation)
 
     def _make_objective(self, training, generator):
-        inputs, labels, _ = self._training_set
-        class_weight = check_class_weight(
-            self.class_weight, self.classes_, labels, inputs.weight
-        )
-        # As in training: in float32 whatever X is, and products in its type.
-        self._training_rows = Rows(inputs, self._scaling, self.device_)
-        frequencies = class_totals(labels, len(self.classes_), inputs.weight)
-        if class_weight is not None:
-            frequencies = frequencies * class_weight
-        self._label_correction = LabelCorrection(
-            labels,
-            frequencies,
-            self.confidence,
-            lambda: self._probabilities(self._training_rows, self.compute_dtype_),
-            self.device_,
-        )
         return ClassificationObjective(
             self.module_,
             self._label_correction,
             self.label_smoothing,
             self.dropout,
             generator,
-            class_weight,
+            self._weight_of_classes(),
         )
 
     def _make_augment(self, generator):
