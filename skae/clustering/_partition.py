@@ -161,12 +161,16 @@ def choose_partition(graph, found, merged, counts, radii, n_clusters):
     Returns its index among the partitions that k-means found, followed by the merged
     ones, and which of them are about equally good. A partition with sparse borders
     excludes those with dense borders, however small its clusters are, unless they are
-    as clean: a few edges may be in a sparse region by chance. Among the rest the best
+    as clean: a few edges may be in a sparse region by chance. But clusters with fewer
+    points than a point has neighbours are outliers, around which it is always sparse:
+    a partition with one excludes others only if each has one. Among the rest the best
     uncertainty coefficient is taken from those that k-means found: mergers maximize
     nothing else, and would separate the smallest of groups for it.
     """
     partitions = found + merged
     information, coefficients, sparsity = np.full((3, len(partitions)), -np.inf)
+    is_large = np.zeros(len(partitions), dtype=bool)
+    n_neighbors = np.diff(graph.indptr).min() - 1  # each is linked with itself, too
     by_radius = radii.argsort()
     for i, labels in enumerate(partitions):
         joint = joint_weights(graph, labels, n_clusters)
@@ -174,12 +178,14 @@ def choose_partition(graph, found, merged, counts, radii, n_clusters):
             information[i] = mutual_information(joint)
             coefficients[i] = uncertainty_coefficient(joint)
             sparsity[i] = border_sparsity(graph, labels, counts, radii, by_radius)
+            is_large[i] = np.bincount(labels).min() >= n_neighbors
 
     def is_as_clean(as_which, n_errors):
         error = standard_error(graph, partitions[as_which], counts, n_clusters)
         return coefficients >= coefficients[as_which] - n_errors * error
 
-    sparsest = sparsity.argmax()
+    candidates = np.where(is_large, sparsity, -np.inf) if is_large.any() else sparsity
+    sparsest = candidates.argmax()
     is_sparse = sparsity >= sparsity[sparsest] - MAX_SPARSITY_LOSS
     coefficients[~(is_sparse | is_as_clean(sparsest, 1))] = -np.inf
     best = coefficients[: len(found)].argmax()

@@ -10,6 +10,9 @@ from skae.clustering._borders import weakest_border
 
 # Limit of how many numbers of eigenvectors are tried if the user gives none.
 MAX_TRIED = 11
+# How often k-means is run for each of them if the user does not say so. Few points have
+# as many local optima, and cost little.
+N_INIT, N_INIT_FEW, MAX_FEW_POINTS = 5, 20, 500
 # Limit of the surplus clusters that are found and merged again.
 MAX_SURPLUS = 8
 # Limits of the number of clusters that is found: in total, and points per cluster.
@@ -65,6 +68,8 @@ class PartitionSearch:
         self.counts = counts
         self.metric = metric
         self.n_components = n_components
+        if n_init == "auto":
+            n_init = N_INIT_FEW if points.shape[0] <= MAX_FEW_POINTS else N_INIT
         self.n_init = n_init
         self.seed = seed
         self.radii = _graph.find_radii(neighbors)

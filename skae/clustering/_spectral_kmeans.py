@@ -72,9 +72,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         raised to it. None tries up to eleven numbers from ``n_clusters`` to twice
         ``n_clusters``, or to ``n_clusters + 5`` where that is more.
 
-    n_init : int, default=5
-        Number of runs of k-means for each number of eigenvectors. One more run finds
-        clusters that are merged, see Notes.
+    n_init : int or "auto", default="auto"
+        Number of runs of k-means for each number of eigenvectors. "auto" means 20 for
+        up to 500 distinct samples, otherwise 5. One more run finds clusters that are
+        merged, see Notes.
 
     n_jobs : int, default=None
         Number of threads that search for neighbours. None means 1, -1 all processors.
@@ -229,7 +230,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             "array-like",
             None,
         ],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -241,7 +242,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         n_neighbors=10,
         metric="euclidean",
         n_components=None,
-        n_init=5,
+        n_init="auto",
         n_jobs=None,
         random_state=None,
     ):

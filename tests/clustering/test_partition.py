@@ -152,6 +152,20 @@ def test_borders_in_sparse_regions_come_before_sizes(n_edges, radius, expected):
         assert chosen == expected
 
 
+def test_an_outlier_is_not_a_cluster_because_it_lies_alone():
+    # Two groups that touch, one apart, and one point with few neighbours.
+    sizes, n_clusters = [200, 100, 100, 1], 3
+    graph, counts = link_cliques(sizes, [1, 1000, 4]), np.ones(sum(sizes))
+    groups, outlier = (np.repeat(k, sizes) for k in ([0, 1, 2, 2], [0, 1, 1, 2]))
+    is_near = np.repeat([False, True], [300, 101])
+    radii = 1.0 + (is_near & (graph[:, [-1]].toarray().ravel() > 0))
+    args = [counts, radii, n_clusters]
+    assert choose_partition(graph, [groups], [outlier], *args)[0] == 0
+    # Unless it is one in every partition.
+    also = np.repeat([0, 1, 2], [1, 299, 101])
+    assert choose_partition(graph, [also], [outlier], *args)[0] == 1
+
+
 def test_comparison_counts_what_clusters_have_in_common():
     chosen = np.array([0, 0, 0, 1, 1])
     counts = np.array([1, 2, 1, 1, 3])

@@ -91,6 +91,15 @@ def test_attributes_describe_the_partition(n_neighbors):
     assert clusterer.certainty_.max() <= 1
 
 
+def test_the_seed_hardly_matters_for_few_samples():
+    X, y = load_iris(return_X_y=True)
+    accuracies = [
+        clustering_accuracy(y, SpectralKMeans(3, random_state=s).fit_predict(scale(X)))
+        for s in (13, 15851, 31689, 79203)
+    ]
+    np.testing.assert_allclose(accuracies, 0.86, atol=0.01)
+
+
 def test_each_copy_of_a_sample_has_all_its_edges():
     points, _ = make_blobs(200, centers=4, cluster_std=3, random_state=0)
     counts = np.where(points[:, 0] > np.median(points[:, 0]), 7, 1)
