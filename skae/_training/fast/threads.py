@@ -1,10 +1,13 @@
 """Networks that are too small for more than one thread."""
 
+import ctypes
 import math
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import cache
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
+import torch
 from threadpoolctl import ThreadpoolController
 from torch import nn
 
@@ -20,6 +23,31 @@ _products_per_row = WeakKeyDictionary()
 @cache
 def _controller():
     return ThreadpoolController().select(user_api="openmp")
+
+
+@cache
+def _limit_of_mkl():
+    """Return the function that limits MKL's threads for the calling thread.
+
+    It takes the limit, 0 for none, and returns the one before. `torch.set_num_threads`
+    also sets MKL's number of threads, which from then on does not follow OpenMP's.
+    """
+    for path in (Path(torch.__file__).parent / "lib").glob("*torch_cpu.*"):
+        limit = getattr(ctypes.CDLL(str(path)), "MKL_Set_Num_Threads_Local", None)
+        if limit is not None:
+            return limit
+    return lambda limit: 0  # torch was built without MKL
+
+
+@contextmanager
+def _one_thread():
+    limit_mkl = _limit_of_mkl()
+    with _controller().limit(limits=1):
+        before = limit_mkl(1)
+        try:
+            yield
+        finally:
+            limit_mkl(before)
 
 
 def limit_threads(module, batch_size):
@@ -46,7 +74,7 @@ def limit_threads(module, batch_size):
         n_products = _products_per_row[module] = _count_products(module)
     if batch_size * n_products >= MIN_PRODUCTS_FOR_THREADS:
         return nullcontext()
-    return _controller().limit(limits=1)
+    return _one_thread()
 
 
 def _count_products(module):

@@ -42,6 +42,23 @@ def test_small_products_stay_on_one_thread(two_threads):
     assert torch.get_num_threads() == 2
 
 
+def mkl_threads():
+    lines = torch.__config__.parallel_info().splitlines()
+    return [line.strip() for line in lines if "mkl_get_max_threads" in line]
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="needs MKL")
+def test_mkl_is_limited_too_once_the_user_has_set_a_number(two_threads):
+    assert mkl_threads() == ["mkl_get_max_threads() : 2"]
+    for _ in range(2):
+        with limit(1):
+            assert mkl_threads() == ["mkl_get_max_threads() : 1"]
+            with limit(1):
+                pass
+            assert mkl_threads() == ["mkl_get_max_threads() : 1"]
+        assert mkl_threads() == ["mkl_get_max_threads() : 2"]
+
+
 def test_the_largest_layer_counts(two_threads):
     batch_size = MIN_PRODUCTS_FOR_THREADS // 600
     for width, n_threads in ((20, 1), (30, 2)):
