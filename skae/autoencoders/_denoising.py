@@ -95,6 +95,8 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         are corrupted, images as (n_samples, height, width) or (n_samples, height,
         width, n_channels), and a :class:`torch.Generator` to draw from. What it returns
         is the target, of which the input is a corruption.
+        Images with missing values have twice the channels there: first those with the
+        values filled, then those with NaN, so that both change in the same way.
     optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adam"
         Optimizer: a name, a class of :mod:`torch.optim`, or a
         :class:`functools.partial` of such a class, which sets its other options. Its

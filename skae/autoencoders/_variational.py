@@ -93,6 +93,8 @@ class VariationalAutoEncoder(
         Called as ``augmentation(x, generator)`` with the samples of a batch, images as
         (n_samples, height, width) or (n_samples, height, width, n_channels), and a
         :class:`torch.Generator` to draw from. What it returns is both input and target.
+        Images with missing values have twice the channels there: first those with the
+        values filled, then those with NaN, so that both change in the same way.
         :class:`skae.corruption.Binarize` draws gray images as random bits.
     optimizer : {"adam", "adamw", "sgd"}, type or functools.partial, default="adam"
         Optimizer: a name, a class of :mod:`torch.optim`, or a

@@ -237,6 +237,20 @@ def test_images_that_are_augmented(kind):
     assert error < np.square(np.nanmean(holes, axis=0) - images)[missing].mean()
 
 
+def test_an_augmentation_gets_the_filled_images_and_those_with_nan():
+    images = HOLES[:, :4].reshape(-1, 2, 2)
+
+    def check(x, generator):
+        filled, given = x.unbind(dim=3)
+        missing = given.isnan()
+        assert missing.any()
+        assert torch.equal(filled[~missing], given[~missing])
+        assert torch.isfinite(filled).all()
+        return x
+
+    AutoEncoderTransformer(2, **OPTIONS, augmentation=check).fit(images)
+
+
 def test_augmented_table_has_no_targets_where_values_are_missing():
     def shift(x, generator):
         assert torch.isfinite(x).all()  # it gets filled rows
