@@ -198,7 +198,7 @@ class SwapNoise(Corruption):
     >>> swapped = SwapNoise(0.3)(x, torch.Generator().manual_seed(0))
     >>> print(f"{(swapped != x).float().mean():.2f}")
     0.30
-    >>> print((swapped[:, 1] >= 5000).all())
+    >>> print((swapped[:, 1] >= 5000).all().item())
     True
     """
 

@@ -251,7 +251,6 @@ def test_what_cannot_be_read_by_number_is_refused(rows, way):
         np.ones((2, 2)),
         range(3),
         3,
-        "text",
         SimpleNamespace(shape=(2, 2), dtype=np.dtype(float)),
     ],
 )

@@ -132,7 +132,7 @@ def test_no_batch_of_a_window_has_one_row_alone(
 def test_one_piece_of_a_memory_map_cannot_be_split(tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "WINDOW_BYTES", 100)
     rows = as_rows(on_disk(numbered(50), tmp_path))
-    with pytest.raises(ValueError, match=r"batch_size=64 takes all 50 .*lower batch_s"):
+    with pytest.raises(ValueError, match=r"batch_size=64 reads all 50 .*lower batch_s"):
         Batches(rows, batch_size=64).split(partial(train_test_split, test_size=0.1))
 
 

@@ -1,5 +1,7 @@
 """Sparse X in all autoencoders that take it."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -9,6 +11,7 @@ from sklearn.decomposition import PCA
 from skae import AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder
 from skae._common import sparse as blocks
 from skae._estimator import inference, stream
+from skae._estimator.fill import learn_fill
 from skae._training import batches
 from skae.autoencoders import _missing, _principal_components
 
@@ -153,7 +156,7 @@ def test_large_samples_never_become_dense_as_a_whole(kind, monkeypatch):
     ):
         monkeypatch.setattr(module, name, most)
     monkeypatch.setattr(_principal_components, "MAX_AFFINE_SIZE", 2**18)
-    monkeypatch.setattr(_missing, "MAX_FILL_NUMBERS", most)
+    monkeypatch.setattr(_missing, "learn_fill", partial(learn_fill, max_numbers=most))
     monkeypatch.setattr(stream, "MAX_NUMBERS", most)
     toarray = sparse.csr_array.toarray
 

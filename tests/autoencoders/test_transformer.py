@@ -1044,7 +1044,7 @@ def test_a_failed_refit_changes_nothing():
     before = dict(vars(autoencoder))
     codes = autoencoder.transform(X / 16)
     for bad in (X[:, :8], np.full((4, 3), np.nan), X[:, :30].reshape(-1, 5, 6)):
-        with pytest.raises(ValueError, match=r"\[0, 1\]|no value"):
+        with pytest.raises(ValueError, match=r"\[0, 1\]|only missing values"):
             autoencoder.fit(bad)
     with pytest.raises(DivergenceError):
         clone(autoencoder).set_params(lr=1e9, activation="identity").fit(X / 16)

@@ -77,7 +77,7 @@ def test_training_and_test_patches_reach_up_to_the_border_and_not_across():
         photograph = load_sample_image("china.jpg")
         start = 0 if subset == "train" else BORDER
         np.testing.assert_array_equal(patch[0], photograph[:, start : start + width])
-        with pytest.raises(ValueError, match=f"patch_size=.*subset='{subset}'"):
+        with pytest.raises(ValueError, match=f"subset='{subset}'.* patch_size="):
             load_color_patches(n_patches=1, patch_size=width + 1, subset=subset)
 
 

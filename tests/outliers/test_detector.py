@@ -544,7 +544,7 @@ def test_failed_fit_changes_nothing(detector, contaminated):
         with pytest.raises(ValueError, match="infinity"):
             method(np.full_like(X, np.inf))
         assert vars(fitted) == before
-    with pytest.raises(ValueError, match="no value in the column 2"):
+    with pytest.raises(ValueError, match="only missing values in the column 2"):
         fitted.fit(np.where(np.arange(6) == 2, np.nan, X))
     with pytest.raises(ValueError, match="features"):
         fitted.partial_fit(X[:, :3])
