@@ -7,6 +7,8 @@ through one hill of points has ranks of about 1/2 or less, one through a valley 
 
 import numpy as np
 
+from skae.clustering._graph import joint_weights
+
 # Borders with less than this part of the largest share of the edges of a cluster do not
 # tell how many clusters there are: their few edges may be anywhere by chance.
 MIN_SHARE = 0.5
@@ -50,14 +52,10 @@ def weakest_border(graph, labels, counts, radii, n_clusters):
     A border is all edges between two clusters. Only those count that have a large share
     of the edges of the smaller of the two. It is 1 if no clusters touch.
     """
-    degrees = np.diff(graph.indptr)
-    pairs = np.repeat(labels * n_clusters, degrees) + labels[graph.indices]
     ranks = rank_within_clusters(labels, counts, radii, radii.argsort())
-    ranks = np.repeat(ranks, degrees) * graph.data
-    joint, sums = (
-        np.bincount(pairs, weights, n_clusters**2).reshape(n_clusters, n_clusters)
-        for weights in (graph.data, ranks)
-    )
+    ranks = np.repeat(ranks, np.diff(graph.indptr)) * graph.data
+    joint = joint_weights(graph, labels, n_clusters)
+    sums = joint_weights(graph, labels, n_clusters, ranks)
     sizes = joint.sum(axis=1)
     shares = np.triu(joint, 1) / np.minimum.outer(sizes, sizes)
     if not shares.any():

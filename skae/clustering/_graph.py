@@ -129,3 +129,15 @@ def scale_edges(graph, factors):
     weights = graph.data * np.repeat(factors, np.diff(graph.indptr))
     weights *= factors[graph.indices]
     return sp.csr_array((weights, graph.indices, graph.indptr), shape=graph.shape)
+
+
+def joint_weights(graph, labels, n_clusters, weights=None):
+    """Return the weight of the edges from each cluster to each cluster.
+
+    ``weights`` has others than those of the edges of the graph.
+    """
+    weights = graph.data if weights is None else weights
+    pairs = np.repeat(labels * n_clusters, np.diff(graph.indptr))
+    pairs += labels[graph.indices]
+    joint = np.bincount(pairs, weights, minlength=n_clusters**2)
+    return joint.reshape(n_clusters, n_clusters)

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from scipy.special import entr
 
 from skae.clustering._borders import border_sparsity
+from skae.clustering._graph import joint_weights
 
 # Number of standard errors by which the uncertainty coefficient of a partition may be
 # below the best one. Chosen with the labels of digits, MNIST and tables in sight.
@@ -24,14 +25,6 @@ N_WALK_STEPS = 10
 
 
 # -- Measures ---------------------------------------------------------------------
-
-
-def joint_weights(graph, labels, n_clusters):
-    """Return the weight of the edges from each cluster to each cluster."""
-    pairs = np.repeat(labels * n_clusters, np.diff(graph.indptr))
-    pairs += labels[graph.indices]
-    joint = np.bincount(pairs, graph.data, minlength=n_clusters**2)
-    return joint.reshape(n_clusters, n_clusters)
 
 
 def normalized_cut(joint):

@@ -331,7 +331,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             found = search.find(min(int(self.n_clusters), n_points))
         graph, labels, n_clusters = found.graph, found.labels, found.n_clusters
         self.n_clusters_, self.n_components_ = n_clusters, found.n_components
-        joint = _partition.joint_weights(graph, labels, n_clusters)
+        joint = _graph.joint_weights(graph, labels, n_clusters)
         self.normalized_cut_ = _partition.normalized_cut(joint)
         self.mutual_information_ = _partition.mutual_information(joint)
         self.uncertainty_coefficient_ = _partition.uncertainty_coefficient(joint)
