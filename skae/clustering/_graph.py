@@ -10,6 +10,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from sklearn.neighbors import NearestNeighbors
 
 from skae._common.sparse import as_csr
+from skae.clustering import _precomputed
 from skae.clustering._approximate import can_approximate, find_approximate_neighbors
 
 # About how many members of a component are linked to the points nearest to them; of a
@@ -60,21 +61,33 @@ def find_neighbors(points, n_neighbors, n_jobs, metric="euclidean"):
     if n_points == 1:
         return sp.csr_array((1, 1))
     n_neighbors = min(n_neighbors, max((n_points - 1) // 2, 1))
-    search = NearestNeighbors(n_neighbors=n_neighbors, metric=metric, n_jobs=n_jobs)
-    search.fit(points)
-    if metric == "euclidean" and can_approximate(points, n_neighbors):
-        distances, indices = find_approximate_neighbors(points, n_neighbors, n_jobs)
-        missing = np.flatnonzero((indices < 0).any(axis=1))
-        if missing.size:
-            found = search.kneighbors(points[missing], n_neighbors + 1)
-            distances[missing], indices[missing] = (part[:, 1:] for part in found)
+    if metric == "precomputed":
+        distances, indices = _precomputed.find_nearest(
+            points, n_neighbors, without_self=True
+        )
     else:
-        distances, indices = search.kneighbors()
+        distances, indices = _search_neighbors(points, n_neighbors, n_jobs, metric)
+    is_found = np.isfinite(distances)
     # Short integers save time wherever the graph is read.
     dtype = np.int32 if indices.size < 2**31 else np.int64
-    starts = np.arange(0, indices.size + 1, n_neighbors, dtype=dtype)
-    parts = distances.ravel(), indices.ravel().astype(dtype), starts
+    starts = np.zeros(n_points + 1, dtype=dtype)
+    np.cumsum(is_found.sum(axis=1), out=starts[1:])
+    parts = distances[is_found], indices[is_found].astype(dtype), starts
     return sp.csr_array(parts, shape=(n_points, n_points))
+
+
+def _search_neighbors(points, n_neighbors, n_jobs, metric):
+    """Return distances and indices of the nearest others, one row per point."""
+    search = NearestNeighbors(n_neighbors=n_neighbors, metric=metric, n_jobs=n_jobs)
+    search.fit(points)
+    if metric != "euclidean" or not can_approximate(points, n_neighbors):
+        return search.kneighbors()
+    distances, indices = find_approximate_neighbors(points, n_neighbors, n_jobs)
+    missing = np.flatnonzero((indices < 0).any(axis=1))
+    if missing.size:
+        found = search.kneighbors(points[missing], n_neighbors + 1)
+        distances[missing], indices[missing] = (part[:, 1:] for part in found)
+    return distances, indices
 
 
 def find_radii(neighbors):
@@ -109,9 +122,12 @@ def link_components(graph, points, n_clusters, metric="euclidean"):
             inside = np.flatnonzero(components == component)
             inside = inside[:: 1 + len(inside) // MAX_LINKED_MEMBERS]
             outside = np.flatnonzero(components != component)
-            nearest = pairwise_distances_argmin(
-                points[inside], points[outside], metric=metric
-            )
+            if metric == "precomputed":
+                nearest = _precomputed.find_nearest_outside(points, inside, outside)
+            else:
+                nearest = pairwise_distances_argmin(
+                    points[inside], points[outside], metric=metric
+                )
             rows.append(inside)
             columns.append(outside[nearest])
         rows, columns = np.concatenate(rows), np.concatenate(columns)

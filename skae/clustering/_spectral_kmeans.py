@@ -11,35 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._common.runtime import draw_seed
 from skae._common.sample_weight import check_sample_weight
-from skae._common.sparse import column_range, values_of
 from skae._common.validation import check_table
 from skae._common.warn import warn_user
-from skae.clustering import _graph, _partition
+from skae.clustering import _checks, _graph, _partition, _precomputed
 from skae.clustering._search import PartitionSearch, numbers_to_try
 
 # Below this agreement of two partitions that are about equally good, fit warns.
 MIN_AGREEMENT = 0.25
-
-
-def _check_squares_are_finite(X):
-    """Refuse values whose squares are infinite, since distances are made of squares."""
-    largest = float(np.abs(values_of(X)).max())
-    # Up to four squared lengths are added.
-    if 4 * X.shape[1] * largest * largest == np.inf:
-        raise ValueError(
-            f"X has values up to {largest:g}, whose squares are infinite; scale X."
-        )
-
-
-def _check_differences_have_squares(X):
-    """Refuse values that differ, but by so little that the squares are not normal."""
-    low, high = column_range(X)
-    largest = (high.astype(np.float64) - low).max()
-    if largest > 0 and largest * largest < np.finfo(np.float64).tiny:
-        raise ValueError(
-            f"X has values that differ by {largest:g} at most, too little to be "
-            "squared; scale X."
-        )
 
 
 class SpectralKMeans(ClusterMixin, BaseEstimator):
@@ -63,9 +41,13 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Number of neighbours of a sample in the graph. In small data sets it is at most
         half of the number of other samples.
 
-    metric : {"euclidean", "manhattan", "cosine"}, default="euclidean"
+    metric : {"euclidean", "manhattan", "cosine", "precomputed"}, default="euclidean"
         Distance by which neighbours are near, in the graph and in `predict`. "cosine"
-        suits rows whose length does not matter, such as counts of words.
+        suits rows whose length does not matter, such as counts of words. With
+        "precomputed", X has distances instead of features: between all training
+        samples in `fit`, from new to training samples in `predict`. If sparse, it has
+        those to the nearest neighbours only, as
+        :class:`~sklearn.neighbors.KNeighborsTransformer` makes it.
 
     n_components : int or array-like of int, default=None
         Number of eigenvectors, or the numbers to try; those below ``n_clusters`` are
@@ -141,7 +123,8 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
     -----
     The graph links each sample with its nearest neighbours. The embedding has the
     leading eigenvectors of the normalized graph Laplacian as columns, and its rows are
-    scaled to unit length [2]_. Equal samples are one point of greater weight.
+    scaled to unit length [2]_. Equal samples are one point of greater weight, and so
+    are samples at precomputed distance zero.
 
     Each run of k-means gives a partition. Two criteria judge it, and both start from
     the mutual information of the clusters of two neighbours [4]_: the mutual
@@ -224,7 +207,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             StrOptions({"auto"}),
         ],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions({"cosine", "euclidean", "manhattan"})],
+        "metric": [StrOptions({"cosine", "euclidean", "manhattan", "precomputed"})],
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
             "array-like",
@@ -260,8 +243,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The samples. Sparse ones are converted to CSR format and stay sparse.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
+                (n_samples, n_samples)
+            The samples, or the distances between them if ``metric`` is "precomputed".
+            Sparse ones are converted to CSR format and stay sparse.
 
         y : None
             Ignored.
@@ -282,7 +267,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         ValueError
             If X is not valid, has fewer samples than ``n_clusters``, or values too
             large or too close to each other to be squared, or if ``n_components`` holds
-            anything but ints of at least 1.
+            anything but ints of at least 1. With ``metric="precomputed"``, if X is not
+            square, has negative values or others than 0 on its diagonal, or is a
+            sparse graph of more pieces than clusters.
 
         Warns
         -----
@@ -298,14 +285,20 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             raise ValueError(
                 f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}."
             )
-        _check_differences_have_squares(X)
+        is_precomputed = self.metric == "precomputed"
         every, weight, is_counted = X, None, slice(None)
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, X.shape[0])
             is_counted = weight > 0
             X, weight = X[is_counted], weight[is_counted]
             weight = weight / min(1.0, weight.mean())
-        points, point_of, counts = _graph.find_distinct_points(X, weight)
+        if is_precomputed:
+            X = X[:, is_counted]
+            points, point_of, counts, first = _precomputed.find_distinct(X, weight)
+            # Of every point, the sample whose distances are used in predict.
+            self._columns = np.arange(every.shape[0])[is_counted][first]
+        else:
+            points, point_of, counts = _graph.find_distinct_points(X, weight)
         n_points = points.shape[0]
         numbers_to_try(self.n_components, 1, n_points)  # checks them
         if not is_auto and n_points < self.n_clusters:
@@ -339,7 +332,9 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             n_neighbors=min(n_neighbors, n_points),
             metric=self.metric,
             n_jobs=self.n_jobs,
-        ).fit(points)
+        )
+        if not is_precomputed:
+            self._neighbors.fit(points)
         self._point_labels = labels
         if weight is not None:
             point_of = self._nearest_points(every, is_counted, point_of)
@@ -371,8 +366,10 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The samples.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
+                (n_samples, n_train)
+            The samples, or their distances to the training samples if ``metric`` is
+            "precomputed".
 
         Returns
         -------
@@ -382,12 +379,13 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X is not valid or has values too large to be squared.
+            If X is not valid, has values too large to be squared, or is a sparse graph
+            with a row without distances.
         """
         check_is_fitted(self)
         X = self._check(X, reset=False)
         # Not a KNeighborsClassifier: it warns if more than half of the labels differ.
-        distances, neighbors = self._neighbors.kneighbors(X)
+        distances, neighbors = self._find_nearest(X)
         # A training sample is at distance 0 from itself, and only its own vote counts.
         votes = (distances == 0).astype(np.float64)
         np.divide(distances[:, :1], distances, out=votes, where=distances > 0)
@@ -399,23 +397,44 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         return votes.reshape(n_samples, n_clusters).argmax(axis=1)
 
     def _check(self, X, *, reset):
-        """Return samples whose squared lengths are finite."""
+        """Return samples whose squared lengths are finite, or distances."""
         X = check_table(
             self, X, reset=reset, dtype=[np.float64, np.float32], accept_sparse="csr"
         )
-        _check_squares_are_finite(X)
+        if self.metric == "precomputed":
+            _checks.check_distances(X, is_square=reset)
+        else:
+            _checks.check_squares_are_finite(X)
+            if reset:
+                _checks.check_differences_have_squares(X)
         return X
+
+    def _find_nearest(self, X, n_neighbors=None):
+        """Return distances and numbers of the points that are nearest to samples."""
+        if self.metric != "precomputed":
+            return self._neighbors.kneighbors(X, n_neighbors)
+        n_neighbors = n_neighbors or self._neighbors.n_neighbors
+        distances, indices = _precomputed.find_nearest(X[:, self._columns], n_neighbors)
+        is_alone = np.isinf(distances[:, 0])
+        if is_alone.any():
+            raise ValueError(
+                f"Row {is_alone.argmax()} of X stores no distance to a training sample "
+                "that counts; at least one is needed."
+            )
+        return distances, indices
 
     def _nearest_points(self, X, is_counted, point_of):
         """Return the point of each sample; the nearest for those that do not count."""
         nearest = np.empty(X.shape[0], dtype=np.intp)
         nearest[is_counted] = point_of
         if not is_counted.all():
-            rest = self._neighbors.kneighbors(X[~is_counted], 1, return_distance=False)
+            _, rest = self._find_nearest(X[~is_counted], 1)
             nearest[~is_counted] = rest[:, 0]
         return nearest
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.pairwise = self.metric == "precomputed"
+        tags.input_tags.positive_only = self.metric == "precomputed"
         return tags
