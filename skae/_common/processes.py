@@ -5,11 +5,15 @@ the rows of each batch. What is summed over the shares is then the same in all o
 """
 
 import atexit
+import math
 import os
 import threading
+from contextlib import nullcontext
 from contextvars import ContextVar
 from itertools import pairwise
+from mmap import mmap
 from multiprocessing import current_process
+from secrets import token_hex
 from typing import NamedTuple
 
 import torch
@@ -36,9 +40,9 @@ class Share(NamedTuple):
         return len(range(self.n_rows)[self.rows])
 
     @property
-    def is_all(self):
-        """Whether each process computes the whole batch."""
-        return self.size == self.n_rows
+    def fraction(self):
+        """What part of the batch that is."""
+        return self.size / self.n_rows
 
 
 _share = ContextVar("share", default=None)
@@ -164,13 +168,15 @@ def share_of(n_rows):
     return Share(divide(n_rows)[distributed.get_rank()], n_rows)
 
 
-def divide(n):
+def divide(n, step=1):
     """Divide numbers between the processes.
 
     Parameters
     ----------
     n : int
         How many there are.
+    step : int, default=1
+        What the first number of each process is a multiple of.
 
     Returns
     -------
@@ -178,8 +184,8 @@ def divide(n):
         Those of each process.
     """
     size = distributed.get_world_size()
-    bounds = [rank * n // size for rank in range(size + 1)]
-    return [slice(*pair) for pair in pairwise(bounds)]
+    bounds = [step * round(rank * n / (size * step)) for rank in range(size)]
+    return [slice(*pair) for pair in pairwise([*bounds, n])]
 
 
 def current_share():
@@ -188,54 +194,67 @@ def current_share():
     Returns
     -------
     Share or None
-        None if they are all.
+        None without other processes.
     """
-    share = _share.get()
-    return None if share is None or share.is_all else share
+    return _share.get()
 
 
-def exchange(parts):
-    """Send the own part of something to all processes, and get theirs.
+def wait_for_all():
+    """Return once all processes have called this."""
+    distributed.all_reduce(torch.zeros(1))
+
+
+def shared_zeros(*shape, dtype):
+    """Make a tensor that all processes see and write to.
 
     Parameters
     ----------
-    parts : list of torch.Tensor
-        One for each process, contiguous. That of this one is sent, the others are
-        filled. Or one alone, which each process has.
+    *shape : int
+        Its shape.
+    dtype : torch.dtype
+        Its type.
 
     Returns
     -------
-    callable
-        Waits until all are filled, and returns them.
+    torch.Tensor or None
+        The same memory in all processes. None without other processes, or where they
+        cannot share memory: on several machines, or without Linux.
     """
-    calls = []
-    if len(parts) > 1:
-        calls = [
-            distributed.broadcast(part, source, async_op=True)
-            for source, part in enumerate(parts)
-        ]
+    if not joined():
+        return None
+    n_bytes, path, token = math.prod(shape) * dtype.itemsize, "", token_hex()
+    if is_first() and hasattr(os, "memfd_create"):
+        file = os.memfd_create(token)
+        os.truncate(file, n_bytes)
+        path = f"/proc/{os.getpid()}/fd/{file}"
+    # A file without a name: it is gone with the processes, however they end.
+    path, token = agree_on((path, token))
+    try:
+        # On another machine this path may be another file.
+        is_same = os.readlink(path).startswith(f"/memfd:{token}")
+        with open(path, "r+b") if is_same else nullcontext() as opened:
+            memory = opened and mmap(opened.fileno(), n_bytes)
+    except OSError:
+        memory = None
+    opened_by = [None] * distributed.get_world_size()
+    distributed.all_gather_object(opened_by, memory is not None)
+    if path and is_first():
+        os.close(file)
+    if not all(opened_by):
+        return None
+    return torch.frombuffer(memory, dtype=dtype).view(shape)
 
-    def wait():
-        for call in calls:
-            call.wait()
-        return parts
 
-    return wait
-
-
-def share_gradient(gradient, batch, objective, dense_step=None):
+def share_gradient(gradient, batch):
     """Evaluate loss and gradient of a batch, of which each process computes a share.
 
     Parameters
     ----------
     gradient : callable
-        Called with the parts of a batch, fills the gradients and returns the loss.
+        Called with the parts of a batch. Fills the gradients and returns the loss, both
+        of the whole batch, by :func:`average_over_shares` or by :func:`shared_zeros`.
     batch : sequence of torch.Tensor
         The same in all processes.
-    objective : torch.nn.Module
-        Has the parameters.
-    dense_step : DenseStep or None, default=None
-        Fills the gradients of the whole batch itself.
 
     Returns
     -------
@@ -247,13 +266,9 @@ def share_gradient(gradient, batch, objective, dense_step=None):
         return gradient(*batch)
     token = _share.set(share)
     try:
-        loss = gradient(*(part[share.rows] for part in batch)).clone()
+        return gradient(*(part[share.rows] for part in batch))
     finally:
         _share.reset(token)
-    if dense_step is None:
-        average([p.grad for p in objective.parameters() if p.grad is not None], share)
-    average([loss], share)
-    return loss
 
 
 def average_buffers(objective):
@@ -288,8 +303,20 @@ def draw_share(draw, shape):
     return draw((share.n_rows, *shape[1:]))[share.rows]
 
 
+def average_over_shares(tensors):
+    """Turn means over shares of a batch into means over the batch, in place.
+
+    Parameters
+    ----------
+    tensors : list of torch.Tensor or None
+        Means over this process's share, afterwards the same in all processes.
+    """
+    if (share := _share.get()) is not None:
+        average([tensor for tensor in tensors if tensor is not None], share)
+
+
 def mean_over_shares(value):
-    """Turn means over shares of a batch into means over the batch.
+    """Turn a mean over shares of a batch into a mean over the batch.
 
     Parameters
     ----------
@@ -301,11 +328,8 @@ def mean_over_shares(value):
     torch.Tensor
         The same in all processes.
     """
-    share = _share.get()
-    if share is None:
-        return value
-    value = value.clone()
-    average([value], share)
+    if _share.get() is not None:
+        average_over_shares([value := value.clone()])
     return value
 
 
@@ -321,9 +345,9 @@ def average(tensors, share=None):
     """
     if not tensors or not joined():
         return
-    factor = 1.0 / distributed.get_world_size()
-    if share is not None and share.size < share.n_rows:
-        factor = share.size / share.n_rows
+    factor = 1.0 if share is None else share.fraction
+    if factor == 1.0:  # all of them have everything
+        factor /= distributed.get_world_size()
     # One call for all of them.
     alone = len(tensors) == 1 and tensors[0].is_contiguous()
     flat = tensors[0] if alone else torch.cat([t.reshape(-1) for t in tensors])

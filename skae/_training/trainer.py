@@ -5,7 +5,7 @@ import math
 import torch
 from torch.autograd.graph import increment_version
 
-from skae._common.processes import average_buffers, is_first, share_gradient
+from skae._common import processes
 from skae._common.runtime import STREAMS, reseed
 from skae._training.averaging import make_average, swap
 from skae._training.callbacks import watches_batches
@@ -226,7 +226,7 @@ class Trainer:
                 if self.average is not None and self.epoch:
                     swap(self.average, objective.module)
                 losses = {"train": self._run_epoch(training, self._train_step)}
-                average_buffers(objective)
+                processes.average_buffers(objective)
                 if self.dense_step:  # which changes them behind torch's back
                     increment_version(self.dense_step.parameters)
                 if self.average is not None:
@@ -244,7 +244,7 @@ class Trainer:
                     or net.stop_training_
                     or self.n_stale == self.patience
                 )
-                if checkpoint is not None and is_first():
+                if checkpoint is not None and processes.is_first():
                     checkpoint.end_epoch(self)
 
     def _run_epoch(self, batches, take_step):
@@ -292,7 +292,7 @@ class Trainer:
 
         def closure():
             gradient = self._autograd if dense is None else dense.gradient
-            loss = share_gradient(gradient, batch, self.objective, dense)
+            loss = processes.share_gradient(gradient, batch)
             losses.append(loss)
             if watched:
                 watched.notify(
@@ -316,7 +316,11 @@ class Trainer:
         self.net.optimizer_.zero_grad()
         loss = self._loss(*batch)
         loss.backward()
-        return loss.detach()
+        loss = loss.detach()
+        processes.average_over_shares(
+            [loss, *(p.grad for p in self.objective.parameters())]
+        )
+        return loss
 
     @torch.no_grad()
     def _validation_step(self, batch):

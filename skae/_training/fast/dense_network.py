@@ -1,15 +1,10 @@
 """A dense network whose derivative is written out."""
 
 import torch
-from torch import distributed
 
-from skae._common.processes import current_share, divide, exchange
 from skae.modules._dense import Dense, Residual
 
 LEAK = torch.nn.LeakyReLU().negative_slope
-# Weights of a layer that each process computes with in whole: to exchange the results
-# would take longer.
-MAX_WHOLE = 2**16
 ACTIVATIONS = {
     "relu": torch.relu_,
     "tanh": torch.tanh_,
@@ -74,6 +69,24 @@ def make_network(part):
     return DenseNetwork(network.activation, layers[:n_layers], *layers[n_layers:])
 
 
+def fill_gradients(grad, x, grad_weight, grad_bias):
+    """Fill the gradients of an affine layer.
+
+    Parameters
+    ----------
+    grad : torch.Tensor of shape (n_samples, n_outputs)
+        Gradient of its output.
+    x : torch.Tensor of shape (n_samples, n_inputs)
+        Its input.
+    grad_weight : torch.Tensor of shape (n_outputs, n_inputs)
+        Gradient of its weight.
+    grad_bias : torch.Tensor of shape (n_outputs,)
+        Gradient of its bias.
+    """
+    torch.mm(grad.t(), x, out=grad_weight)
+    torch.sum(grad, 0, out=grad_bias)
+
+
 class DenseNetwork:
     """Outputs and gradients of a dense network, maybe with an affine map beside it.
 
@@ -118,7 +131,7 @@ class DenseNetwork:
             x.addmm_(results[0], weight_t).add_(bias)
         return results
 
-    def backward(self, results, grad, *, to_input=False):
+    def backward(self, results, grad, *, to_input=False, fill=fill_gradients):
         """Fill the gradients of the parameters, where there are.
 
         Parameters
@@ -129,80 +142,27 @@ class DenseNetwork:
             Gradient of the output.
         to_input : bool, default=False
             Whether the gradient of the input is computed.
+        fill : callable
+            Fills the gradients of a layer, called as :func:`fill_gradients` is.
 
         Returns
         -------
         torch.Tensor of shape (n_samples, n_inputs) or None
             Gradient of the input.
         """
-        share = current_share()
-        if share is not None:
-            return self._backward_shared(share, results, grad, to_input)
         grad_output, last = grad, len(self.layers) - 1
         for i in reversed(range(len(self.layers))):
             weight, _, _, grad_weight, grad_bias = self.layers[i]
             if i < last and self.activation_grad is not None:
                 grad = self.activation_grad(grad, results[i + 1])
             if grad_weight is not None:
-                torch.mm(grad.t(), results[i], out=grad_weight)
-                torch.sum(grad, 0, out=grad_bias)
+                fill(grad, results[i], grad_weight, grad_bias)
             if i or to_input:
                 grad = torch.mm(grad, weight)
         if self.skip is not None:
             weight, _, _, grad_weight, grad_bias = self.skip
             if grad_weight is not None:
-                torch.mm(grad_output.t(), results[0], out=grad_weight)
-                grad_bias.copy_(self.layers[last][-1])
+                fill(grad_output, results[0], grad_weight, grad_bias)
             if to_input:
                 grad.addmm_(grad_output, weight)
         return grad if to_input else None
-
-    def _backward_shared(self, share, results, grad, to_input):
-        """Fill the gradients of a batch of which each process has some rows.
-
-        Sums over the rows of each process, added up, differ in the last digit from a
-        sum over all rows, and Adam amplifies this from step to step. So all rows
-        are exchanged, and each process computes some columns of each product.
-        """
-        rank, n_rows = distributed.get_rank(), share.n_rows
-        factor = share.size / n_rows  # the loss is a mean over rows
-        known = [*results[:-1], grad * factor]
-        whole = grad.new_empty(n_rows, sum(part.shape[1] for part in known))
-        torch.cat(known, dim=1, out=whole[share.rows])
-        exchange([whole[rows] for rows in divide(n_rows)])()
-        *inputs, grad = whole.split([part.shape[1] for part in known], dim=1)
-        grad_output, waits = grad, []
-
-        def share_out(n, weight):
-            parts = divide(n) if weight.numel() > MAX_WHOLE else [slice(0, n)]
-            return parts, parts[rank % len(parts)]
-
-        def fill(grad_weight, grad, x):
-            units, own = share_out(len(grad_weight), grad_weight)
-            torch.mm(grad[:, own].t(), x, out=grad_weight[own])
-            waits.append(exchange([grad_weight[some] for some in units]))
-
-        for i in reversed(range(len(self.layers))):
-            weight, _, _, grad_weight, grad_bias = self.layers[i]
-            received = None
-            if i or to_input:
-                columns, own = share_out(weight.shape[1], weight)
-                part = torch.mm(grad, weight[:, own])
-                if i == 0 and self.skip is not None:
-                    part.addmm_(grad_output, self.skip[0][:, own])
-                if i and self.activation_grad is not None:
-                    part = self.activation_grad(part, inputs[i][:, own])
-                parts = [part.new_empty(n_rows, c.stop - c.start) for c in columns]
-                parts[rank % len(parts)] = part.contiguous()
-                received = exchange(parts)
-            fill(grad_weight, grad, inputs[i])
-            torch.sum(grad, 0, out=grad_bias)
-            if received is not None:
-                grad = torch.cat(received(), dim=1)
-        if self.skip is not None:
-            _, _, _, grad_weight, grad_bias = self.skip
-            fill(grad_weight, grad_output, inputs[0])
-            grad_bias.copy_(self.layers[-1][-1])
-        for wait in waits:
-            wait()
-        return grad[share.rows] / factor if to_input else None

@@ -10,9 +10,15 @@ from functools import partial
 
 import torch
 
+from skae._common.processes import average_over_shares, current_share, shared_zeros
 from skae._training.fast.codes import PlainCode, VariationalCode
-from skae._training.fast.dense_network import DenseNetwork, is_written_out
+from skae._training.fast.dense_network import (
+    DenseNetwork,
+    fill_gradients,
+    is_written_out,
+)
 from skae._training.fast.losses import LOSSES, mean_loss, mean_nll
+from skae._training.fast.shared_sums import SharedSums
 from skae._training.objective import ReconstructionObjective, replace_missing
 from skae._training.variational_objective import VariationalObjective
 from skae.modules import DenseAutoencoder, VariationalModule
@@ -120,7 +126,15 @@ class DenseStep:
         if compute_dtype != torch.float32:
             self.low_vector = self.vector.to(compute_dtype)
             self.low_grad = torch.zeros_like(self.low_vector)
-            weights, grads = self._views(self.low_vector), self._views(self.low_grad)
+            weights = self._views(self.low_vector)
+        # Processes that can share memory have the gradient of the products there.
+        self.sums = None
+        if self.vector.device.type == "cpu":
+            shared_grad = shared_zeros(length, dtype=compute_dtype)
+            if shared_grad is not None:
+                self.low_grad, self.sums = shared_grad, SharedSums()
+        if self.low_grad is not None:
+            grads = self._views(self.low_grad)
         # Per layer: weight, its transpose, bias, their gradients.
         layers = [
             (w, w.t(), b, grad_w, grad_b)
@@ -163,6 +177,8 @@ class DenseStep:
             self.low_vector.copy_(self.vector)
             x = x.to(self.compute_dtype)
 
+        sums = self.sums if (share := current_share()) else None
+        fill = sums.add if sums else fill_gradients
         encoded = self.encoder.forward(x)
         decoded = self.decoder.forward(self.code.forward(encoded[-1]))
         output, missing = decoded[-1].float(), None
@@ -170,12 +186,19 @@ class DenseStep:
             likelihood = self.objective.likelihood
             target, missing = replace_missing(likelihood, output, target)
         loss, grad = self.evaluate(output, target, weight, missing)
+        fraction = share.fraction if sums else 1.0
+        if fraction < 1.0:
+            grad = grad.mul_(fraction)
         grad = grad.to(self.compute_dtype)
-        grad = self.decoder.backward(decoded, grad, to_input=True)
-        loss, grad = self.code.backward(loss, grad, target.shape[1], weight)
-        self.encoder.backward(encoded, grad)
+        grad = self.decoder.backward(decoded, grad, to_input=True, fill=fill)
+        loss, grad = self.code.backward(loss, grad, target.shape[1], weight, fraction)
+        self.encoder.backward(encoded, grad, fill=fill)
+        if sums:
+            sums.evaluate(share, loss)
         if self.low_grad is not None:
             self.grad.copy_(self.low_grad)
+        if not sums:
+            average_over_shares([loss, self.grad])
         if self.parameters[0].grad is not self.grads[0]:
             # A callback has had them set to None, and the optimizer would skip them.
             for parameter, grad in zip(self.parameters, self.grads, strict=True):
