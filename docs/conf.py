@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import skae
+from skae._common import linked
 
 project = "skae"
 author = "The skae developers"
@@ -52,6 +53,8 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "min_reported_time": 1e9,
 }
+# Diagrams of estimators in the examples link to the reference, as seen from there.
+linked.api_pages = "../api/generated"
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 # Prompts are not copied.

@@ -46,7 +46,8 @@ search = GridSearchCV(
     scoring=lambda pipeline, X, y: pipeline.score(add_noise(X), y),
     cv=2,
     n_jobs=2,
-).fit(X_train, y_train)
+)
+search.fit(X_train, y_train)
 
 # %%
 # Held-out digits, and the accuracy of k-NN on them.

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -18,7 +19,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
 
 import skae
@@ -241,6 +242,25 @@ def test_what_skl2onnx_cannot_convert_is_refused_in_words():
     unknown = make_pipeline(AutoEncoderImputer(AE), PCA(2)).fit(X)
     with pytest.raises(ValueError, match=r"skl2onnx does not know .*Imputer"):
         to_onnx(unknown, io.BytesIO())
+
+
+def test_steps_that_select_columns_by_name_are_to_be_left_out():
+    frame = pd.DataFrame(X).add_prefix("pixel")
+    select = make_column_transformer((MinMaxScaler(), list(frame)[:20]))
+    pipeline = make_pipeline(select, AutoEncoderTransformer(4, **OPTIONS)).fit(frame)
+    with pytest.raises(ValueError, match=r"'pixel0'.* export the steps after it"):
+        to_onnx(pipeline, io.BytesIO())
+    file = io.BytesIO()
+    to_onnx(pipeline[1:], file)
+    session = onnxruntime.InferenceSession(file.getvalue())
+    (codes,) = session.run(None, {"X": np.float32(pipeline[0].transform(frame))})
+    np.testing.assert_allclose(codes, pipeline.transform(frame), rtol=1e-4, atol=1e-4)
+
+
+def test_torch_does_not_talk_of_packages_that_are_absent(capfd):
+    estimator = AutoEncoderTransformer(4, **OPTIONS).fit(X)
+    to_onnx(estimator, io.BytesIO())
+    assert capfd.readouterr() == ("", "")
 
 
 def test_distances_to_clusters_are_not_taken_for_classes():

@@ -9,12 +9,12 @@ from functools import cache, partial
 from numbers import Integral, Real
 
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae._common.callbacks import CallbackSupportMixin
+from skae._common.linked import LinkedEstimator
 from skae._common.memory_errors import explained_memory_errors
 from skae._common.processes import agree_on, is_first, require_equal
 from skae._common.runtime import (
@@ -63,7 +63,7 @@ class BaseTorchEstimator(
     StreamMixin,
     ToModuleMixin,
     CallbackSupportMixin,
-    BaseEstimator,
+    LinkedEstimator,
     metaclass=ABCMeta,
 ):
     """Base of the estimators that train a torch module. Think twice before adding.

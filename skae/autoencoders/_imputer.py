@@ -5,7 +5,6 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     MetaEstimatorMixin,
     OneToOneFeatureMixin,
     TransformerMixin,
@@ -18,6 +17,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skae._common.linked import LinkedEstimator
 from skae._common.missing import refuse_empty_columns
 from skae._common.runtime import draw_seed
 from skae.autoencoders._linear_mixtures import LinearMixtures
@@ -33,7 +33,7 @@ def _can_draw(imputer):
 
 
 class AutoEncoderImputer(
-    OneToOneFeatureMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+    OneToOneFeatureMixin, MetaEstimatorMixin, TransformerMixin, LinkedEstimator
 ):
     """Imputer that fills missing values by autoencoders trained on incomplete rows.
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     MetaEstimatorMixin,
     OneToOneFeatureMixin,
     TransformerMixin,
@@ -22,6 +21,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
+from skae._common.linked import LinkedEstimator
 
 
 def _has_module(reconstructor):
@@ -34,7 +34,7 @@ class Reconstructor(
     MetaEstimatorMixin,
     TransformerMixin,
     CallbackSupportMixin,
-    BaseEstimator,
+    LinkedEstimator,
 ):
     """Transformer that returns an autoencoder's reconstructions: a cleaning step.
 

@@ -4,8 +4,9 @@ import math
 from numbers import Real
 
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+
+from skae._common.linked import LinkedEstimator
 
 
 class Pair(Interval):
@@ -69,7 +70,7 @@ def replace(x, replaced, value):
     return out.add_(replaced, alpha=float(value))
 
 
-class Corruption(BaseEstimator):
+class Corruption(LinkedEstimator):
     """Base of the corruption processes.
 
     Corruptions of one class with equal parameters are equal. A function of the same

@@ -1,6 +1,8 @@
 """Programs of torch as ONNX models."""
 
+import logging
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -52,8 +54,7 @@ def convert(program, output):
     onnx.ModelProto
         With the input "X".
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own, of how it exports
+    with _quiet_torch():
         exported = torch.onnx.export(
             program,
             dynamo=True,
@@ -65,6 +66,20 @@ def convert(program, output):
     model = exported.model_proto
     _name_samples(model.graph)
     return model
+
+
+@contextmanager
+def _quiet_torch():
+    """Hide what torch warns and logs of how it exports, such as absent packages."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 def _name_samples(graph):

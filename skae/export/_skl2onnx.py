@@ -95,6 +95,18 @@ def make_pipeline_graph(estimator, method, dtype):
             f"{type(estimator).__name__} cannot be exported: skl2onnx does not know an "
             f"estimator in it. {error}"
         ) from error
+    except RuntimeError as error:
+        hint = ""
+        if hasattr(estimator, "feature_names_in_"):
+            hint = (
+                " The input of the model is one array without names of columns. If a "
+                "step selects columns by name, export the steps after it, such as "
+                "pipeline[1:], and pass the model what the first steps return."
+            )
+        raise ValueError(
+            f"{type(estimator).__name__} cannot be exported: skl2onnx failed. {error}"
+            f"{hint}"
+        ) from error
     outputs = {value.name: value for value in model.graph.output}
     kept = [method, LABEL] if method == "predict_proba" else [method]
     del model.graph.output[:]

@@ -1,14 +1,15 @@
 """The base class of the likelihoods."""
 
 import numpy as np
-from sklearn.base import BaseEstimator
+
+from skae._common.linked import LinkedEstimator
 
 # How far outside a range a value may lie, in units of the floating-point spacing at
 # one: a scaler such as MinMaxScaler rounds more than once.
 ROUNDING_STEPS = 8
 
 
-class Likelihood(BaseEstimator):
+class Likelihood(LinkedEstimator):
     """Base of the likelihoods; a new one overrides what differs.
 
     A new likelihood needs ``loss`` and ``distribution``, ``mean`` where that is not the

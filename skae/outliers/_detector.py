@@ -5,11 +5,12 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.base import OutlierMixin, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
+from skae._common.linked import LinkedEstimator
 from skae._common.memmap import copy_memmaps
 from skae._common.missing import refuse_empty_columns
 from skae._common.runtime import draw_seed, seed_unset
@@ -37,7 +38,7 @@ MAX_NUMBERS = 2**26
 AUTO_CONTAMINATION = 0.1
 
 
-class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
+class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, LinkedEstimator):
     """Outlier detector that scores code and reconstruction error of a sample together.
 
     A sample is an outlier if its code is unusual or if it is not reconstructed well.

@@ -5,13 +5,8 @@ from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
-from sklearn.utils import (
-    _safe_indexing,
-    check_array,
-    check_consistent_length,
-    get_tags,
-)
+from sklearn.base import ClassifierMixin, _fit_context, clone
+from sklearn.utils import _safe_indexing, check_array, check_consistent_length, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
@@ -22,6 +17,7 @@ from skae._common.callbacks import (
     restore_attributes,
 )
 from skae._common.labels import count_classes, split_labels, warn_without_unlabeled
+from skae._common.linked import LinkedEstimator
 from skae._common.runtime import seed_unset
 from skae._common.sample_weight import check_sample_weight, pop_weight
 from skae._common.validation import check_table
@@ -53,7 +49,7 @@ class ClusterClassifier(
     RefinerMixin,
     CallbackSupportMixin,
     ClassifierMixin,
-    BaseEstimator,
+    LinkedEstimator,
 ):
     """Classifier that clusters the samples and matches the clusters to classes.
 
