@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import skae
-from skae._common import linked
+from skae._common.linked import LinkedEstimator
 
 project = "skae"
 author = "The skae developers"
@@ -54,7 +54,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1e9,
 }
 # Diagrams of estimators in the examples link to the reference, as seen from there.
-linked.api_pages = "../api/generated"
+LinkedEstimator._doc_link_template = "../api/generated/{page}.html"
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 # Prompts are not copied.

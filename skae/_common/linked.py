@@ -5,9 +5,8 @@ from pathlib import Path
 
 from sklearn.base import BaseEstimator
 
-_built = Path(__file__).parents[2] / "docs/_build/html/api/generated"
-# Address of the folder of these pages: where ``make docs`` builds them in a checkout.
-api_pages = _built.as_uri() if _built.is_dir() else None
+# Where ``make docs`` builds these pages, in a checkout.
+PAGES = Path(__file__).parents[2] / "docs/_build/html/api/generated"
 
 
 class LinkedEstimator(BaseEstimator):
@@ -17,10 +16,7 @@ class LinkedEstimator(BaseEstimator):
     """
 
     _doc_link_module = "skae"
-
-    @property
-    def _doc_link_template(self):
-        return f"{api_pages}/{{page}}.html" if api_pages else ""
+    _doc_link_template = f"{PAGES.as_uri()}/{{page}}.html" if PAGES.is_dir() else ""
 
     def _doc_link_url_param_generator(self):
         module, name = type(self).__module__, type(self).__name__

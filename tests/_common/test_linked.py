@@ -9,8 +9,13 @@ import skae
 import skae.corruption
 import skae.likelihood
 from skae import AutoEncoderTransformer, SpectralKMeans
-from skae._common import linked
 
+LINKED = next(
+    kind
+    for kind in AutoEncoderTransformer.__mro__
+    if kind.__name__ == "LinkedEstimator"
+)
+TEMPLATE = "https://skae.test/api/{page}.html"
 REFERENCE = Path(__file__).parents[2] / "docs/api.rst"
 
 
@@ -34,14 +39,14 @@ def pages_of_the_reference():
 
 @pytest.mark.parametrize(("kind", "page"), list(linked_classes()))
 def test_each_class_links_to_its_page(kind, page, monkeypatch):
-    monkeypatch.setattr(linked, "api_pages", "https://skae.test/api")
+    monkeypatch.setattr(LINKED, "_doc_link_template", TEMPLATE)
     assert page in set(pages_of_the_reference())
     estimator = object.__new__(kind)  # some need parameters
     assert estimator._get_doc_link() == f"https://skae.test/api/{page}.html"
 
 
 def test_the_representation_of_a_pipeline_has_the_links(monkeypatch):
-    monkeypatch.setattr(linked, "api_pages", "https://skae.test/api")
+    monkeypatch.setattr(LINKED, "_doc_link_template", TEMPLATE)
     pipeline = make_pipeline(AutoEncoderTransformer(), SpectralKMeans())
     page = pipeline._repr_html_()
     for name in ("AutoEncoderTransformer", "SpectralKMeans"):
@@ -49,14 +54,14 @@ def test_the_representation_of_a_pipeline_has_the_links(monkeypatch):
 
 
 def test_without_pages_there_is_no_link(monkeypatch):
-    monkeypatch.setattr(linked, "api_pages", None)
+    monkeypatch.setattr(LINKED, "_doc_link_template", "")
     estimator = AutoEncoderTransformer()
     assert estimator._get_doc_link() == ""
     assert "href=" not in estimator._repr_html_()
 
 
 def test_a_class_of_the_user_has_no_page(monkeypatch):
-    monkeypatch.setattr(linked, "api_pages", "https://skae.test/api")
+    monkeypatch.setattr(LINKED, "_doc_link_template", TEMPLATE)
 
     class Mine(AutoEncoderTransformer):
         pass
