@@ -292,8 +292,7 @@ class Trainer:
 
         def closure():
             gradient = self._autograd if dense is None else dense.gradient
-            loss = processes.share_gradient(gradient, batch)
-            losses.append(loss)
+            losses.append(loss := processes.share_gradient(gradient, batch))
             if watched:
                 watched.notify(
                     "on_grad_computed",
@@ -316,10 +315,8 @@ class Trainer:
         self.net.optimizer_.zero_grad()
         loss = self._loss(*batch)
         loss.backward()
-        loss = loss.detach()
-        processes.average_over_shares(
-            [loss, *(p.grad for p in self.objective.parameters())]
-        )
+        grads = [parameter.grad for parameter in self.objective.parameters()]
+        processes.average_over_shares([loss := loss.detach(), *grads])
         return loss
 
     @torch.no_grad()
