@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skae._common.array_api import ArrayAPIMixin
 from skae._common.missing import has_missing, refuse_empty_columns
 from skae._common.sample_weight import attach_weight, moments
 from skae._common.sparse import dense_blocks
@@ -48,6 +49,7 @@ MIN_SAMPLES = 60
 
 
 class BaseAutoEncoder(
+    ArrayAPIMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     GenerationMixin,

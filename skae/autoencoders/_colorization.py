@@ -13,6 +13,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skae._common.array_api import ArrayAPIMixin
 from skae._common.gray import GRAY_WEIGHTS
 from skae._common.sample_weight import pop_weight
 from skae._common.validation import check_sizes, require_target
@@ -31,6 +32,7 @@ TABLE_SIZES, IMAGE_SIZES = (256, 64), (32, 64, 128)
 
 
 class ColorizationAutoEncoder(
+    ArrayAPIMixin,
     PairsMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,

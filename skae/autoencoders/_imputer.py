@@ -11,15 +11,19 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
+from sklearn.impute import MissingIndicator
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from skae._common.array_api import ArrayAPIMixin, dispatched
 from skae._common.linked import LinkedEstimator
-from skae._common.missing import refuse_empty_columns
+from skae._common.missing import empty_columns
 from skae._common.runtime import draw_seed
+from skae._common.validation import check_table
+from skae._common.warn import warn_user
 from skae.autoencoders._linear_mixtures import LinearMixtures
 
 # Number of times that missing values are replaced by what is restored.
@@ -33,7 +37,11 @@ def _can_draw(imputer):
 
 
 class AutoEncoderImputer(
-    OneToOneFeatureMixin, MetaEstimatorMixin, TransformerMixin, LinkedEstimator
+    ArrayAPIMixin,
+    OneToOneFeatureMixin,
+    MetaEstimatorMixin,
+    TransformerMixin,
+    LinkedEstimator,
 ):
     """Imputer that fills missing values by autoencoders trained on incomplete rows.
 
@@ -54,6 +62,12 @@ class AutoEncoderImputer(
         An autoencoder to use instead, such as :class:`VariationalAutoEncoder`. It is
         cloned, and trained on standardized incomplete rows. It fills by ``impute`` with
         ``max_iter=3``.
+    keep_empty_features : bool, default=False
+        Whether features that have no value in ``fit`` are filled with 0. By default
+        they are left out, with a warning, as in scikit-learn's imputers.
+    add_indicator : bool, default=False
+        Whether ``transform`` appends a feature for each one that has missing values in
+        ``fit``: 1 where its value is missing, else 0.
     random_state : int, RandomState instance or None, default=None
         Seed of the default, and of an ``estimator`` whose ``random_state`` is None.
         Pass an int for the same result in each fit.
@@ -62,6 +76,8 @@ class AutoEncoderImputer(
     ----------
     estimator_ : estimator
         The fitted autoencoder, or the default models.
+    indicator_ : MissingIndicator
+        Finds what is missing. Only with ``add_indicator=True``.
     n_features_in_ : int
         Number of features of the samples.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -98,11 +114,22 @@ class AutoEncoderImputer(
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "impute"]), None],
+        "keep_empty_features": ["boolean"],
+        "add_indicator": ["boolean"],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, estimator=None, *, random_state=None):
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        keep_empty_features=False,
+        add_indicator=False,
+        random_state=None,
+    ):
         self.estimator = estimator
+        self.keep_empty_features = keep_empty_features
+        self.add_indicator = add_indicator
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -124,12 +151,23 @@ class AutoEncoderImputer(
         Raises
         ------
         ValueError
-            If X holds infinity, or a feature without any value.
+            If X is sparse, holds infinity, or has no value at all.
         """
         X = self._validate(X, reset=True)
-        refuse_empty_columns(self, X)
-        self._scaler = StandardScaler().fit(X.astype(np.float64, copy=False))
-        self.estimator_ = self._make_estimator().fit(self._scaler.transform(X))
+        self._has_values = ~empty_columns(X)
+        if not self._has_values.any():
+            raise ValueError("X has only missing values; there is nothing to learn.")
+        if not (self._has_values.all() or self.keep_empty_features):
+            empty = super().get_feature_names_out()[~self._has_values].tolist()
+            warn_user(
+                f"X has only missing values in the columns {empty}, which are left "
+                "out. keep_empty_features=True fills them with 0."
+            )
+        if self.add_indicator:
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
+        known = X[:, self._has_values]
+        self._scaler = StandardScaler().fit(known.astype(np.float64, copy=False))
+        self.estimator_ = self._make_estimator().fit(self._scaler.transform(known))
         return self
 
     def _make_estimator(self):
@@ -152,17 +190,24 @@ class AutoEncoderImputer(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
-            A copy of X without NaN, in its type where that is float32 or float64.
+        ndarray of shape (n_samples, n_features_out)
+            A copy of X without NaN, in its type where that is float32 or float64. It
+            lacks features that had no value in ``fit``, and ends with those that
+            ``add_indicator`` appends.
         """
         check_is_fitted(self)
+        X = self._validate(X, reset=False)
 
         def impute(rows):
             return [np.asarray(self.estimator_.impute(rows, max_iter=N_ITER))]
 
-        return self._fill(X, 1, impute)[0]
+        out = self._fill(X, 1, impute)[0]
+        if self.add_indicator:
+            out = np.hstack([out, self.indicator_.transform(X)])
+        return out
 
     @available_if(_can_draw)
+    @dispatched
     def sample_imputations(self, X, n_draws=5, *, random_state=None):
         """Draw missing values from their distribution given those that are present.
 
@@ -184,7 +229,7 @@ class AutoEncoderImputer(
         Returns
         -------
         ndarray of shape (n_draws, n_samples, n_features)
-            Copies of X without NaN.
+            Copies of X without NaN, and without features that had no value in ``fit``.
 
         Raises
         ------
@@ -203,27 +248,52 @@ class AutoEncoderImputer(
             n_draws=n_draws,
             random_state=random_state,
         )
-        return self._fill(X, n_draws, draw)
+        return self._fill(self._validate(X, reset=False), n_draws, draw)
 
     def _fill(self, X, n_copies, fill):
         """Return copies of X, in which ``fill`` fills the standardized rows."""
-        X = self._validate(X, reset=False)
-        out = np.repeat(X[np.newaxis], n_copies, axis=0)
-        missing = np.isnan(X)
+        known = X[:, self._has_values]
+        out = np.repeat(known[np.newaxis], n_copies, axis=0)
+        missing = np.isnan(known)
         holes = missing.any(axis=1)
         if holes.any():
-            rows = self._scaler.transform(X[holes].astype(np.float64))
+            rows = self._scaler.transform(known[holes].astype(np.float64))
             for copy, filled in zip(out, fill(rows), strict=True):
                 filled = self._scaler.inverse_transform(filled)
-                copy[holes] = np.where(missing[holes], filled, X[holes])
+                copy[holes] = np.where(missing[holes], filled, known[holes])
+        if not self.keep_empty_features or self._has_values.all():
+            return out
+        whole = np.repeat(np.where(np.isnan(X), 0, X)[np.newaxis], n_copies, axis=0)
+        whole[..., self._has_values] = out
+        return whole
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the features that ``transform`` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features of X, where ``fit`` did not see them.
+
+        Returns
+        -------
+        ndarray of str
+            The names of X's features, and "missingindicator_" with a name for each one
+            that ``add_indicator`` appends.
+        """
+        names = super().get_feature_names_out(input_features)
+        out = names if self.keep_empty_features else names[self._has_values]
+        if self.add_indicator:
+            out = np.append(out, self.indicator_.get_feature_names_out(names))
         return out
 
     def _validate(self, X, *, reset):
-        return validate_data(
+        return check_table(
             self,
             X,
             reset=reset,
             dtype=[np.float64, np.float32],
+            order="C",
             ensure_all_finite="allow-nan",
         )
 

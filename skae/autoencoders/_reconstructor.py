@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skae._common.array_api import ArrayAPIMixin
 from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
 from skae._common.linked import LinkedEstimator
 
@@ -30,6 +31,7 @@ def _has_module(reconstructor):
 
 
 class Reconstructor(
+    ArrayAPIMixin,
     OneToOneFeatureMixin,
     MetaEstimatorMixin,
     TransformerMixin,

@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skae._common.array_api import ArrayAPIMixin
 from skae._common.linked import LinkedEstimator
 from skae._common.runtime import draw_seed
 from skae._common.sample_weight import check_sample_weight
@@ -21,7 +22,7 @@ from skae.clustering._search import PartitionSearch, numbers_to_try
 MIN_AGREEMENT = 0.25
 
 
-class SpectralKMeans(ClusterMixin, LinkedEstimator):
+class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
     """K-means on the eigenvectors of a neighbour graph, the best of many partitions.
 
     Spectral clustering finds clusters of any shape, as long as neighbours of neighbours

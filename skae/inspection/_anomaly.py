@@ -6,7 +6,13 @@ import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skae.inspection._drawing import COLORS, find_image_shape, new_axes, takes_images
+from skae.inspection._drawing import (
+    COLORS,
+    find_image_shape,
+    new_axes,
+    on_numpy,
+    takes_images,
+)
 
 # Bins of the histogram. A rule that adapts to most scores could make millions of them,
 # where one sample has a score far below all others.
@@ -153,6 +159,7 @@ class AnomalyDisplay:
         ax.set_title(f"score {score:.3g}, threshold {self.threshold:.3g}")
 
     @classmethod
+    @on_numpy
     def from_estimator(
         cls,
         estimator,

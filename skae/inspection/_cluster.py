@@ -14,6 +14,7 @@ from skae.inspection._drawing import (
     draw_tiles,
     find_image_shape,
     new_axes,
+    on_numpy,
     takes_images,
     value_range,
 )
@@ -196,6 +197,7 @@ class ClusterDisplay:
         return self
 
     @classmethod
+    @on_numpy
     def from_estimator(
         cls,
         estimator,

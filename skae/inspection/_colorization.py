@@ -6,6 +6,7 @@ from skae.inspection._drawing import (
     as_floats,
     as_images,
     find_image_shape,
+    on_numpy,
     takes_images,
 )
 from skae.inspection._image_rows import ImageRowsDisplay
@@ -61,6 +62,7 @@ class ColorizationDisplay(ImageRowsDisplay):
     """
 
     @classmethod
+    @on_numpy
     def from_estimator(
         cls,
         estimator,

@@ -3,9 +3,13 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils import check_array
 
 from skae._common.channels import refuse_channels_first
+
+# Decorator of what draws: tensors and what is computed of them become arrays of NumPy.
+on_numpy = config_context(array_api_dispatch=False)
 
 # Ten colours that differ under every kind of colour blindness, and in lightness:
 # M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270.
@@ -332,6 +336,28 @@ def draw_tiles(ax, images, limits, cmap, top=-0.5):
     return image, top + (np.arange(n_rows) + 0.5) * row_height
 
 
+@on_numpy
+def check_codes(codes):
+    """Check that codes are numbers.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_components)
+        The codes.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components)
+        The codes.
+
+    Raises
+    ------
+    ValueError
+        If the codes are not finite.
+    """
+    return check_array(codes, input_name="codes")
+
+
 def check_plane(codes, name="codes"):
     """Check that codes have two components.
 
@@ -352,7 +378,7 @@ def check_plane(codes, name="codes"):
     ValueError
         If the codes do not have two components or are not finite.
     """
-    codes = check_array(codes, input_name="codes")
+    codes = check_codes(codes)
     if codes.shape[1] != 2:
         raise ValueError(
             f"{name} have {codes.shape[1]} components; a plane of images needs 2."

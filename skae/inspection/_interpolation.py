@@ -13,6 +13,7 @@ from skae.inspection._drawing import (
     find_image_shape,
     find_limits,
     new_axes,
+    on_numpy,
 )
 
 
@@ -89,6 +90,7 @@ class InterpolationDisplay:
         return self
 
     @classmethod
+    @on_numpy
     def from_estimator(
         cls, estimator, X1, X2, *, n_steps=10, image_shape=None, cmap="gray", ax=None
     ):

@@ -3,9 +3,13 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_array
 
-from skae.inspection._drawing import COLORS, new_axes
+from skae.inspection._drawing import (
+    COLORS,
+    check_codes,
+    new_axes,
+    on_numpy,
+)
 from skae.inspection._point_labels import find_classes, place_labels
 
 
@@ -86,7 +90,7 @@ class LatentSpaceDisplay:
             If ``components`` is not valid or is None for codes of more than two
             components, or if ``y`` does not hold one class per sample.
         """
-        codes = check_array(self.codes, input_name="codes")
+        codes = check_codes(self.codes)
         components = self._check_components(codes.shape[1])
         points = codes[:, list(components)]
         colors = np.full(len(points), COLORS[0])
@@ -184,6 +188,7 @@ class LatentSpaceDisplay:
         return components
 
     @classmethod
+    @on_numpy
     def from_estimator(
         cls, estimator, X, y=None, *, components=None, scatter_kwargs=None, ax=None
     ):

@@ -14,6 +14,7 @@ from skae.inspection._drawing import (
     find_image_shape,
     find_limits,
     new_axes,
+    on_numpy,
 )
 
 
@@ -117,6 +118,7 @@ class ManifoldDisplay:
         return self
 
     @classmethod
+    @on_numpy
     def from_estimator(
         cls, estimator, X, *, n_steps=15, image_shape=None, cmap="gray", ax=None
     ):

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from skae.inspection._drawing import as_floats, find_image_shape, takes_images
+from skae.inspection._drawing import (
+    as_floats,
+    find_image_shape,
+    on_numpy,
+    takes_images,
+)
 from skae.inspection._image_rows import ImageRowsDisplay
 
 
@@ -62,6 +67,7 @@ class ReconstructionDisplay(ImageRowsDisplay):
     """
 
     @classmethod
+    @on_numpy
     def from_estimator(
         cls,
         estimator,

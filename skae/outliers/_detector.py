@@ -9,6 +9,7 @@ from sklearn.base import OutlierMixin, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skae._common.array_api import ArrayAPIMixin
 from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
 from skae._common.linked import LinkedEstimator
 from skae._common.memmap import copy_memmaps
@@ -38,7 +39,9 @@ MAX_NUMBERS = 2**26
 AUTO_CONTAMINATION = 0.1
 
 
-class AutoEncoderOutlierDetector(OutlierMixin, CallbackSupportMixin, LinkedEstimator):
+class AutoEncoderOutlierDetector(
+    ArrayAPIMixin, OutlierMixin, CallbackSupportMixin, LinkedEstimator
+):
     """Outlier detector that scores code and reconstruction error of a sample together.
 
     A sample is an outlier if its code is unusual or if it is not reconstructed well.

@@ -5,7 +5,6 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from sklearn import config_context
 from sklearn.base import clone
 
 from skae import (
@@ -128,15 +127,3 @@ def test_bfloat16_is_computed_in_float32():
     X = torch.from_numpy(VALUES).to(torch.bfloat16)
     codes = AutoEncoderTransformer(2, **OPTIONS).fit_transform(X)
     assert codes.dtype == np.float32
-
-
-@pytest.mark.parametrize("estimator", TAKE_X, ids=lambda e: type(e).__name__)
-def test_tensors_under_array_api_dispatch_are_answered_by_arrays(estimator):
-    X, y = torch.from_numpy(VALUES), np.arange(30) % 3
-    method = "transform" if hasattr(estimator, "transform") else "predict"
-    expected = getattr(clone(estimator).fit(VALUES, y), method)(VALUES)
-    with config_context(array_api_dispatch=True):
-        answer = getattr(clone(estimator).fit(X, y), method)(X)
-    assert isinstance(answer, np.ndarray)
-    assert answer.shape == expected.shape
-    assert answer.dtype == expected.dtype

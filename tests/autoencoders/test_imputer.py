@@ -4,9 +4,13 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
-from sklearn.base import BaseEstimator
+import torch
+from scipy import sparse
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_iris
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
@@ -160,10 +164,99 @@ def test_is_searched_in_a_pipeline_on_a_frame_with_missing_values():
     assert search.best_score_ > 0.9
 
 
-def test_feature_without_values_is_named():
-    X = pd.DataFrame({"a": [1.0, 2.0], "b": [np.nan, np.nan]})
-    with pytest.raises(ValueError, match="X has only missing values in the column 'b'"):
-        AutoEncoderImputer().fit(X)
+@pytest.fixture
+def gap():
+    """A frame without values in "b", and with one missing in "c"."""
+    X, _ = load_iris(return_X_y=True, as_frame=True)
+    X.columns = [*"abcd"]
+    X["b"] = np.nan
+    X.loc[3, "c"] = np.nan
+    return X
+
+
+def test_feature_without_values_is_left_out(gap):
+    imputer = AutoEncoderImputer(random_state=0).set_output(transform="pandas")
+    with pytest.warns(UserWarning, match=r"only missing .* columns \['b'\], which are"):
+        filled = imputer.fit_transform(gap)
+    assert [*filled.columns] == [*"acd"] == [*imputer.get_feature_names_out()]
+    assert not filled.isna().any(axis=None)
+    assert imputer.sample_imputations(gap, 2).shape == (2, 150, 3)
+    # What others tell of a value is the same without the column.
+    alone = AutoEncoderImputer(random_state=0).fit_transform(gap[[*"acd"]])
+    np.testing.assert_array_equal(filled, alone)
+
+
+def test_feature_without_values_is_kept_as_zero(gap):
+    imputer = AutoEncoderImputer(keep_empty_features=True, random_state=0)
+    filled = imputer.set_output(transform="pandas").fit_transform(gap)
+    assert [*filled.columns] == [*"abcd"] == [*imputer.get_feature_names_out()]
+    np.testing.assert_array_equal(filled["b"], 0.0)
+    np.testing.assert_array_equal(imputer.sample_imputations(gap, 2)[:, :, 1], 0.0)
+    # A value that later samples have is present, and stays.
+    assert imputer.transform(gap.assign(b=7.0)).loc[0, "b"] == 7.0
+    peer = SimpleImputer(keep_empty_features=True).fit_transform(gap)
+    present = gap.notna() | gap.isna().all()
+    np.testing.assert_array_equal(filled.to_numpy()[present], peer[present])
+
+
+def test_nothing_is_learned_from_no_values():
+    for keep in (False, True):
+        imputer = AutoEncoderImputer(keep_empty_features=keep)
+        with pytest.raises(ValueError, match="X has only missing values"):
+            imputer.fit(np.full((3, 2), np.nan))
+
+
+@pytest.mark.filterwarnings("ignore:(X has only|Skipping features)")
+@pytest.mark.parametrize("keep", [False, True])
+def test_indicator_says_what_was_missing(gap, keep):
+    options = {"add_indicator": True, "keep_empty_features": keep}
+    imputer = AutoEncoderImputer(random_state=0, **options)
+    filled = imputer.set_output(transform="pandas").fit_transform(gap)
+    peer = SimpleImputer(**options).set_output(transform="pandas")
+    expected = peer.fit_transform(gap)
+    assert [*filled.columns] == [*expected.columns]
+    for name in filled.columns[filled.columns.str.startswith("missing")]:
+        np.testing.assert_array_equal(filled[name], expected[name])
+    later = gap.assign(a=np.nan)
+    np.testing.assert_array_equal(
+        imputer.transform(later).iloc[:, -2:], peer.transform(later).iloc[:, -2:]
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_results_are_in_the_precision_of_the_caller(table, imputer, dtype):
+    X = table[1].astype(dtype)
+    frames = {
+        "pandas": pd.DataFrame(X),
+        "nullable": pd.DataFrame(X).astype(f"Float{8 * dtype().itemsize}"),
+        "tensor": torch.from_numpy(X),
+    }
+    expected = imputer.transform(X)
+    assert expected.dtype == dtype
+    assert clone(imputer).fit_transform(frames["nullable"]).dtype == dtype
+    for name, frame in frames.items():
+        filled = imputer.transform(frame)
+        assert filled.dtype == dtype, name
+        np.testing.assert_array_equal(filled, expected, err_msg=name)
+
+
+def test_frames_of_polars(gap):
+    frame = pl.from_pandas(gap[[*"acd"]])
+    imputer = AutoEncoderImputer(random_state=0).set_output(transform="polars")
+    filled = imputer.fit_transform(frame)
+    assert filled.columns == [*"acd"]
+    assert filled.null_count().sum_horizontal().item() == 0
+    expected = AutoEncoderImputer(random_state=0).fit_transform(gap[[*"acd"]])
+    np.testing.assert_array_equal(filled.to_numpy(), expected)
+    with pytest.raises(ValueError, match="feature names"):
+        imputer.transform(frame.rename({"a": "z"}))
+
+
+def test_sparse_rows_and_dates_are_refused(gap):
+    with pytest.raises(TypeError, match="dense data is required"):
+        AutoEncoderImputer().fit(sparse.eye_array(5, format="csr"))
+    with pytest.raises(ValueError, match="column 'd' of X has dates"):
+        AutoEncoderImputer().fit(gap.assign(d=pd.Timestamp("2020-01-01")))
 
 
 def test_infinity_is_refused():

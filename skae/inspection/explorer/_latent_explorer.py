@@ -15,6 +15,7 @@ from skae.inspection._drawing import (
     decode_plane,
     find_image_shape,
     find_limits,
+    on_numpy,
 )
 from skae.inspection._point_labels import find_classes, place_labels
 from skae.inspection.explorer._axes import find_range, find_ticks
@@ -221,6 +222,7 @@ class LatentExplorer:
         }
 
     @classmethod
+    @on_numpy
     def from_estimator(
         cls,
         estimator,

@@ -5,9 +5,8 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import check_array
 
-from skae.inspection._drawing import check_plane
+from skae.inspection._drawing import check_codes, check_plane
 
 
 def find_plane(estimator, X, projection):
@@ -38,7 +37,7 @@ def find_plane(estimator, X, projection):
     ValueError
         If there are not two components or they are not finite.
     """
-    codes = check_array(estimator.transform(X), input_name="codes")
+    codes = check_codes(estimator.transform(X))
     if projection is None and codes.shape[1] <= 2:
         return estimator, check_plane(codes, _codes_of(estimator)), None
     projection = (
