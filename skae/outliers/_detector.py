@@ -333,9 +333,7 @@ class AutoEncoderOutlierDetector(
         """Return samples as rows, images of bytes as numbers in [0, 1]."""
         samples = check_samples(self, X, reset=reset, ensure_all_finite="allow-nan")
         (samples,), _ = attach_weight(sample_weight, samples)
-        rows = samples.rows
-        if not issparse(rows):
-            rows = np.asarray(rows)
+        rows = samples.rows if issparse(samples.rows) else np.asarray(samples.rows)
         if samples.byte_scale != 1.0:
             rows = rows * np.float32(samples.byte_scale)
         return samples._replace(rows=rows, byte_scale=1.0)
