@@ -10,7 +10,6 @@ from sklearn.utils import _safe_indexing, check_array, check_consistent_length, 
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skae._common.array_api import ArrayAPIMixin
 from skae._common.callbacks import (
     CallbackSupportMixin,
     report_fit,
@@ -44,7 +43,6 @@ CODES = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
 
 
 class ClusterClassifier(
-    ArrayAPIMixin,
     LogProbabilityMixin,
     ClusterModuleMixin,
     ClusterSpaceMixin,

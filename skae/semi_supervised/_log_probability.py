@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from skae._common.array_api import ArrayAPIMixin
 
-class LogProbabilityMixin:
+
+class LogProbabilityMixin(ArrayAPIMixin):
     """Log-probabilities of a classifier with ``predict_proba``."""
 
     def predict_log_proba(self, X):

@@ -9,7 +9,6 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.array_api import ArrayAPIMixin
 from skae._common.sample_weight import pop_weight
 from skae._common.validation import check_samples, check_sizes
 from skae._common.warn import warn_user
@@ -28,11 +27,7 @@ MIN_KEPT_FRACTION = 0.1
 
 
 class PseudoLabelClassifier(
-    ArrayAPIMixin,
-    LabeledSamplesMixin,
-    LogProbabilityMixin,
-    ClassifierMixin,
-    BaseTorchEstimator,
+    LabeledSamplesMixin, LogProbabilityMixin, ClassifierMixin, BaseTorchEstimator
 ):
     """Classifier for labels some of which are wrong or missing, such as clusters.
 
