@@ -20,6 +20,9 @@ from skae._common.stored import DTYPES, StoredRows, open_stored
 from skae._common.tables import as_array, is_frame, refuse_dates
 
 _DTYPES = set(map(np.dtype, DTYPES))
+# Of a table of at most this many numbers that does not lie row by row, such as most
+# frames, a copy is made that does: rows are then gathered several times as fast.
+MAX_COPY_SIZE = 2**24
 # Options of checks that leave NaN and infinity to later.
 _LATER_FINITE = {"dtype": DTYPES, "order": "C", "ensure_all_finite": False}
 # An array is dense, whether sparse rows are accepted or not.
@@ -256,12 +259,13 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
         X = X.astype(X.dtype.newbyteorder("="))
     if accept_sparse is None:
         accept_sparse = getattr(estimator, "_accepts_sparse", False)
+    is_small = np.prod(getattr(X, "shape", 0), dtype=float) <= MAX_COPY_SIZE
     rows = check_table(
         estimator,
         X,
         reset=reset,
         dtype=DTYPES,
-        order="C",
+        order="C" if is_small else None,
         ensure_all_finite=ensure_all_finite,
         accept_sparse="csr" if accept_sparse else False,
     )

@@ -60,8 +60,8 @@ class Rows:
     Parameters
     ----------
     samples : Samples
-        The data, C-contiguous or in CSR format, of a type that torch knows; shared,
-        never copied as a whole. They may be stored rows.
+        The data, dense or in CSR format, of a type that torch knows; shared, never
+        copied as a whole. They may be stored rows.
     scaling : Scaling
         How the rows are scaled.
     device : torch.device
@@ -197,7 +197,7 @@ class Rows:
         if self.tensor is None:
             block = torch.from_numpy(self._read(index))
         elif isinstance(index, slice):
-            block = self.tensor[index]
+            block = self.tensor[index].contiguous()
         else:
             block = self.tensor.index_select(0, index.to(self.place))
         if self.fill is not None:

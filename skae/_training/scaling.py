@@ -97,7 +97,8 @@ def _mean_and_squares(rows, weight):
         mean, squares = moments(rows, weight)
         return np.where(is_constant, low, mean), np.where(is_constant, 0.0, squares)
     mean = np.where(is_constant, low, feature_means(rows, weight))
-    squares = np.square(rows - mean)
+    squares = rows - mean
+    np.square(squares, out=squares)
     if weight is not None or has_missing(rows):
         squares = feature_means(squares, weight)
     return mean, squares

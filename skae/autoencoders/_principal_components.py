@@ -7,6 +7,7 @@ from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.decomposition import PCA
 from sklearn.utils.extmath import svd_flip
 
+from skae._common.missing import has_missing
 from skae._common.sample_weight import moments
 from skae._training.batches import BLOCK_SIZE
 
@@ -78,10 +79,10 @@ def gather(batches, fill):
     is_same = x is target
     target = torch.from_numpy(target[:n_rows])
     x = target if is_same else torch.from_numpy(x[:n_rows])
-    missing = target.isnan()
-    if missing.any():
+    if has_missing(target.numpy()):
+        present = ~target.isnan()
         target = fill(target)
-        if torch.equal(x[~missing], target[~missing]):  # nothing else differs
+        if torch.equal(x[present], target[present]):  # nothing else differs
             x = target
     target_rows = target.numpy()
     return target_rows if x is target else x.numpy(), target_rows, weight

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from scipy.linalg import eigh
 
 from skae._common.runtime import draw
 from skae.modules._stored_arrays import StoredArrays
@@ -141,7 +142,7 @@ class FactorAnalysis(StoredArrays):
         Parameters
         ----------
         x : torch.Tensor of shape (n_samples, n_features)
-            Samples.
+            Samples; in float64 they are overwritten, since they may be large.
         weight : torch.Tensor of shape (n_samples,), default=None
             Weights of the samples.
 
@@ -159,21 +160,25 @@ class FactorAnalysis(StoredArrays):
         """
         x = x.double()
         n, d = x.shape
-        share = torch.ones(n, dtype=x.dtype) if weight is None else weight.double()
-        share = (share / share.sum()).unsqueeze(1)
-        mean = (share * x).sum(dim=0)
-        scale = (share * (x - mean).square()).sum(dim=0).sqrt()
-        scale = torch.where(scale > 0.0, scale, 1.0)
-        z = share.sqrt() * (x - mean) / scale
-        values, vectors = _principal_axes(z)
-        values = values.clamp(min=0.0)
-        shrinkage = _oracle_shrinkage(values, n, d)
-        common = values.sum() / d
+        share = torch.full((n,), 1.0 / n, dtype=x.dtype)
+        if weight is not None:
+            share = weight.double() / weight.sum()
+        mean = share @ x
+        z = x.sub_(mean).mul_(share.sqrt().unsqueeze(1))
+        scale = torch.linalg.vector_norm(z, dim=0)
+        # What rounding of the mean makes of equal numbers is not a variance.
+        rounding = n * torch.finfo(x.dtype).eps * mean.abs()
+        scale = torch.where(scale > rounding, scale, 1.0)
+        z = z.div_(scale)
         n_factors = _largest_rank(n, d)
-        rest = values[n_factors:].sum() / (d - n_factors)
+        values, vectors, mean_square = _principal_axes(z, n_factors)
+        total = z.square().sum()
+        common = total / d
+        shrinkage = _oracle_shrinkage(common, mean_square, n, d)
+        rest = (total - values.sum()).clamp(min=0.0) / (d - n_factors)
         noise = torch.lerp(rest, common, shrinkage).clamp(min=SMALLEST_NOISE)
-        found = torch.lerp(values[:n_factors], common, shrinkage)
-        loadings = vectors[:, :n_factors] * (found - noise).clamp(min=0.0).sqrt()
+        found = torch.lerp(values, common, shrinkage)
+        loadings = vectors * (found - noise).clamp(min=0.0).sqrt()
         return cls(mean, scale[:, None] * loadings, scale.square() * noise)
 
     def posterior(self, x):
@@ -245,17 +250,25 @@ class FactorAnalysis(StoredArrays):
         return torch.where(x.isnan(), found, x)
 
 
-def _principal_axes(z):
-    """Return eigenvalues and eigenvectors of z'z, the largest first.
+def _principal_axes(z, n_axes):
+    """Return the largest eigenvalues of z'z and their eigenvectors, the largest first.
 
-    There are as many as z has rows or columns, whichever are fewer.
+    There are ``n_axes``, or as many as z has rows or columns. The third value is the
+    sum of the squares of all eigenvalues, divided by the square of their number.
     """
-    if z.shape[1] <= z.shape[0]:
-        values, vectors = torch.linalg.eigh(z.t() @ z)
-    else:
-        values, vectors = torch.linalg.eigh(z @ z.t())
+    rows = z.numpy()  # whose product with itself takes half the time of torch's
+    is_tall = len(rows) >= rows.shape[1]
+    product = rows.T @ rows if is_tall else rows @ rows.T
+    mean_square = torch.tensor((product**2).sum() / rows.shape[1] ** 2)
+    if not n_axes:
+        return z.new_zeros(0), z.new_zeros(rows.shape[1], 0), mean_square
+    last = len(product) - 1
+    first = max(0, last - n_axes + 1)
+    found = eigh(product, subset_by_index=(first, last))
+    values, vectors = map(torch.from_numpy, found)
+    if not is_tall:
         vectors = torch.nn.functional.normalize(z.t() @ vectors, dim=0)
-    return values.flip(0), vectors.flip(1)
+    return values.flip(0).clamp(min=0.0), vectors.flip(1), mean_square
 
 
 def _largest_rank(n_samples, n_features):
@@ -264,12 +277,10 @@ def _largest_rank(n_samples, n_features):
     return max(0, min(MAX_FACTORS, n_features - 1, n_samples - 1, by_memory))
 
 
-def _oracle_shrinkage(values, n_samples, n_features):
-    """Return by how much to shrink a covariance, from its eigenvalues."""
-    mean_square = values.square().sum() / n_features**2
-    common = (values.sum() / n_features).square()
-    rest = (n_samples + 1.0) * (mean_square - common / n_features)
-    return ((mean_square + common) / rest.clamp(min=1e-300)).clamp(max=1.0)
+def _oracle_shrinkage(common, mean_square, n_samples, n_features):
+    """Return by how much to shrink a covariance, from means of its eigenvalues."""
+    rest = (n_samples + 1.0) * (mean_square - common.square() / n_features)
+    return ((mean_square + common.square()) / rest.clamp(min=1e-300)).clamp(max=1.0)
 
 
 class _Expectation:
@@ -295,9 +306,8 @@ class _Expectation:
         )
         # The start is PCA of the mean-filled samples.
         z = share.sqrt() * x / share.amax(dim=1).sum().sqrt()
-        values, vectors = _principal_axes(z)
-        values = values[:n_factors].clamp(min=SMALLEST_NOISE)
-        self.loadings = vectors[:, :n_factors] * values.sqrt()
+        values, vectors, _ = _principal_axes(z, n_factors)
+        self.loadings = vectors * values.clamp(min=SMALLEST_NOISE).sqrt()
         self.noise = torch.full_like(x[0], 0.5)
         if not n_factors:
             variance = (share * x.square()).sum(dim=0) / self.counts

@@ -140,8 +140,8 @@ class FactorMixture(StoredArrays):
         noise = x.new_zeros(n_mixed, d)
         for k in range(n_mixed):
             z = share[k].sqrt().unsqueeze(1) * (x - mean[k])
-            values, vectors = _principal_axes(z)
-            found = vectors[:, :n_factors] * values[:n_factors].clamp(min=0.0).sqrt()
+            values, vectors, _ = _principal_axes(z, n_factors)
+            found = vectors * values.sqrt()
             loadings[k, :, : found.shape[1]] = found
             noise[k] = z.square().sum(dim=0) - found.square().sum(dim=1)
         spread = x.new_zeros(n_mixed, d, n_factors, n_factors)

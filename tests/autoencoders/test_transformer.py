@@ -24,6 +24,7 @@ from torch import nn
 
 from skae import AutoEncoderTransformer, ClusterClassifier, VariationalAutoEncoder
 from skae._common.runtime import isolated_generators
+from skae._common.validation import check_samples
 from skae.exceptions import DivergenceError
 from skae.likelihood import Gaussian
 from skae.modules import Autoencoder
@@ -427,6 +428,17 @@ def test_memory_maps_and_odd_memory(tmp_path):
     backwards = np.ascontiguousarray(X[::-1])[::-1]
     for same in (mapped, np.asfortranarray(X), backwards, X.astype(">f8"), X.tolist()):
         np.testing.assert_array_equal(make().fit(same).transform(same), expected)
+
+
+def test_large_tables_stay_in_the_order_that_they_have(monkeypatch):
+    expected = make().fit(X).transform(X)
+    monkeypatch.setattr("skae._common.validation.MAX_COPY_SIZE", 0)
+    fortran, twice = np.asfortranarray(X), np.repeat(X, 2, axis=1)
+    assert np.shares_memory(check_samples(make(), fortran, reset=True).rows, fortran)
+    for same in (fortran, pd.DataFrame(X).to_numpy(), twice[:, ::2], X[::-1][::-1]):
+        fitted = make().fit(same)
+        np.testing.assert_array_equal(fitted.transform(same), expected)
+        np.testing.assert_array_equal(fitted.transform(X), expected)
 
 
 def test_memory_map_larger_than_the_window(tmp_path, monkeypatch):
