@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+# Otherwise pytest imports a file of it that is named alone without its package.
+import skae  # noqa: F401
+
 os.environ["MPLBACKEND"] = "agg"
 
 
