@@ -252,7 +252,7 @@ def share_gradient(gradient, batch):
     ----------
     gradient : callable
         Called with the parts of a batch. Fills the gradients and returns the loss, both
-        of the whole batch, by :func:`average_over_shares` or by :func:`shared_zeros`.
+        of the whole batch, by :func:`average_over_shares` for instance.
     batch : sequence of torch.Tensor
         The same in all processes.
 
@@ -279,7 +279,8 @@ def average_buffers(objective):
     objective : torch.nn.Module
         Has the buffers.
     """
-    average([b for b in objective.buffers() if b.is_floating_point()])
+    if joined():
+        average([b for b in objective.buffers() if b.is_floating_point()])
 
 
 def draw_share(draw, shape):
@@ -308,11 +309,26 @@ def average_over_shares(tensors):
 
     Parameters
     ----------
-    tensors : list of torch.Tensor or None
+    tensors : list of torch.Tensor
         Means over this process's share, afterwards the same in all processes.
     """
     if (share := _share.get()) is not None:
-        average([tensor for tensor in tensors if tensor is not None], share)
+        average(tensors, share)
+
+
+def average_gradients(loss, objective):
+    """Turn loss and gradients of a share of a batch into those of the batch, in place.
+
+    Parameters
+    ----------
+    loss : torch.Tensor
+        The loss.
+    objective : torch.nn.Module
+        Has the parameters.
+    """
+    if _share.get() is not None:
+        grads = [p.grad for p in objective.parameters() if p.grad is not None]
+        average_over_shares([loss, *grads])
 
 
 def mean_over_shares(value):

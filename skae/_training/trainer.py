@@ -315,8 +315,7 @@ class Trainer:
         self.net.optimizer_.zero_grad()
         loss = self._loss(*batch)
         loss.backward()
-        grads = [parameter.grad for parameter in self.objective.parameters()]
-        processes.average_over_shares([loss := loss.detach(), *grads])
+        processes.average_gradients(loss := loss.detach(), self.objective)
         return loss
 
     @torch.no_grad()
