@@ -49,6 +49,7 @@ sphinx_gallery_conf = {
     "reference_url": {"skae": None},
     "backreferences_dir": "api/generated",
     "capture_repr": ("_repr_html_",),  # others hold addresses in memory
+    "remove_config_comments": True,  # which thumbnail to take
     "show_signature": False,
     "write_computation_times": False,
     "min_reported_time": 1e9,

@@ -19,6 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from skae import AutoEncoderTransformer
 from skae.inspection import LatentSpaceDisplay
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # Three tables, with a third of the samples held out. Features are standardized, except
 # the pixels of the digits, which all have the same unit.
@@ -78,9 +80,7 @@ axes[0].set_ylabel("squared error / variance, held out")
 axes[0].legend()
 
 # %%
-# The digits in the plane of two components. No label is used; they only colour the
-# points.
-# sphinx_gallery_thumbnail_number = 2
+# The digits in the plane of two components. Labels only colour the points.
 figure, axes = plt.subplots(ncols=2, figsize=(11, 5), layout="constrained")
 for ax, model in zip(axes, ("PCA", "default"), strict=True):
     display = LatentSpaceDisplay(codes=codes["digits", model, 2], y=data["digits"][2])

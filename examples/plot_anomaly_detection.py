@@ -42,7 +42,7 @@ print(f"{'mean':12}{np.mean(areas[names[0]]):26.3f}{np.mean(areas[names[1]]):20.
 
 # %%
 # One row for each class that is left out, with the areas of both models.
-figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+figure, ax = plt.subplots(figsize=(7, 5), layout="constrained")
 places = np.arange(10)
 ax.vlines(places, *areas.values(), color="0.8", linewidth=3, zorder=0)
 for (name, values), marker in zip(areas.items(), "oD", strict=True):
@@ -56,5 +56,5 @@ ax.set(
     xlim=(-0.6, len(places) - 0.4),
     ylim=(0.35, 1.02),
 )
-figure.legend(loc="outside right upper")
+figure.legend(loc="outside lower center", ncols=3)
 plt.show()

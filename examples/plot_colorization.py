@@ -74,7 +74,7 @@ pictures = {
     "saturation=1.5": colorize(gray, saturation=1.5),
 }
 true_colorfulness = colorfulness(color[np.newaxis])[0]
-figure, axes = plt.subplots(ncols=4, figsize=(13, 6.5), layout="constrained")
+figure, axes = plt.subplots(ncols=4, figsize=(9, 4.6), layout="constrained")
 print(f"{'held out':16}{'mean squared error':>20}{'colourfulness / truth':>24}")
 for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
     ax.imshow(picture)

@@ -20,7 +20,7 @@ from skae.corruption import GaussianNoise
 from skae.inspection import ReconstructionDisplay
 
 # %%
-# Rows of pixels from 0 to 1, and a network that fits them.
+# Rows of pixels from 0 to 1, and the parameters of the network.
 X, y = load_digits(return_X_y=True)
 network = {"hidden_layer_sizes": (256, 128), "activation": "tanh", "lr": 5e-3}
 network |= {"weight_decay": 0.3, "batch_size": 32, "max_epochs": 60}

@@ -41,9 +41,10 @@ corruptions = {
 # %%
 # In training, each patch is corrupted again in each epoch. The other photograph is
 # corrupted once.
+figure, axes = plt.subplots(3, 3, figsize=(8, 8.8), layout="constrained")
 print("held-out photograph: mean squared error of a pixel")
 print(f"{'':40}{'corrupted':>10}{'denoised':>10}")
-for what, corruption in corruptions.items():
+for row, (what, corruption) in zip(axes, corruptions.items(), strict=True):
     denoiser = DenoisingAutoEncoder(
         n_components=48,
         corruption=corruption,
@@ -56,12 +57,11 @@ for what, corruption in corruptions.items():
     patches = denoiser.reconstruct(extract_patches_2d(corrupted, SIZE))
     denoised = reconstruct_from_patches_2d(patches, clean.shape)
 
-    figure, axes = plt.subplots(ncols=3, figsize=(9, 3.4), layout="constrained")
     images = {"original": clean, "corrupted": corrupted, "denoised": denoised}
-    for ax, (name, image) in zip(axes, images.items(), strict=True):
+    for ax, (name, image) in zip(row, images.items(), strict=True):
         ax.imshow(image, cmap="gray", vmin=0, vmax=1)
         ax.set(title=name, xticks=[], yticks=[])
-    figure.suptitle(f"{type(corruption).__name__}: {what}")
+    row[0].set_ylabel(type(corruption).__name__)
     errors = [np.square(image - clean).mean() for image in (corrupted, denoised)]
     print(f"{what:40}{errors[0]:10.4f}{errors[1]:10.4f}")
 

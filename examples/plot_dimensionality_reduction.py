@@ -16,7 +16,7 @@ from skae import AutoEncoderTransformer
 from skae.inspection import ReconstructionDisplay
 
 # %%
-# Rows of pixels from 0 to 1, and a network that fits them.
+# Rows of pixels from 0 to 1, and the parameters of the network.
 X_train, X_test = train_test_split(
     load_digits().data / 16, test_size=1 / 3, random_state=0
 )

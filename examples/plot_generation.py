@@ -8,6 +8,7 @@ into new digits, and codes between those of two digits are decoded into digits, 
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -18,8 +19,7 @@ from skae.inspection import InterpolationDisplay
 from skae.likelihood import Gaussian
 
 # %%
-# Images with values from 0 to 1, and a network that fits them. The logit link keeps
-# the means in this range.
+# Images with values from 0 to 1. The logit link keeps the means in this range.
 digits = load_digits()
 X_train, X_test, y_train, _ = train_test_split(
     digits.images / 16, digits.target, test_size=1 / 3, random_state=0
@@ -44,18 +44,27 @@ rows, real, held_out = (X.reshape(len(X), -1) for X in (samples, X_train, X_test
 classifier = LogisticRegression(max_iter=2000).fit(real, y_train)
 neighbours = NearestNeighbors(n_neighbors=1).fit(real)
 shares = np.bincount(classifier.predict(rows), minlength=10) / len(rows)
-print("share of each digit among the samples:", *(f"{share:.2f}" for share in shares))
+print("share of each digit:", *(f"{share:.2f}" for share in shares))
 for what, X in (("sample", rows), ("held-out digit", held_out[:1000])):
     distance = np.median(neighbours.kneighbors(X)[0])
     print(f"from a {what} to the nearest training digit: {distance:.2f}")
 
+
 # %%
-# Some of the new digits.
-drawn = samples[:28].reshape(4, 7, *samples.shape[1:])
+# Some of the new digits. A picture of 8 x 8 pixels is hard to recognize, so they are
+# drawn four times as large, with cubic interpolation between the pixels.
+def enlarge(images):
+    factors = [1] * (images.ndim - 2) + [4, 4]
+    return zoom(images, factors, mode="nearest", grid_mode=True)
+
+
+drawn = enlarge(samples[:28].reshape(4, 7, 8, 8))
 display = InterpolationDisplay(images=drawn, limits=(0, 1)).plot()
 display.ax_.set(title="Samples", xticks=[])
 
 # %%
 # Interpolations between pairs of held-out digits.
-InterpolationDisplay.from_estimator(model, X_test[:4], X_test[4:8], n_steps=7)
+pairs = zip(X_test[:4], X_test[4:8], strict=True)
+walks = np.array([model.interpolate(*pair, 7) for pair in pairs])
+InterpolationDisplay(images=enlarge(walks), limits=(0, 1)).plot()
 plt.show()

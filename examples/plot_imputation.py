@@ -66,8 +66,9 @@ for name, imputer in imputers.items():
 
 # %%
 # The filled photographs, and their errors.
-figure, axes = plt.subplots(ncols=len(images), figsize=(13, 3), layout="constrained")
-for ax, (name, shown) in zip(axes, images.items(), strict=True):
+figure, axes = plt.subplots(2, 3, figsize=(8, 5.8), layout="constrained")
+axes[1, 2].axis("off")
+for ax, (name, shown) in zip(axes.flat, images.items(), strict=False):
     ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
     ax.set(title=name, xticks=[], yticks=[])
 plt.show()

@@ -16,7 +16,7 @@ from skae import AutoEncoderTransformer
 from skae.inspection import LatentExplorer, LatentSpaceDisplay, ManifoldDisplay
 
 # %%
-# Images with values from 0 to 1, and a network that fits them.
+# Images with values from 0 to 1.
 digits = load_digits()
 X_train, X_test, _, y_test = train_test_split(
     digits.images / 16,

@@ -21,6 +21,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skae import AutoEncoderOutlierDetector
 from skae.inspection import AnomalyDisplay
 
+# sphinx_gallery_thumbnail_number = 2
+
 rng = np.random.default_rng(0)
 
 
@@ -54,14 +56,15 @@ X_train, X_test, y_train, y_test = train_test_split(
 
 # %%
 # ``contamination`` is the fraction of the training samples below the threshold: the
-# fraction of outliers, or with clean training samples the fraction of false alarms.
+# fraction of outliers, or with clean training samples the fraction of false alarms. AP is
+# the average precision.
 share = is_outlier.mean()
 trainings = {
-    "contaminated training": (X_train, share),
-    "clean training": (X_train[~y_train], 0.01),
+    "contaminated": (X_train, share),
+    "clean": (X_train[~y_train], 0.01),
 }
 fitted = {}
-print(f"{'':26}{'':24}ROC AUC  average precision  found  false alarms")
+print(f"{'':28}{'training':14}ROC AUC     AP  found  false alarms")
 for training, (rows, contamination) in trainings.items():
     for detector in (
         AutoEncoderOutlierDetector(contamination=contamination, random_state=0),
@@ -71,9 +74,9 @@ for training, (rows, contamination) in trainings.items():
         scores, is_found = pipeline.score_samples(X_test), pipeline.predict(X_test) < 0
         fitted.setdefault(training, pipeline)
         print(
-            f"{type(detector).__name__:28}{training:24}"
-            f"{roc_auc_score(y_test, -scores):5.3f}"
-            f"{average_precision_score(y_test, -scores):19.3f}"
+            f"{type(detector).__name__:28}{training:14}"
+            f"{roc_auc_score(y_test, -scores):7.3f}"
+            f"{average_precision_score(y_test, -scores):7.3f}"
             f"{is_found[y_test].mean():7.0%}{is_found[~y_test].mean():14.0%}"
         )
 
@@ -83,12 +86,11 @@ figure, axes = plt.subplots(ncols=2, figsize=(11, 4.5), layout="constrained")
 for ax, (training, pipeline) in zip(axes, fitted.items(), strict=True):
     prepare, detector = pipeline
     AnomalyDisplay.from_estimator(detector, prepare.transform(X_test), ax=ax)
-    ax.set_title(f"{training}\n{ax.get_title()}")
+    ax.set_title(f"{training} training\n{ax.get_title()}")
 
 # %%
 # The contributions of the columns to the score of the most unusual sample. A category
 # has one contribution per value.
-# sphinx_gallery_thumbnail_number = 2
 row = np.flatnonzero(y_test)[pipeline.score_samples(X_test[y_test]).argmin()]
 prepared = prepare.transform(X_test[[row]])
 display = AnomalyDisplay(

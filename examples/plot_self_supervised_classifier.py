@@ -98,11 +98,11 @@ def evaluate(seed):
 results = Parallel(n_jobs=2)(delayed(evaluate)(seed) for seed in range(N_SEEDS))
 scores, codes, y_test, y_pred = results[-1]
 print(f"digits, held out, mean ± std of {N_SEEDS} seeds")
-print(f"{'':40}{'accuracy':>12}{'NMI':>17}{'ARI':>17}")
+print(f"{'':34}{'accuracy':>12}{'NMI':>17}{'ARI':>17}")
 for name in scores:
     values = [of_seed[name] for of_seed, *_ in results]
     cells = zip(np.mean(values, axis=0), np.std(values, axis=0), strict=True)
-    print(f"{name:40}" + "".join(f"{mean:9.3f} ± {std:.3f}" for mean, std in cells))
+    print(f"{name:34}" + "".join(f"{mean:9.3f} ± {std:.3f}" for mean, std in cells))
 
 # %%
 # The last classifier of the last seed: codes of held-out digits, drawn in a plane by
