@@ -56,8 +56,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 
 # %%
 # ``contamination`` is the fraction of the training samples below the threshold: the
-# fraction of outliers, or with clean training samples the fraction of false alarms. AP is
-# the average precision.
+# fraction of outliers, or with clean training samples the fraction of false alarms. AP
+# is the average precision.
 share = is_outlier.mean()
 trainings = {
     "contaminated": (X_train, share),
