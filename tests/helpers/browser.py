@@ -55,6 +55,8 @@ class Browser:
         metrics = {"width": size[0], "height": size[1], "mobile": False}
         metrics["deviceScaleFactor"] = density
         self.command("Emulation.setDeviceMetricsOverride", **metrics)
+        # They would take a strip of the photographs and hide what is below them.
+        self.command("Emulation.setScrollbarsHidden", hidden=True)
 
     @classmethod
     @contextmanager
