@@ -251,9 +251,12 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
         shape = tuple(X.shape[1:])
         X = X.reshape(X.shape[0], int(np.prod(shape)))
     if shape is not None and not reset and shape != estimator.image_shape_:
+        is_one = (X.shape[0], *shape) == estimator.image_shape_
         raise ValueError(
             f"X has images of shape {shape}, but {type(estimator).__name__} was "
             f"fitted with {estimator.image_shape_ or 'a table'}."
+            + " If X is one image, pass X[np.newaxis]."
+            * is_one
         )
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
         X = X.astype(X.dtype.newbyteorder("="))

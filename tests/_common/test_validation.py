@@ -134,6 +134,16 @@ def test_small_images_are_not_channels(shape):
     assert AutoEncoderTransformer(2, **OPTIONS).fit(X).image_shape_ == shape
 
 
+def test_one_image_is_to_be_passed_as_several():
+    X = np.random.default_rng(0).random((6, 4, 5, 3))
+    autoencoder = AutoEncoderTransformer(2, **OPTIONS).fit(X)
+    with pytest.raises(ValueError, match=r"\(5, 3\), .*pass X\[np\.newaxis\]\.$"):
+        autoencoder.transform(X[0])
+    assert autoencoder.transform(X[0][np.newaxis]).shape == (1, 2)
+    with pytest.raises(ValueError, match=r"\(4, 3\), .*\(4, 5, 3\)\.$"):
+        autoencoder.transform(X[0].swapaxes(0, 1))
+
+
 @pytest.mark.parametrize("rows", [[0], [[0.0] * 63], np.zeros((0, 64))])
 def test_what_has_another_shape_is_refused_after_the_fit(rows):
     model = AutoEncoderTransformer(4, **OPTIONS).fit(DIGITS.data[:80])

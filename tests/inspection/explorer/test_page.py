@@ -271,6 +271,14 @@ def test_it_fits_the_screen_and_is_sharp(browser, page):
     assert points[0] == pytest.approx(points[1] * density, abs=1)
 
 
+def test_it_is_drawn_again_where_the_plane_gets_another_size(browser, page):
+    # As in a frame that has no size when its page is loaded.
+    path, _ = page
+    browser.open(path)
+    browser.run("plane.style.width = '200px'")
+    wait_for(lambda: browser.run("return points.width / devicePixelRatio") == 200)
+
+
 def test_names_are_shown_as_they_are_and_nothing_is_loaded(browser, tmp_path, colored):
     plane, X = colored
     y = np.array(NASTY)[np.arange(300) % 5]
