@@ -227,9 +227,14 @@ def fit_density(density, codes, weight):
         return density.fit(codes)
     if takes_weight(density):
         return density.fit(codes, sample_weight=weight)
+    return density.fit(codes[_spaced_rows(weight, len(codes), 0.5)])
+
+
+def _spaced_rows(weight, n_rows, offset):
+    """Return rows at even distances in the sum of the weights up to them."""
     total = weight.cumsum()
-    places = (np.arange(len(codes)) + 0.5) / len(codes) * total[-1]
-    return density.fit(codes[np.searchsorted(total, places)])
+    places = (np.arange(n_rows) + offset) / n_rows * total[-1]
+    return np.searchsorted(total[:-1], places, side="right")
 
 
 def weighted_quantile(values, share, weight=None):
@@ -287,9 +292,8 @@ def draw_rows(rng, n_rows, n_samples, weight=None):
     if weight is None:
         return rng.choice(n_samples, n_rows, False)
     order = rng.permutation(n_samples)
-    total = weight[order].cumsum()
-    places = (np.arange(n_rows) + rng.uniform()) / n_rows * total[-1]
-    return rng.permutation(order[np.searchsorted(total[:-1], places, side="right")])
+    spaced = _spaced_rows(weight[order], n_rows, rng.uniform())
+    return rng.permutation(order[spaced])
 
 
 def class_totals(labels, n_classes, weight=None):

@@ -48,8 +48,10 @@ class Samples(NamedTuple):
 
     @property
     def in_data_scale(self):
-        """The numbers in X's scale: bytes become numbers in [0, 1]."""
-        return self.rows if self.byte_scale == 1.0 else self.rows * self.byte_scale
+        """The numbers in X's scale: bytes become float32 numbers in [0, 1]."""
+        if self.byte_scale == 1.0:
+            return self.rows
+        return self.rows * np.float32(self.byte_scale)
 
     def take(self, index):
         """Take some of the samples.

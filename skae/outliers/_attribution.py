@@ -2,20 +2,21 @@
 
 import numpy as np
 
-# Pairs of an order of the features and its reverse: about so many scores are spent on a
-# sample, within these limits.
-N_SCORES, MIN_PAIRS, MAX_PAIRS = 256, 2, 8
+# Weight of the change by a feature that comes last. It compares the value with all
+# others of the sample, but is small for each of several features that predict each
+# other, however far all of them are from the baseline.
+WEIGHT_OF_LAST = 0.75
 # Numbers that are scored at a time.
 BLOCK_SIZE = 2**20
 
 
-def shapley_values(function, X, baseline, rng):
+def equal_surplus_shares(function, X, baseline):
     """Share out the change of a function between a baseline and samples.
 
-    The features of the baseline are replaced by those of the sample, one after another.
-    The share of a feature is the change when it is replaced, as a mean over random
-    orders and their reverses [1]_. All samples have the same orders. The shares of a
-    sample sum to ``function(X) - function(baseline)``.
+    The own share of a feature is a weighted mean of two changes: that by its value
+    alone, and that by its value as the last. What the own shares of a sample lack of
+    the whole change, or are more than it, is shared equally [1]_. So the shares sum to
+    ``function(X) - function(baseline)``.
 
     Parameters
     ----------
@@ -25,8 +26,6 @@ def shapley_values(function, X, baseline, rng):
         The samples.
     baseline : ndarray of shape (1, n_features)
         What they are compared with.
-    rng : numpy.random.Generator
-        Source of the orders.
 
     Returns
     -------
@@ -36,25 +35,35 @@ def shapley_values(function, X, baseline, rng):
 
     References
     ----------
-    .. [1] R. Mitchell, J. Cooper, E. Frank and G. Holmes, "Sampling permutations for
-       Shapley value estimation", JMLR 23, 2022.
+    .. [1] R. van den Brink and Y. Funaki, "Axiomatizations of a class of equal surplus
+       sharing solutions for TU-games", Theory and Decision 67, 2009.
     """
-    n_samples, n_features = X.shape
-    n_pairs = min(MAX_PAIRS, max(MIN_PAIRS, N_SCORES // (2 * n_features)))
-    values = np.zeros(X.shape)
-    orders = [rng.permutation(n_features) for _ in range(n_pairs)]
-    orders += [order[::-1] for order in orders]
-    n_rows = max(1, BLOCK_SIZE // (n_features * (n_features + 1)))
-    for start in range(0, n_samples, n_rows):
-        rows = X[start : start + n_rows, np.newaxis]
-        for order in orders:
-            # Row i of a path has the first i features in the order from the sample.
-            is_replaced = np.argsort(order) < np.arange(n_features + 1)[:, np.newaxis]
-            paths = np.where(is_replaced, rows, baseline)
-            results = function(paths.reshape(-1, n_features))
-            results = results.reshape(len(rows), -1).astype(np.float64)
-            with np.errstate(invalid="ignore"):
-                changes = np.diff(results, axis=1)
-            changes[np.isnan(changes)] = 0.0  # infinite before and after
-            values[start : start + n_rows, order] += changes
-    return values / len(orders)
+    n_features = X.shape[1]
+    is_feature = np.eye(n_features, dtype=bool)
+    shares = np.empty(X.shape)
+    at_baseline = _scores(function, baseline)
+    n_rows = max(1, BLOCK_SIZE // n_features**2)
+    for start in range(0, len(X), n_rows):
+        rows = X[start : start + n_rows]
+        whole = _scores(function, rows)[:, np.newaxis]
+        alone, without = (
+            _scores(function, np.where(is_known, rows[:, np.newaxis], baseline))
+            for is_known in (is_feature, ~is_feature)
+        )
+        own = WEIGHT_OF_LAST * _change(without, whole)
+        own += (1 - WEIGHT_OF_LAST) * _change(at_baseline, alone)
+        rest = _change(own.sum(axis=1, keepdims=True), whole - at_baseline)
+        shares[start : start + n_rows] = own + rest / n_features
+    return shares
+
+
+def _scores(function, X):
+    """Return a function of samples along the last axis."""
+    return function(X.reshape(-1, X.shape[-1])).reshape(X.shape[:-1]).astype(np.float64)
+
+
+def _change(before, after):
+    """Return the difference, zero where both values are infinite."""
+    with np.errstate(invalid="ignore"):
+        change = after - before
+    return np.where(np.isnan(change), 0.0, change)

@@ -26,7 +26,7 @@ from skae._common.validation import Samples, check_samples
 from skae._estimator.restoring import restore_on_error
 from skae._estimator.stream import StreamSample
 from skae._training.scaling import FLOAT32_ANSWERS
-from skae.outliers._attribution import shapley_values
+from skae.outliers._attribution import equal_surplus_shares
 from skae.outliers._ensemble_density import EnsembleDensity
 from skae.outliers._given_autoencoder import is_prefitted, restore_training, take_over
 from skae.outliers._joint_density import JointDensity
@@ -334,8 +334,7 @@ class AutoEncoderOutlierDetector(
         samples = check_samples(self, X, reset=reset, ensure_all_finite="allow-nan")
         (samples,), _ = attach_weight(sample_weight, samples)
         rows = samples.rows if issparse(samples.rows) else np.asarray(samples.rows)
-        if samples.byte_scale != 1.0:
-            rows = rows * np.float32(samples.byte_scale)
+        rows = samples._replace(rows=rows).in_data_scale
         return samples._replace(rows=rows, byte_scale=1.0)
 
     def _as_fitted(self, rows):
@@ -395,12 +394,12 @@ class AutoEncoderOutlierDetector(
     def feature_contributions(self, X):
         """Return what each feature adds to ``-score_samples(X)``.
 
-        They are estimates of Shapley values [1]_. The values of a sample become known
-        one after another, in random orders. The contribution of a feature is the change
-        of the score by it. Values that are not known yet are missing values for the
-        ensemble, and medians for an ``estimator``. The score without any known value is
-        shared equally. A sample takes about 256 scores, or ``4 * (n_features + 1)`` if
-        that is more.
+        The contribution of a feature is a mean of two changes of the score: when its
+        value becomes known last, after all others of the sample, which counts 0.75, and
+        when it becomes known alone. The difference between the score and the sum of
+        these is shared equally [1]_. Values that are not known are missing values for
+        the ensemble, and medians for an ``estimator``. A sample takes
+        ``2 * n_features + 1`` scores.
 
         Parameters
         ----------
@@ -415,9 +414,8 @@ class AutoEncoderOutlierDetector(
 
         References
         ----------
-        .. [1] E. Štrumbelj and I. Kononenko, "Explaining prediction models and
-           individual predictions with feature contributions", Knowledge and
-           Information Systems 41, 2014.
+        .. [1] R. van den Brink and Y. Funaki, "Axiomatizations of a class of equal
+           surplus sharing solutions for TU-games", Theory and Decision 67, 2009.
         """
         check_is_fitted(self)
         rows = as_dense(self._check(X, reset=False).rows)
@@ -425,14 +423,12 @@ class AutoEncoderOutlierDetector(
         dtype = np.float32 if rows.dtype in FLOAT32_ANSWERS else np.float64
         rows = rows.astype(dtype, copy=False)
         baseline = self._density.baseline.astype(dtype)
-        rng = np.random.default_rng(self._seed)
 
         def score(rows):
             return self._density.score_rows(Samples(rows))
 
-        at_baseline = score(baseline)
-        contributions = -shapley_values(score, rows, baseline, rng)
-        contributions -= at_baseline / self.n_features_in_
+        contributions = -equal_surplus_shares(score, rows, baseline)
+        contributions -= score(baseline) / self.n_features_in_
         return self._as_fitted(contributions.astype(dtype))
 
     # -- Conventions --------------------------------------------------------------
