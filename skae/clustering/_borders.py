@@ -7,7 +7,7 @@ through one hill of points has ranks of about 1/2 or less, one through a valley 
 
 import numpy as np
 
-from skae.clustering._graph import joint_weights
+from skae.clustering._graph import cut_edges, joint_weights, sum_by_pairs
 
 # Borders with less than this part of the largest share of the edges of a cluster do not
 # tell how many clusters there are: their few edges may be anywhere by chance.
@@ -37,13 +37,11 @@ def border_sparsity(graph, labels, counts, radii, by_radius):
 
     It is from 0 to 1, and 1 if there is no such edge. ``by_radius`` sorts the radii.
     """
-    is_cut = np.repeat(labels, np.diff(graph.indptr)) != labels[graph.indices]
-    if not is_cut.any():
+    _, ends, weights = cut_edges(graph, labels)
+    if not ends.size:
         return 1.0
-    # No row is empty: each point is linked with itself.
-    weights = np.add.reduceat(graph.data * is_cut, graph.indptr[:-1])
     ranks = rank_within_clusters(labels, counts, radii, by_radius)
-    return float(np.average(ranks, weights=weights))
+    return float(np.average(ranks[ends], weights=weights))
 
 
 def weakest_border(graph, labels, counts, radii, n_clusters):
@@ -52,14 +50,15 @@ def weakest_border(graph, labels, counts, radii, n_clusters):
     A border is all edges between two clusters. Only those count that have a large share
     of the edges of the smaller of the two. It is 1 if no clusters touch.
     """
+    first, ends, weights = cut_edges(graph, labels)
+    if not ends.size:
+        return 1.0
     ranks = rank_within_clusters(labels, counts, radii, radii.argsort())
-    ranks = np.repeat(ranks, np.diff(graph.indptr)) * graph.data
+    ranks = ranks[ends] * weights
+    sums = sum_by_pairs(first, labels[ends], ranks, n_clusters)
     joint = joint_weights(graph, labels, n_clusters)
-    sums = joint_weights(graph, labels, n_clusters, ranks)
     sizes = joint.sum(axis=1)
     shares = np.triu(joint, 1) / np.minimum.outer(sizes, sizes)
-    if not shares.any():
-        return 1.0
     is_large = shares >= MIN_SHARE * shares.max()
     # Half of the ends of a border are in each of its clusters.
     return float(((sums + sums.T)[is_large] / (2 * joint[is_large])).min())

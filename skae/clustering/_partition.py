@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from scipy.special import entr
 
 from skae.clustering._borders import border_sparsity
-from skae.clustering._graph import joint_weights
+from skae.clustering._graph import joint_weights, sum_by_pairs
 
 # Number of standard errors by which the uncertainty coefficient of a partition may be
 # below the best one. Chosen with the labels of digits, MNIST and tables in sight.
@@ -211,9 +211,7 @@ def agreement(first, second, counts, n_clusters):
 
 def _contingency(first, second, counts, n_clusters):
     """Return how many samples two clusters of two partitions have in common."""
-    pairs = first * n_clusters + second
-    common = np.bincount(pairs, counts, n_clusters**2)
-    return common.reshape(n_clusters, n_clusters)
+    return sum_by_pairs(first, second, counts, n_clusters)
 
 
 def _adjusted_rand(common):

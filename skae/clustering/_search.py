@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skae.clustering import _graph, _partition, _spectral
+from skae.clustering import _graph, _k_means, _partition, _spectral
 from skae.clustering._borders import weakest_border
 
 # Limit of how many numbers of eigenvectors are tried if the user gives none.
@@ -89,32 +89,33 @@ class PartitionSearch:
         rng = np.random.RandomState(self.seed)
         start = rng.uniform(-1, 1, n_points)
         vectors = _spectral.leading_eigenvectors(graph, components, max(tried), start)
-        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_init)
-        found, merged = [], []
+        seed = rng.randint(np.iinfo(np.int32).max)
+        found, merged, numbers = [], [], []
         for n_components in tried:
             rows = _spectral.scale_to_unit_length(vectors[:, :n_components])
-            found += [
-                _spectral.k_means_labels(rows, self.counts, n_clusters, seed)
-                for seed in seeds
-            ]
+            partitions = _k_means.find_partitions(
+                rows, self.counts, n_clusters, self.n_init, seed
+            )
+            found += partitions
+            numbers += [n_components] * len(partitions)
             n_distinct = _spectral.count_distinct_rows(rows, rng)
             n_with_surplus = min(n_clusters + MAX_SURPLUS, n_distinct)
             labels = found[-1]
             if n_with_surplus > n_clusters:
-                labels = _spectral.k_means_labels(
-                    rows, self.counts, n_with_surplus, seeds[0]
+                (labels,) = _k_means.find_partitions(
+                    rows, self.counts, n_with_surplus, 1, seed
                 )
                 labels = _partition.merge_clusters(graph, labels, n_clusters)
             merged.append(labels)
         best, is_good = _partition.choose_partition(
             graph, found, merged, self.counts, self.radii, n_clusters
         )
-        n_components = np.concatenate([np.repeat(tried, self.n_init), tried])
         partitions = found + merged
         labels = _partition.vote(graph, partitions[best], n_clusters)
         others = [partitions[i] for i in np.flatnonzero(is_good)]
+        n_components = int([*numbers, *tried][best])
         return Partition(
-            graph, labels, partitions[best], others, n_clusters, int(n_components[best])
+            graph, labels, partitions[best], others, n_clusters, n_components
         )
 
     def find_number(self):

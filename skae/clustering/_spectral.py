@@ -1,20 +1,15 @@
-"""The leading eigenvectors of a graph, and k-means on their rows."""
+"""The leading eigenvectors of a graph, and their rows."""
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
-from sklearn.cluster import KMeans
 
 from skae.clustering._graph import scale_edges
 
 # Up to this number of points all eigenvectors are computed from a dense matrix, which
 # is fast and exact.
 MAX_DENSE_POINTS = 500
-# The centres of k-means are fitted to about so many of more rows, and to so many per
-# cluster where there are many clusters.
-MAX_FITTED_ROWS = 2000
-MIN_FITTED_PER_CLUSTER = 100
 
 
 def leading_eigenvectors(graph, components, n_vectors, start):
@@ -62,21 +57,3 @@ def scale_to_unit_length(rows):
 def count_distinct_rows(rows, rng):
     """Count the rows that differ by more than rounding, by a random projection."""
     return len(np.unique((rows @ rng.uniform(-1, 1, rows.shape[1])).round(9)))
-
-
-def k_means_labels(rows, counts, n_clusters, seed):
-    """Return the labels of one k-means, where each row counts several times.
-
-    Of many rows some are clustered, and the others join the nearest centre.
-    """
-    n_rows = len(rows)
-    n_fitted = max(MAX_FITTED_ROWS, MIN_FITTED_PER_CLUSTER * n_clusters)
-    # The points are ordered by place, so that these rows are from everywhere.
-    some = np.linspace(0, n_rows - 1, min(n_rows, n_fitted)).astype(int)
-    k_means = KMeans(n_clusters, n_init=1, random_state=seed)
-    # KMeans converts float32 again and again, block by block.
-    k_means.fit(rows[some].astype(np.float64), sample_weight=counts[some])
-    if len(some) == n_rows:
-        return k_means.labels_.astype(np.intp)
-    centers = k_means.cluster_centers_.astype(rows.dtype)
-    return (rows @ centers.T - np.square(centers).sum(axis=1) / 2).argmax(axis=1)

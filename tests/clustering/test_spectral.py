@@ -1,13 +1,11 @@
-"""Eigenvectors of a graph, and k-means on their rows."""
+"""Eigenvectors of a graph."""
 
 import numpy as np
 import pytest
-from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
-from sklearn.metrics import adjusted_rand_score
 
 from skae.clustering._graph import find_neighbors, link_components, make_neighbor_graph
-from skae.clustering._spectral import k_means_labels, leading_eigenvectors
+from skae.clustering._spectral import leading_eigenvectors
 
 
 @pytest.mark.parametrize("n_samples", [60, 900])
@@ -27,26 +25,3 @@ def test_eigenvectors_are_those_of_the_laplacian(n_samples, std):
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(5), atol=1e-5)
     found = vectors.T @ similarity @ vectors
     np.testing.assert_allclose(found, np.diag(values), atol=1e-3)
-
-
-def test_k_means_counts_each_copy():
-    # Forty values on a line are cut in the middle; one that occurs a thousand times
-    # holds its centre, and the cut is a third of the way to the other one's end.
-    rows = np.arange(40.0)[:, np.newaxis]
-    counts = np.ones(40)
-    for n_copies, first, last in ((1, 18, 22), (1000, 11, 15)):
-        counts[0] = n_copies
-        for seed in range(3):
-            labels = k_means_labels(rows, counts, 2, seed)
-            assert first <= (labels == labels[0]).sum() <= last
-
-
-def test_k_means_on_some_of_many_rows_is_that_on_all():
-    rows, _ = make_blobs(6000, n_features=4, centers=5, random_state=0)
-    rows = rows[np.argsort(rows[:, 0])]
-    every = KMeans(5, n_init=5, random_state=0).fit(rows)
-    agreements = []
-    for seed in range(3):
-        labels = k_means_labels(rows, np.ones(6000), 5, seed)
-        agreements.append(adjusted_rand_score(every.labels_, labels))
-    assert max(agreements) > 0.98

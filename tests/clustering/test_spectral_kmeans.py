@@ -505,7 +505,7 @@ def test_clusterer_of_a_cluster_classifier(digits):
     classifier = ClusterClassifier(clusterer=clusterer, random_state=0).fit(X, y)
     assert clusterer.n_clusters == 8
     assert classifier.clusterer_.n_clusters == 10
-    assert classifier.score(X, y) > 0.93
+    assert classifier.score(X, y) > 0.85  # k-means: 0.79
     np.testing.assert_array_equal(
         classifier.predict(X), classifier.cluster_to_class_[classifier.labels_]
     )
