@@ -18,11 +18,11 @@ The deep peers DEC, IDEC and DCN are those of ClustPy, which is not needed for t
 import time
 import warnings
 from functools import cache, partial
-from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
 from _measure import Report, parser
+from peers import import_clustpy, quiet
 from scipy.stats import rankdata
 from sklearn.cluster import HDBSCAN, Birch, KMeans, SpectralClustering
 from sklearn.datasets import (
@@ -55,9 +55,10 @@ def cluster_by_clustpy(name):
     """Return a function that clusters by a deep clusterer of ClustPy."""
 
     def cluster(X, n_clusters, seed):
-        clusterer_class = getattr(import_module("clustpy.deep"), name)
+        clusterer_class = getattr(import_clustpy("deep"), name)
         clusterer = clusterer_class(n_clusters, random_state=seed)
-        return clusterer.fit(X.astype(np.float32)).labels_
+        with quiet():
+            return clusterer.fit(X.astype(np.float32)).labels_
 
     return cluster
 

@@ -7,6 +7,7 @@ returns the training loss it ended with, or None where the peer does not tell.
 
 import contextlib
 import io
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
@@ -113,18 +114,25 @@ def mlp_regressor(X, widths, batch_size, epochs):
     return 2 * mlp.fit(X, X).loss_  # scikit-learn halves the squared error
 
 
+def import_clustpy(name):
+    """Import a module of ClustPy.
+
+    It imports torchvision, whose compiled part is not built for CPU-only torch and is
+    not used here; the import only wants these operators to be declared.
+    """
+    with contextlib.suppress(RuntimeError):  # declared already
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            declaration = f"{operator}(Tensor boxes, Tensor scores, float x) -> Tensor"
+            library.define(declaration)
+        import_clustpy.library = library  # or it is forgotten again
+    return import_module(f"clustpy.{name}")
+
+
 def clustpy(X, widths, batch_size, epochs):
     """Train ClustPy's feed-forward autoencoder."""
-    with contextlib.suppress(RuntimeError):
-        # It imports torchvision, whose compiled part is not built for CPU-only torch
-        # and is not used here; the import only wants these operators to be declared.
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor boxes, Tensor scores, float x) -> Tensor")
-        clustpy.library = library  # or it is forgotten again
-    from clustpy.deep.neural_networks import FeedforwardAutoencoder
-
-    autoencoder = FeedforwardAutoencoder(
+    networks = import_clustpy("deep.neural_networks")
+    autoencoder = networks.FeedforwardAutoencoder(
         list(widths), decoder_layers=list(widths[::-1]), activation_fn=nn.ReLU
     )
     with quiet():
