@@ -5,16 +5,20 @@ import pytest
 import sklearn
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
 
 from skae import (
+    AutoEncoderOutlierDetector,
     AutoEncoderTransformer,
     ClusterClassifier,
     ColorizationAutoEncoder,
     DenoisingAutoEncoder,
     PseudoLabelClassifier,
     Reconstructor,
+    SpectralKMeans,
     VariationalAutoEncoder,
 )
 from skae._common.sample_weight import (
@@ -97,6 +101,27 @@ def test_an_integer_weight_of_an_affine_model_is_repeated_rows(kind):
     np.testing.assert_allclose(score, repeated.score(REPEATED), rtol=1e-5)
 
 
+AFFINE = AutoEncoderTransformer(2, hidden_layer_sizes=(), random_state=0)
+
+
+@pytest.mark.filterwarnings("ignore:X has . distinct samples")
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        AFFINE,
+        VariationalAutoEncoder(2, hidden_layer_sizes=()),
+        SpectralKMeans(2),
+        Reconstructor(AFFINE),
+        AutoEncoderOutlierDetector(AFFINE),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_scikit_learn_check_of_what_draws_nothing(estimator, kind):
+    check = f"check_sample_weight_equivalence_on_{kind}_data"
+    getattr(estimator_checks, check)(type(estimator).__name__, estimator)
+
+
 def test_a_network_learns_heavy_samples_better():
     heavy = np.where(np.arange(300) < 150, 1e-3, 1.0)
     fitted = AutoEncoderTransformer(
@@ -119,6 +144,37 @@ def test_weights_are_routed():
     alone = StandardScaler().fit(X, sample_weight=WEIGHT).transform(X)
     direct = DenoisingAutoEncoder(2, **FEW).fit(alone, sample_weight=WEIGHT)
     np.testing.assert_array_equal(routed.transform(X), direct.transform(alone))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        AFFINE,
+        PseudoLabelClassifier(**FEW),
+        ClusterClassifier(random_state=0),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_weights_are_routed_through_pipelines_and_searches(estimator):
+    name, folds = type(estimator).__name__.lower(), KFold(3)
+    parameter = "n_clusters" if name == "clusterclassifier" else "random_state"
+    with sklearn.config_context(enable_metadata_routing=True):
+        asking = sklearn.clone(estimator).set_fit_request(sample_weight=True)
+        asking.set_score_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=True)
+        grid = {f"{name}__{parameter}": [2, 4]}
+        search = GridSearchCV(make_pipeline(scaler, asking), grid, cv=folds)
+        search.fit(X, y, sample_weight=WEIGHT)
+    for i, (train, test) in enumerate(folds.split(X)):
+        scaler = StandardScaler().fit(X[train], sample_weight=WEIGHT[train])
+        scores = search.cv_results_[f"split{i}_test_score"]
+        for value, found in zip((2, 4), scores, strict=True):
+            alone = sklearn.clone(estimator).set_params(**{parameter: value})
+            alone.fit(scaler.transform(X[train]), y[train], sample_weight=WEIGHT[train])
+            score = alone.score(
+                scaler.transform(X[test]), y[test], sample_weight=WEIGHT[test]
+            )
+            assert found == score
 
 
 def test_the_reconstructor_passes_weights_on():
