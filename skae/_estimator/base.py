@@ -48,7 +48,7 @@ MIN_STEPS = 650
 AUTO_LR = {"pca": 5e-3, "random": 1e-3}
 # ... and the most that it may be, times the number of features, for wide rows: a step
 # of Adam moves all weights of a code by the rate, and so the code by its sum.
-MAX_WIDE_LR = 5.0
+MAX_WIDE_LR = {"pca": 5.0, "random": 5.0}
 # A fit has not converged if more than this share of the decrease of its loss fell in
 # the last tenth of its epochs.
 UNFINISHED_SHARE = 0.05
@@ -80,6 +80,7 @@ class BaseTorchEstimator(
     _starts_at_pca = _is_solved = _selects = False
     # Whether a layer takes so many features that the learning rate must be lower.
     _is_wide = False
+    _max_wide_lr: dict = MAX_WIDE_LR
     # Values, one per sample, of which the same shares are held out, or None.
     _strata = None
     # Which samples have a target to score them by, or None for all.
@@ -293,9 +294,10 @@ class BaseTorchEstimator(
         """
         schedule, lr = "constant" if partial_fit else self.lr_schedule, self.lr
         if lr == "auto":
-            lr = AUTO_LR["pca" if self._starts_at_pca else "random"]
+            start = "pca" if self._starts_at_pca else "random"
+            lr = AUTO_LR[start]
             if self._is_wide:
-                lr = min(lr, MAX_WIDE_LR / self.n_features_in_)
+                lr = min(lr, self._max_wide_lr[start] / self.n_features_in_)
         continues = partial_fit and hasattr(self, "_trainer")
         generators = self._trainer.generators if continues else self._generators()
         training, held_out = self._make_batches(inputs, targets, generators), None

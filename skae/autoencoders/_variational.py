@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval
 
 from skae._common.sample_weight import moments
 from skae._common.warn import warn_user
+from skae._estimator.base import MAX_WIDE_LR
 from skae._training.variational_objective import VariationalObjective, kl_divergence
 from skae.autoencoders._base import BaseAutoEncoder
 from skae.autoencoders._data_modules import DataVariational
@@ -103,8 +104,8 @@ class VariationalAutoEncoder(
         of the partial. "sgd" has Nesterov momentum 0.9.
     lr : float or "auto", default="auto"
         Learning rate; with a schedule its largest value. "auto" is 5e-3 if training
-        starts at principal components, and otherwise 1e-3; at most
-        5 / n_features for more than 4096 features.
+        starts at principal components, and otherwise 1e-3; for more than 4096 features
+        at most 0.6 / n_features there, and otherwise 5 / n_features.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
         Schedule of the learning rate, updated at each step of a fit. "cosine" falls
         from ``lr`` to zero. "one_cycle" first rises to ``lr`` over 30 % of the steps,
@@ -273,6 +274,8 @@ class VariationalAutoEncoder(
 
     _networks: dict = VARIATIONAL_MODULES
     _data_module = DataVariational
+    # Noise in its codes makes the first steps of Adam all the larger.
+    _max_wide_lr: dict = {**MAX_WIDE_LR, "pca": 0.6}
     _parameter_constraints: dict = {
         **BaseAutoEncoder._parameter_constraints,
         "beta": [Interval(Real, 0, None, closed="left")],

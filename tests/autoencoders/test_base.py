@@ -190,6 +190,13 @@ def test_training_on_wide_rows_stays_near_pca_at_which_it_starts():
     assert max(model.loss_curve_) < 1.5 * model.loss_curve_[0]
 
 
+def test_a_stream_of_wide_rows_stays_near_the_start_of_a_noisy_code():
+    rows = wide_rows(12_000)
+    model = make(VariationalAutoEncoder, n_components=2)
+    for _ in range(6):
+        assert error_beside_pca(model.partial_fit(rows), rows) < 1.25
+
+
 @all_kinds
 def test_wide_rows_train_from_random_weights(kind):
     rows = wide_rows(6_000)
