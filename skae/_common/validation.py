@@ -1,5 +1,6 @@
 """Checks of samples and parameters that several estimators share."""
 
+import math
 from inspect import isclass
 from numbers import Integral
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
+from skae._common import stored
 from skae._common.channels import refuse_channels_first
 from skae._common.images import (
     check_byte_scale,
@@ -23,10 +25,6 @@ _DTYPES = set(map(np.dtype, DTYPES))
 # Of a table of at most this many numbers that does not lie row by row, such as most
 # frames, a copy is made that does: rows are then gathered several times as fast.
 MAX_COPY_SIZE = 2**24
-# Options of checks that leave NaN and infinity to later.
-_LATER_FINITE = {"dtype": DTYPES, "order": "C", "ensure_all_finite": False}
-# An array is dense, whether sparse rows are accepted or not.
-_DENSE = {"accept_sparse": False}
 
 
 class Samples(NamedTuple):
@@ -148,10 +146,11 @@ def require_target(estimator, y):
         )
 
 
-def _needs_no_check(estimator, X, options):
-    """Whether scikit-learn would return X as it is, which takes it 40 µs to find out.
+def _needs_no_check(estimator, X):
+    """Whether an estimator that is fitted would take X as it is.
 
-    What it might convert, refuse or warn about is left to it.
+    Checks would find it out in 50 µs, as long as a small network takes for a row. What
+    they might convert, refuse or warn about is left to them.
     """
     return (
         type(X) is np.ndarray
@@ -161,8 +160,9 @@ def _needs_no_check(estimator, X, options):
         and X.flags.c_contiguous
         and len(X) > 0
         and X.shape[1] == estimator.n_features_in_
+        and X.nbytes <= stored.WINDOW_BYTES  # larger ones may lie in a file
+        and estimator.image_shape_ is None
         and not hasattr(estimator, "feature_names_in_")
-        and options | _DENSE == _LATER_FINITE | _DENSE
     )
 
 
@@ -198,8 +198,6 @@ def check_table(estimator, X, *, reset, **options):
     ndarray, StoredRows, or sparse rows in CSR format
         X, not copied where that is possible.
     """
-    if not reset and _needs_no_check(estimator, X, options):
-        return X
     if isinstance(X, StoredRows):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         _check_finite(X, "X", options["ensure_all_finite"], type(estimator).__name__)
@@ -242,6 +240,8 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
     Samples
         X as rows, not copied where that is possible.
     """
+    if not (reset or ensure_all_finite) and _needs_no_check(estimator, X):
+        return Samples(X)
     shape = None
     X = open_stored(X)
     if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) > 1:
@@ -264,7 +264,7 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
         X = X.astype(X.dtype.newbyteorder("="))
     if accept_sparse is None:
         accept_sparse = getattr(estimator, "_accepts_sparse", False)
-    is_small = np.prod(getattr(X, "shape", 0), dtype=float) <= MAX_COPY_SIZE
+    is_small = math.prod(getattr(X, "shape", ())) <= MAX_COPY_SIZE
     rows = check_table(
         estimator,
         X,

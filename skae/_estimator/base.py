@@ -202,7 +202,8 @@ class BaseTorchEstimator(
                 self._selects = self._is_solved = False
             n_epochs, interrupt = self.n_epochs_, None
             report = None if partial_fit else FitReport(self, validate, held_out)
-            with default_modes(self.device_):
+            few_threads = fast.limit_threads(self.module_, int(self.batch_size))
+            with default_modes(self.device_), few_threads:
                 validation = None if held_out is None else held_out(reset=False)
                 samples = [inputs, targets, *(validation or ())]
                 # Cached, since X may be large.

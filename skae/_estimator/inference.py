@@ -1,7 +1,5 @@
 """Inference: rows go through the module chunk by chunk into one array."""
 
-import math
-
 import numpy as np
 import torch
 from scipy.sparse import issparse
@@ -19,7 +17,8 @@ from skae._training.trainer import fast
 CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
 # ... with convolutions on a CPU this many: their feature maps are many times as large
 # as the samples, and up to twice as fast to compute while they stay in its cache.
-CONV_CHUNK_SIZE = 2**17
+# Of float64 it takes still fewer, since torch unfolds the maps for their products.
+CONV_CHUNK_SIZE = {torch.float32: 2**17, torch.float64: 2**13}
 # ... and this many where a gradient is taken, which needs many arrays of that size.
 GRADIENT_CHUNK_SIZE = 2**18
 
@@ -43,7 +42,20 @@ class InferenceMixin:
         if scaling is None:
             scaling = self._scaling
         rows = Rows(samples, scaling, self.device_, self._answer_dtype(samples.rows))
-        return rows.filled(self._fill) if filled and self._fill is not None else rows
+        if filled and samples.rows.dtype.kind == "f":
+            rows.fill = self._check_and_fill
+        return rows
+
+    def _check_and_fill(self, block):
+        """Fill missing values of rows in X's scale, and refuse infinite ones."""
+        fill = self._fill
+        assert_all_finite(
+            block.numpy(force=True),
+            allow_nan=fill is not None,
+            input_name="X",
+            estimator_name=type(self).__name__,
+        )
+        return block if fill is None else fill(block)
 
     def _make_data_rows(self, samples, *, filled=True):
         """Make rows in X's scale."""
@@ -65,14 +77,14 @@ class InferenceMixin:
             return self.module_
         return copy_in(self.module_, dtype, fused=fused)
 
-    def _chunk_length(self, n_rows):
+    def _chunk_length(self, n_rows, dtype):
         """Return the number of samples that inference takes at a time."""
-        size = CHUNK_SIZE
-        if n_rows * self.n_features_in_ > CONV_CHUNK_SIZE and (
+        size, conv_size = CHUNK_SIZE, CONV_CHUNK_SIZE[dtype]
+        if n_rows * self.n_features_in_ > conv_size and (
             self.device_.type == "cpu"
             and any(weight.dim() > 2 for weight in self.module_.parameters())
         ):
-            size = CONV_CHUNK_SIZE
+            size = conv_size
         return max(1, min(MAX_CHUNK, size // self.n_features_in_))
 
     def _map_chunks(
@@ -96,8 +108,7 @@ class InferenceMixin:
         in_float32 = rows.array.dtype in FLOAT32_ANSWERS
         out = np.empty((len(rows), *shape), np.float32 if in_float32 else np.float64)
         most = max(1, chunk_size // self.n_features_in_)
-        length = min(self._chunk_length(len(rows)), most)
-        may_be_nan = rows.array.dtype.kind == "f"
+        length = min(self._chunk_length(len(rows), rows.dtype), most)
         with (
             explained_memory_errors(self, "hidden_layer_sizes"),
             isolated_generators(seed, self.device_),
@@ -109,15 +120,6 @@ class InferenceMixin:
             out_tensor = torch.from_numpy(out)
             for numbers, parts in chunks_of(length, rows, *more_rows):
                 chunk = [part.to(rows.dtype) for part in parts]
-                # The chunk is in the cache for the network anyway. Checking all of X
-                # first would add a sixth to the time of a small network.
-                if may_be_nan and not math.isfinite(chunk[0].sum()):
-                    assert_all_finite(
-                        rows.array[numbers],
-                        allow_nan=rows.fill is not None,
-                        input_name="X",
-                        estimator_name=type(self).__name__,
-                    )
                 # First to the CPU, since Apple's GPUs have no float64.
                 out_tensor[numbers] = function(module, *chunk).cpu()
         return out

@@ -6,6 +6,7 @@ memory are read through a window, so that they may be larger than memory.
 """
 
 import copy
+import math
 from functools import cached_property
 
 import numpy as np
@@ -70,10 +71,9 @@ class Rows:
         Type of the tensors.
     """
 
-    # What fills missing values before they are scaled, or None.
+    # What gets rows that are not finite, before they are scaled, and fills them.
     fill = None
 
-    @torch.inference_mode(False)  # tensors of that mode are good for nothing else
     def __init__(self, samples, scaling, device, dtype=torch.float32):
         self.array, self.byte_scale, _ = samples
         self.scaling = scaling
@@ -84,7 +84,8 @@ class Rows:
         self.in_window = isinstance(self.array, StoredRows)
         self.tensor = None
         if not (self.in_window or issparse(self.array)):
-            self._set_tensor()
+            with torch.inference_mode(False):  # its tensors are good for nothing else
+                self._set_tensor()
 
     def _set_tensor(self):
         """Make the tensor of a dense array in memory."""
@@ -200,7 +201,9 @@ class Rows:
             block = self.tensor[index].contiguous()
         else:
             block = self.tensor.index_select(0, index.to(self.place))
-        if self.fill is not None:
+        # A sum is not finite if a number is not. The block is in the cache anyway:
+        # looking at all rows first would add a sixth to the time of a small network.
+        if self.fill is not None and not math.isfinite(block.sum()):
             block = self.fill(block)
         block = self.scaling.to_module_scale(block.to(self.workplace), self.byte_scale)
         return block.to(self.device, self.dtype)

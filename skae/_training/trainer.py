@@ -214,38 +214,37 @@ class Trainer:
         datasets = {"dataset_train": training, "dataset_valid": validation}
         learns = type(objective).end_epoch is not Objective.end_epoch
         looks, first = learns or validation is not None or net.callbacks_, self.epoch
-        with fast.limit_threads(objective.module, training.batch_size):
-            while not self.is_over:
-                net.notify("on_epoch_begin", **datasets)
-                if looks or self.epoch == first:
-                    objective.train()
-                    dense = self.dense_step
-                    if dense and not all(w.requires_grad for w in dense.parameters):
-                        self.dense_step = dense.release()  # the rest is for autograd
-                objective.begin_epoch(len(self.loss_curve))
-                if self.average is not None and self.epoch:
-                    swap(self.average, objective.module)
-                losses = {"train": self._run_epoch(training, self._train_step)}
-                processes.average_buffers(objective)
-                if self.dense_step:  # which changes them behind torch's back
-                    increment_version(self.dense_step.parameters)
-                if self.average is not None:
-                    swap(self.average, objective.module)
-                if looks:  # between the epochs
-                    objective.eval()
-                if validation is not None:
-                    losses["valid"] = self._run_epoch(validation, self._validation_step)
-                self._end_epoch(losses)
-                if net.callbacks_ or self.last_whole.is_old():
-                    self.last_whole = WholeEpoch(self)
-                net.notify("on_epoch_end", **datasets)
-                self.is_over = (
-                    self.epoch == self.n_epochs
-                    or net.stop_training_
-                    or self.n_stale == self.patience
-                )
-                if checkpoint is not None and processes.is_first():
-                    checkpoint.end_epoch(self)
+        while not self.is_over:
+            net.notify("on_epoch_begin", **datasets)
+            if looks or self.epoch == first:
+                objective.train()
+                dense = self.dense_step
+                if dense and not all(w.requires_grad for w in dense.parameters):
+                    self.dense_step = dense.release()  # the rest is for autograd
+            objective.begin_epoch(len(self.loss_curve))
+            if self.average is not None and self.epoch:
+                swap(self.average, objective.module)
+            losses = {"train": self._run_epoch(training, self._train_step)}
+            processes.average_buffers(objective)
+            if self.dense_step:  # which changes them behind torch's back
+                increment_version(self.dense_step.parameters)
+            if self.average is not None:
+                swap(self.average, objective.module)
+            if looks:  # between the epochs
+                objective.eval()
+            if validation is not None:
+                losses["valid"] = self._run_epoch(validation, self._validation_step)
+            self._end_epoch(losses)
+            if net.callbacks_ or self.last_whole.is_old():
+                self.last_whole = WholeEpoch(self)
+            net.notify("on_epoch_end", **datasets)
+            self.is_over = (
+                self.epoch == self.n_epochs
+                or net.stop_training_
+                or self.n_stale == self.patience
+            )
+            if checkpoint is not None and processes.is_first():
+                checkpoint.end_epoch(self)
 
     def _run_epoch(self, batches, take_step):
         """Run over the data once and return the mean loss."""

@@ -21,8 +21,8 @@ _products_per_row = WeakKeyDictionary()
 
 
 @cache
-def _controller():
-    return ThreadpoolController().select(user_api="openmp")
+def _libraries():
+    return ThreadpoolController().select(user_api="openmp").lib_controllers
 
 
 @cache
@@ -41,13 +41,18 @@ def _limit_of_mkl():
 
 @contextmanager
 def _one_thread():
-    limit_mkl = _limit_of_mkl()
-    with _controller().limit(limits=1):
-        before = limit_mkl(1)
-        try:
-            yield
-        finally:
-            limit_mkl(before)
+    # Not threadpoolctl's own context, which takes as long as a layer to enter.
+    libraries, limit_mkl = _libraries(), _limit_of_mkl()
+    numbers = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    limit_before = limit_mkl(1)
+    try:
+        yield
+    finally:
+        limit_mkl(limit_before)
+        for library, number in zip(libraries, numbers, strict=True):
+            library.set_num_threads(number)
 
 
 def limit_threads(module, batch_size):

@@ -125,3 +125,18 @@ def test_every_path_follows_the_rule(two_threads):
     vae.impute(X)
     assert set(seen) == {1}
     assert len(seen) > 20
+
+
+def test_training_is_limited_to_its_end(two_threads):
+    seen = []
+
+    class Spy(Gaussian):
+        def error(self, output, x):  # the variance is learned from it after the epochs
+            seen.append(len(x) * 64 * 30 < MIN_PRODUCTS_FOR_THREADS)
+            seen.append(torch.get_num_threads())
+            return super().error(output, x)
+
+    X = np.random.RandomState(0).randn(2500, 30)
+    options = {"hidden_layer_sizes": (64,), "max_epochs": 1, "skip_connection": False}
+    AutoEncoderTransformer(2, likelihood=Spy(), random_state=0, **options).fit(X)
+    assert seen == [False, 1]
