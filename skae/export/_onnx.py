@@ -20,7 +20,8 @@ def to_onnx(estimator, file, method="transform", *, dtype="float32"):
         scikit-learn that has estimators of skae in it, and a
         :class:`~skae.ClusterClassifier` of estimators of scikit-learn. These are
         converted by `skl2onnx <https://onnx.ai/sklearn-onnx>`_, which must know the
-        estimators of scikit-learn.
+        estimators of scikit-learn. The model has one input, an array: of a pipeline
+        whose first step selects columns by name, pass the steps after it.
     file : str, os.PathLike or binary file
         What to write to.
     method : str, default="transform"
