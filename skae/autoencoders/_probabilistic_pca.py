@@ -15,7 +15,7 @@ from skae.autoencoders._principal_components import (
     is_too_large,
 )
 from skae.autoencoders._scoring import SCORE_SEED
-from skae.autoencoders._selection import SIGN_LIMIT, SelectionMixin, compare
+from skae.autoencoders._selection import SelectionMixin, judge
 from skae.likelihood import Gaussian
 
 # Number of codes per held-out sample that the ELBO is estimated from.
@@ -111,7 +111,7 @@ class ProbabilisticPCAMixin(SelectionMixin):
             total = total + torch.stack([error.mean(dim=1), ratio, share], dim=1)
         return total / N_DRAWS
 
-    def _is_better_than_start(self, terms, baseline, weight):
+    def _judge(self, terms, baseline, weight):
         """Compare ELBOs, each with the variance that is most likely for its errors.
 
         The errors in training would make the variance too small for other samples.
@@ -126,8 +126,7 @@ class ProbabilisticPCAMixin(SelectionMixin):
         self._held_out_error = variances[0]
         self.elbo_gain_ = float(np.average(losses[1] - losses[0], weights=weight))
         is_clear = self.elbo_gain_ > CLEAR_GAIN * self.n_features_in_
-        t, z = compare(*losses, weight)
-        return (t > T_LIMIT or is_clear) and z > SIGN_LIMIT
+        return judge(*losses, weight, is_clear=is_clear, t_limit=T_LIMIT)
 
     def _learn_variance(self, inputs, targets=None):
         encoded, weight = super()._learn_variance(inputs, targets)

@@ -49,6 +49,29 @@ def compare(losses, baseline, weight=None):
     return float(t), float(z)
 
 
+def judge(losses, baseline, weight=None, *, is_clear, t_limit=T_LIMIT):
+    """Judge a module by losses of held-out samples.
+
+    Parameters
+    ----------
+    losses, baseline, weight : ndarray of shape (n_samples,)
+        As for :func:`compare`.
+    is_clear : bool
+        Whether the gain is so large that its mean needs no test.
+    t_limit : float, default=2.0
+        Value of Student's t from which on means differ.
+
+    Returns
+    -------
+    int
+        1 for a better module, -1 for a worse one, 0 in doubt.
+    """
+    t, z = compare(losses, baseline, weight)
+    if (t > t_limit or is_clear) and z > SIGN_LIMIT:
+        return 1
+    return -1 if t < -t_limit and z < -SIGN_LIMIT else 0
+
+
 class SelectionMixin:
     """Selection by an estimator whose module starts at ``_affine_maps``."""
 
@@ -60,10 +83,13 @@ class SelectionMixin:
         with isolated_generators(self._user_seed(), self.device_):
             if self._selects and not self._is_solved:
                 if held_out is not None:
-                    terms = self._held_out_terms(held_out)
+                    verdict = self._judge(*self._held_out_terms(held_out))
                 else:
-                    terms = self._cross_fitted_terms(inputs, targets)
-                self.is_linear_ = not self._is_better_than_start(*terms)
+                    for terms in self._cross_fitted_terms(inputs, targets):
+                        verdict = self._judge(*terms)
+                        if verdict < 0:  # the fits on other parts would not change it
+                            break
+                self.is_linear_ = verdict <= 0
             if self.is_linear_ and (not self._is_solved or held_out is not None):
                 batches = self._make_batches(inputs, targets, self._trainer.generators)
                 self._fit_affine_maps(batches)
@@ -78,12 +104,12 @@ class SelectionMixin:
         losses, _ = evaluate_present(likelihood, likelihood.loss, module(x), target)
         return losses.mean(dim=1)
 
-    def _is_better_than_start(self, errors, baseline, weight):
-        """Whether the module is better, by its terms and those of its start."""
+    def _judge(self, errors, baseline, weight):
+        """Judge the module by its terms and those of its start."""
         means = (np.average(terms, weights=weight) for terms in (errors, baseline))
         self.error_ratio_ = float(np.divide(*means))
-        t, z = compare(errors, baseline, weight)
-        return (t > T_LIMIT or self.error_ratio_ < SMALL_RATIO) and z > SIGN_LIMIT
+        is_clear = self.error_ratio_ < SMALL_RATIO
+        return judge(errors, baseline, weight, is_clear=is_clear)
 
     def _held_out_terms(self, batches):
         """Return the terms of samples, of the module and of its start, and weights."""
@@ -99,11 +125,11 @@ class SelectionMixin:
         return *terms, torch.cat(weights).numpy() if weights else None
 
     def _cross_fitted_terms(self, inputs, targets):
-        """Return the terms of all samples by modules that are trained on the others.
+        """Yield the terms of ever more samples by modules trained on the others.
 
         Few samples are too precious not to train on, and too few to decide by a part.
         """
-        parts, weight = [], inputs.weight
+        parts = []
         folds = KFold(N_FOLDS, shuffle=True, random_state=self._seed)
         for train, test in folds.split(inputs.rows):
             part = copy.copy(self)
@@ -120,7 +146,6 @@ class SelectionMixin:
                 *others, {**part._trainer.generators, "order": None}
             )
             parts.append(part._held_out_terms(batches))
-        *terms, weights = zip(*parts, strict=True)
-        if weight is not None:
-            weight = np.concatenate(weights)
-        return *map(np.concatenate, terms), weight
+            *terms, weights = zip(*parts, strict=True)
+            weight = None if inputs.weight is None else np.concatenate(weights)
+            yield *map(np.concatenate, terms), weight

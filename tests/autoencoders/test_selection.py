@@ -12,8 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import scale
 
-from skae import AutoEncoderTransformer, DenoisingAutoEncoder
-from skae.autoencoders._selection import compare
+from skae import AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder
+from skae.autoencoders._selection import SelectionMixin, compare, judge
 from skae.corruption import Masking
 from skae.likelihood import Gaussian, Laplace
 from skae.modules import Autoencoder
@@ -52,6 +52,35 @@ def test_student_and_sign_statistics():
     assert t == pytest.approx(gain.mean() / (gain.std(ddof=1) / 2))
     assert z == pytest.approx((3 - 1) / 2)
     assert compare(baseline, baseline) == (0.0, 0.0)
+
+
+def test_a_verdict_needs_both_statistics():
+    low, high = np.full(40, 1.0), 2.0 + 0.1 * RNG.random(40)
+    assert judge(low, high, is_clear=False) == 1
+    assert judge(high, low, is_clear=False) == -1
+    assert judge(high, high, is_clear=False) == 0
+    # A few large gains beside many small losses, and the other way round.
+    few = np.where(np.arange(40) < 9, 0.0, low + 0.01)
+    assert judge(few, low, is_clear=False) == 0
+    assert judge(low, few, is_clear=False) == 0
+    assert judge(low, few, is_clear=True) == 1
+
+
+@pytest.mark.parametrize("kind", [AutoEncoderTransformer, VariationalAutoEncoder])
+@pytest.mark.parametrize("is_bent", [False, True])
+def test_what_is_clearly_worse_is_not_fitted_again(kind, is_bent, monkeypatch):
+    n_folds, held_out_terms = [], SelectionMixin._held_out_terms
+
+    def counted(estimator, batches):
+        n_folds.append(batches.n_samples)
+        return held_out_terms(estimator, batches)
+
+    monkeypatch.setattr(SelectionMixin, "_held_out_terms", counted)
+    # Wide noise is learned by heart.
+    X = bend(120) if is_bent else RNG.normal(size=(120, 60))
+    model = kind(1 if is_bent else 4, random_state=0).fit(X)
+    assert model.is_linear_ is not is_bent
+    assert n_folds == ([30] * 4 if is_bent else [30])
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.Adagrad])
