@@ -18,7 +18,7 @@ CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
 # ... with convolutions on a CPU this many: their feature maps are many times as large
 # as the samples, and up to twice as fast to compute while they stay in its cache.
 # Of float64 it takes still fewer, since torch unfolds the maps for their products.
-CONV_CHUNK_SIZE = {torch.float32: 2**17, torch.float64: 2**13}
+CONV_CHUNK_SIZE = {torch.float32: 2**16, torch.float64: 2**13}
 # ... and this many where a gradient is taken, which needs many arrays of that size.
 GRADIENT_CHUNK_SIZE = 2**18
 

@@ -123,12 +123,18 @@ class PairsMixin:
             )
 
     def _measure_saturation(self, inputs, targets):
-        """Root mean square of the outputs' chroma divided by that of the targets."""
+        """Root mean square of the outputs' chroma divided by that of the targets.
+
+        A mean of so many values is exact enough in the types of training.
+        """
+        dtype = self.compute_dtype_
 
         def powers(module, x, target):
+            with torch.autocast(x.device.type, dtype, enabled=dtype != torch.float32):
+                output = module(x)
             # Gray and colour have one scale, in which ratios of chroma are the same.
             gray = x.unsqueeze(2)
-            colors = (c.view(len(x), -1, 3) - gray for c in (target, module(x)))
+            colors = (c.view(len(x), -1, 3) - gray for c in (target, output.float()))
             return torch.stack([c.square().mean(dim=(1, 2)) for c in colors], dim=1)
 
         some = self._subsample(inputs)
@@ -136,6 +142,8 @@ class PairsMixin:
             self._make_rows(some),
             self._make_rows(self._subsample(targets), self._target_scaling),
         ]
+        for part in rows:
+            part.dtype = torch.float32
         both = self._map_chunks(powers, (2,), *rows)
         true, predicted = np.average(both, axis=0, weights=some.weight)
         # Gray targets: nothing is missing.
