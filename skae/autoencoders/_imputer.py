@@ -278,8 +278,8 @@ class AutoEncoderImputer(
         Returns
         -------
         ndarray of str
-            The names of X's features, and "missingindicator_" with a name for each one
-            that ``add_indicator`` appends.
+            The names of X's features, and ``missingindicator_`` with a name for each
+            one that ``add_indicator`` appends.
         """
         names = super().get_feature_names_out(input_features)
         out = names if self.keep_empty_features else names[self._has_values]
