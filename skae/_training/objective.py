@@ -105,7 +105,8 @@ def inverse_share(missing):
     torch.Tensor
         The number of values for each one that is present.
     """
-    return missing.numel() / (~missing).sum().clamp(min=1)
+    present = mean_over_shares((~missing).sum() / missing.numel())
+    return 1.0 / present.clamp(min=1.0 / missing.numel())
 
 
 class Objective(nn.Module):
