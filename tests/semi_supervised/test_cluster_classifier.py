@@ -979,11 +979,11 @@ def test_doubtful_labels_are_kept_from_the_refiner():
     np.testing.assert_array_equal(with_few.y_, labels[is_told])
     for cluster in range(10):
         told, kept = (certainty[(labels == cluster) & m] for m in (is_told, ~is_told))
-        # 30 % of a cluster, but nothing above 0.95.
+        # 30 % of a cluster, but nothing above 0.95. Of equal ones all are told.
         n_expected = (certainty[labels == cluster] < 0.95).sum()
         n_expected = min(0.3 * (len(told) + len(kept)), n_expected)
-        assert len(kept) == pytest.approx(n_expected, abs=1)
-        assert kept.max() <= told.min()
+        assert len(kept) == pytest.approx(n_expected, abs=2)
+        assert kept.max() < told.min()
 
 
 def test_the_mark_of_the_unlabeled_is_no_cluster_to_the_refiner(digits):
