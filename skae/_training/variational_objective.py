@@ -15,6 +15,8 @@ from skae._training.objective import (
 
 # Draws of few samples are decoded together, as a batch of about so many rows.
 MAX_ROWS = 1024
+# ... and at most so many numbers.
+MAX_NUMBERS = 2**22
 
 
 class VariationalObjective(Objective):
@@ -230,7 +232,8 @@ def importance_bound(module, x, target, log_prob, draws):
     """
     mean, std = module.encode_distribution(x)
     total = torch.full_like(mean[:, 0], -math.inf)
-    for noise in draws.to(mean.device, mean.dtype).split(max(1, MAX_ROWS // len(x))):
+    max_rows = min(MAX_ROWS, MAX_NUMBERS // target.shape[1])
+    for noise in draws.to(mean.device, mean.dtype).split(max(1, max_rows // len(x))):
         noise = noise.unsqueeze(1)  # the same for all samples
         h = mean + std * noise
         # Not copied for one draw.

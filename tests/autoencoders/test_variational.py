@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from skae import VariationalAutoEncoder
+from skae._training import variational_objective
 from skae._training.variational_objective import importance_bound, log_ratio
 from skae.corruption import Binarize
 from skae.likelihood import Gaussian
@@ -490,3 +491,20 @@ def test_number_of_importance_samples_is_checked_when_it_is_used(n):
     model = VariationalAutoEncoder(2, max_epochs=1, random_state=0).fit(X)
     with pytest.raises((ValueError, TypeError), match="n_importance_samples"):
         model.set_params(n_importance_samples=n).score(X)
+
+
+def test_scores_of_wide_rows_decode_few_numbers_at_a_time(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(3, 8))
+    model = VariationalAutoEncoder(2, hidden_layer_sizes=(), random_state=0).fit(X)
+    scores, sizes = model.score_samples(X), []
+    decode = type(model.module_).decode
+
+    def counted(module, code):
+        sizes.append(len(code) * 8)
+        return decode(module, code)
+
+    monkeypatch.setattr(type(model.module_), "decode", counted)
+    monkeypatch.setattr(variational_objective, "MAX_NUMBERS", 100)
+    np.testing.assert_allclose(model.score_samples(X), scores, rtol=1e-9)
+    assert max(sizes) <= 100
+    assert len(sizes) > 1
