@@ -47,8 +47,8 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
         Distance by which neighbours are near, in the graph and in `predict`. "cosine"
         suits rows whose length does not matter, such as counts of words. With
         "precomputed", X has distances instead of features: between all training
-        samples in `fit`, from new to training samples in `predict`. If sparse, it has
-        those to the nearest neighbours only, as
+        samples in ``fit``, from new to training samples in ``predict``. If sparse, it
+        has those to the nearest neighbours only, as
         :class:`~sklearn.neighbors.KNeighborsTransformer` makes it.
 
     n_components : int or array-like of int, default=None
