@@ -32,6 +32,7 @@ OTHER_WORDS = {
         "density_": "p(h), not learned",
         "likelihood": "learns the variance in training",
         "loss_curve_": "the negative ELBO",
+        "lr": "lower for wide rows, whose codes are noisy",
         "module": "needs a method for the distribution of codes",
         "noise_variance_": "learned from held-out samples where there are some",
         "skip_connection": "starts at probabilistic PCA",
