@@ -24,7 +24,7 @@ def find_distinct(distances, weight=None):
     n_samples = distances.shape[0]
     if sp.issparse(distances):
         stored = as_csr(distances).tocoo()
-        rows, columns, values = *stored.coords, stored.data
+        rows, columns, values = stored.row, stored.col, stored.data
         is_zero = values <= ROUNDING * values.max(initial=0)
         equal = rows[is_zero], columns[is_zero]
     else:
@@ -78,7 +78,7 @@ def _find_nearest_stored(distances, n_neighbors, without_self):
     """Find the nearest in the rows of a sparse graph."""
     n_rows = distances.shape[0]
     stored = distances.tocoo()
-    rows, columns, values = *stored.coords, stored.data
+    rows, columns, values = stored.row, stored.col, stored.data
     if without_self:
         is_other = rows != columns
         rows, columns, values = rows[is_other], columns[is_other], values[is_other]
