@@ -52,7 +52,9 @@ def make_self_supervised_classifier(
     image_shape : tuple of int, default=None
         Shape of an image, (height, width) or (height, width, n_channels), if the rows
         of X are images. Not needed for X of shape (n_samples, height, width) or
-        (n_samples, height, width, n_channels).
+        (n_samples, height, width, n_channels). Other rows are those of a table, without
+        networks and augmentation for images: with flat images of MNIST the accuracy is
+        0.967 instead of 0.99.
 
     n_jobs : int, default=2
         Number of autoencoders that are fitted at a time, each in a process of its own,
