@@ -32,12 +32,13 @@ def rank_within_clusters(labels, counts, radii, by_radius):
     return (ranks - before[labels]) / sizes[labels]
 
 
-def border_sparsity(graph, labels, counts, radii, by_radius):
+def border_sparsity(graph, labels, counts, radii, by_radius, cut=None):
     """Return the mean rank of the ends of the edges between clusters.
 
     It is from 0 to 1, and 1 if there is no such edge. ``by_radius`` sorts the radii.
+    ``cut`` are these edges, where they are known already.
     """
-    _, ends, weights = cut_edges(graph, labels)
+    _, ends, weights = cut_edges(graph, labels) if cut is None else cut
     if not ends.size:
         return 1.0
     ranks = rank_within_clusters(labels, counts, radii, by_radius)
@@ -50,13 +51,13 @@ def weakest_border(graph, labels, counts, radii, n_clusters):
     A border is all edges between two clusters. Only those count that have a large share
     of the edges of the smaller of the two. It is 1 if no clusters touch.
     """
-    first, ends, weights = cut_edges(graph, labels)
+    first, ends, weights = cut = cut_edges(graph, labels)
     if not ends.size:
         return 1.0
     ranks = rank_within_clusters(labels, counts, radii, radii.argsort())
     ranks = ranks[ends] * weights
     sums = sum_by_pairs(first, labels[ends], ranks, n_clusters)
-    joint = joint_weights(graph, labels, n_clusters)
+    joint = joint_weights(graph, labels, n_clusters, cut)
     sizes = joint.sum(axis=1)
     shares = np.triu(joint, 1) / np.minimum.outer(sizes, sizes)
     is_large = shares >= MIN_SHARE * shares.max()

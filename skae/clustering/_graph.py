@@ -160,9 +160,12 @@ def cut_edges(graph, labels):
     return first[cut].astype(np.intp), graph.indices[cut], graph.data[cut]
 
 
-def joint_weights(graph, labels, n_clusters):
-    """Return the weight of the edges from each cluster to each cluster."""
-    first, ends, weights = cut_edges(graph, labels)
+def joint_weights(graph, labels, n_clusters, cut=None):
+    """Return the weight of the edges from each cluster to each cluster.
+
+    ``cut`` are the edges between clusters, where they are known already.
+    """
+    first, ends, weights = cut_edges(graph, labels) if cut is None else cut
     joint = sum_by_pairs(first, labels[ends], weights, n_clusters)
     degrees = np.bincount(labels, graph.sum(axis=1), minlength=n_clusters)
     return joint + np.diag(degrees - joint.sum(axis=1))

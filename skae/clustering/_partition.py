@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from scipy.special import entr
 
 from skae.clustering._borders import border_sparsity
-from skae.clustering._graph import joint_weights, sum_by_pairs
+from skae.clustering._graph import cut_edges, joint_weights, sum_by_pairs
 
 # Number of standard errors by which the uncertainty coefficient of a partition may be
 # below the best one. Chosen with the labels of digits, MNIST and tables in sight.
@@ -166,11 +166,12 @@ def choose_partition(graph, found, merged, counts, radii, n_clusters):
     n_neighbors = np.diff(graph.indptr).min() - 1  # each is linked with itself, too
     by_radius = radii.argsort()
     for i, labels in enumerate(partitions):
-        joint = joint_weights(graph, labels, n_clusters)
+        cut = cut_edges(graph, labels)
+        joint = joint_weights(graph, labels, n_clusters, cut)
         if joint.diagonal().all():  # no cluster is empty
             information[i] = mutual_information(joint)
             coefficients[i] = uncertainty_coefficient(joint)
-            sparsity[i] = border_sparsity(graph, labels, counts, radii, by_radius)
+            sparsity[i] = border_sparsity(graph, labels, counts, radii, by_radius, cut)
             is_large[i] = np.bincount(labels).min() >= n_neighbors
 
     def is_as_clean(as_which, n_errors):
