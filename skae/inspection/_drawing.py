@@ -410,25 +410,26 @@ def encode_plane(estimator, X):
     return check_plane(estimator.transform(X), name)
 
 
-def decode_plane(estimator, values, image_shape):
+def decode_grid(estimator, values, image_shape):
     """Decode the codes of a grid.
 
     Parameters
     ----------
     estimator : object
         Fitted estimator with ``inverse_transform``.
-    values : ndarray of shape (2, n_steps)
-        The values of the two components along the axes.
+    values : sequence of ndarray
+        The values of each component along its axis of the grid.
     image_shape : tuple of int
         Shape of one image.
 
     Returns
     -------
-    ndarray of shape (n_steps, n_steps, height, width) or \
-            (n_steps, n_steps, height, width, n_channels)
-        The images; ``[i, j]`` belongs to the code ``(values[0, i], values[1, j])``.
+    ndarray of shape (n_values_0, n_values_1, ..., height, width) or \
+            (n_values_0, n_values_1, ..., height, width, n_channels)
+        The images; with two components, ``[i, j]`` belongs to the code
+        ``(values[0][i], values[1][j])``.
     """
     grid = np.stack(np.meshgrid(*values, indexing="ij"), axis=-1)
-    decoded = estimator.inverse_transform(grid.reshape(-1, 2))
+    decoded = estimator.inverse_transform(grid.reshape(-1, len(values)))
     images = as_floats(as_images(decoded, image_shape))
-    return images.reshape(*grid.shape[:2], *images.shape[1:])
+    return images.reshape(*grid.shape[:-1], *images.shape[1:])

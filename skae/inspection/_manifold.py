@@ -8,7 +8,7 @@ from sklearn.utils import check_scalar
 from skae.inspection._drawing import (
     as_panels,
     choose_limits,
-    decode_plane,
+    decode_grid,
     draw_tiles,
     encode_plane,
     find_image_shape,
@@ -158,7 +158,7 @@ class ManifoldDisplay:
         edges = np.quantile(codes, np.linspace(0, 1, n_steps + 1), axis=0).T
         values = np.quantile(codes, (np.arange(n_steps) + 0.5) / n_steps, axis=0).T
         n_codes, _, _ = np.histogram2d(*codes.T, bins=edges)
-        images = decode_plane(estimator, values, image_shape).copy()
+        images = decode_grid(estimator, values, image_shape).copy()
         images[n_codes == 0] = np.nan
         limits = find_limits(estimator, X)
         return cls(images=images, values=values, limits=limits).plot(ax, cmap=cmap)

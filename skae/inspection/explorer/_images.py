@@ -14,13 +14,31 @@ MAX_BYTES = 1_800_000
 MAX_STEPS = 64
 
 
-def find_n_steps(image_shape):
+def find_max_images(image_shape):
+    """Find how many images of a shape fit in a page under 3 MB.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Shape of one image.
+
+    Returns
+    -------
+    int
+        The number.
+    """
+    return MAX_BYTES // as_panels(np.empty((1, 1, *image_shape), dtype="uint8")).size
+
+
+def find_n_steps(image_shape, n_others=0):
     """Find how many images of a shape fit along each axis of a page under 3 MB.
 
     Parameters
     ----------
     image_shape : tuple of int
         Shape of one image.
+    n_others : int, default=0
+        Number of images that the page holds beside those of the plane.
 
     Returns
     -------
@@ -32,14 +50,14 @@ def find_n_steps(image_shape):
     ValueError
         If it is less than 2.
     """
-    size = as_panels(np.empty((1, 1, *image_shape), dtype=np.float32)).size
-    n_steps = min(MAX_STEPS, int((MAX_BYTES / size) ** 0.5))
+    n_images = find_max_images(image_shape)
+    n_steps = min(MAX_STEPS, int(max(n_images - n_others, 0) ** 0.5))
     if n_steps < 2:
         raise ValueError(
-            f"image_shape={image_shape!r} is too large for a page under 3 MB: two "
-            f"images along each axis have {4 * size:,} bytes, and "
-            f"{MAX_BYTES:,} are allowed. Use smaller images, or pass n_steps, which "
-            "allows a larger file."
+            f"image_shape={image_shape!r} is too large for a page under 3 MB: it has "
+            f"room for {n_images} images, and two along each axis are "
+            f"{4 + n_others}. Use smaller images, or pass n_steps, which allows a "
+            "larger file."
         )
     return n_steps
 
@@ -53,9 +71,9 @@ def pack(images, limits):
 
     Parameters
     ----------
-    images : ndarray of shape (n_steps, n_steps, height, width) or \
-            (n_steps, n_steps, height, width, n_channels)
-        The images.
+    images : ndarray of shape (n_images, height, width) or \
+            (n_images, height, width, n_channels)
+        The images, neighbours beside each other.
     limits : tuple of float
         The values that become 0 and 255.
 
@@ -65,7 +83,7 @@ def pack(images, limits):
         The text.
     """
     values = np.rint(255 * shade(images, limits)).astype(np.uint8)
-    rows = values.reshape(len(values) ** 2, -1)
+    rows = values.reshape(len(values), -1)
     differences = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))  # modulo 256
     return b64encode(zlib.compress(differences.tobytes(), 9)).decode()
 

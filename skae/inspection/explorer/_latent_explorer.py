@@ -12,7 +12,6 @@ from skae.inspection._drawing import (
     as_panels,
     check_plane,
     choose_limits,
-    decode_plane,
     find_image_shape,
     find_limits,
     on_numpy,
@@ -22,6 +21,12 @@ from skae.inspection.explorer._axes import find_range, find_ticks
 from skae.inspection.explorer._images import find_blending_error, find_n_steps, pack
 from skae.inspection.explorer._page import fill_page, frame_page
 from skae.inspection.explorer._plane import find_plane
+from skae.inspection.explorer._sliders import (
+    N_IMAGES,
+    check_sliders,
+    count_sliders,
+    make_sliders,
+)
 
 # Positions on the page are whole numbers from 0 to this, which makes the file smaller.
 RESOLUTION = 10_000
@@ -33,16 +38,21 @@ class LatentExplorer:
     The page is one HTML file, which does not use the network. It shows the codes of
     samples as points in the colour of their class [1]_; beside them it draws the
     decoded image of the code under the mouse, the finger, or the mark that the arrow
-    keys move. Opened as ``latent.html#at=0.5,-1``, it starts at that code.
+    keys move. Opened as ``latent.html#at=0.5,-1``, it starts at that code; further
+    numbers set the sliders.
 
     The browser has no decoder. So the images of a grid of codes are decoded beforehand.
     At a code of the grid the page shows the decoded image itself, rounded to 8 bits;
-    in between it blends the images of the four nearest codes.
+    in between it blends the images of the four nearest codes. Images of less than 16
+    pixels a side are drawn smooth, since blocks that large would hide what they show.
 
     Codes of more than two components are projected to a plane, by default that of their
-    first two principal components. The images are decoded from that plane, so the image
-    at a point is not the reconstruction of its sample. The page shows which fraction of
-    the variance of the codes the plane has.
+    first two principal components. The page shows which fraction of the variance of the
+    codes the plane has. Up to four sliders change the image along the next principal
+    components. Each slider has images of its own, of a coarse grid. The page adds the
+    changes of several sliders, and shows the error of that, too. Until a slider is
+    moved, the images are decoded from the plane, so the image at a point is not the
+    reconstruction of its sample.
 
     Parameters
     ----------
@@ -68,6 +78,19 @@ class LatentExplorer:
     explained : float, default=None
         Fraction of the variance of the codes that the plane has, shown on the page.
         None means that the plane is that of the codes themselves.
+    slider_values : array-like of shape (n_sliders, n_values), default=None
+        The values of each slider, an odd number in equal steps. The middle one is that
+        of ``images``. None means that there are no sliders.
+    slider_images : array-like of shape \
+            (n_sliders, n_coarse, n_coarse, n_values, height, width) or \
+            (n_sliders, n_coarse, n_coarse, n_values, height, width, n_channels), \
+            default=None
+        The decoded images of the sliders. Those of ``slider_images[k, i, j]`` belong to
+        the values of slider k; i and j count equal steps from the first to the last of
+        ``values``.
+    slider_error : float, default=None
+        Error of the images at the codes of samples, shown on the page, in the unit of
+        ``grid_error``.
     name : str, default="an autoencoder"
         Name of the estimator, shown on the page.
 
@@ -109,6 +132,9 @@ class LatentExplorer:
         max_points=5000,
         grid_error=None,
         explained=None,
+        slider_values=None,
+        slider_images=None,
+        slider_error=None,
         name="an autoencoder",
     ):
         self.images = images
@@ -119,6 +145,9 @@ class LatentExplorer:
         self.max_points = max_points
         self.grid_error = grid_error
         self.explained = explained
+        self.slider_values = slider_values
+        self.slider_images = slider_images
+        self.slider_error = slider_error
         self.name = name
 
     def to_html(self):
@@ -133,8 +162,8 @@ class LatentExplorer:
         ------
         ValueError
             If the images are not finite or do not lie on a grid in equal steps, if the
-            codes do not have two components or all lie beyond the grid, or if ``y``
-            does not hold one class per sample.
+            codes do not have two components or all lie beyond the grid, if ``y`` does
+            not hold one class per sample, or if the sliders do not fit the images.
         """
         return fill_page(self._collect())
 
@@ -181,6 +210,9 @@ class LatentExplorer:
         """Return what the page's script needs, from checked data."""
         check_scalar(self.max_points, "max_points", Integral, min_val=1)
         images, values = self._check_grid()
+        slider_values, slider_images = check_sliders(
+            self.slider_values, self.slider_images, images.shape[2:]
+        )
         codes = check_plane(self.codes)
         low, high = values[:, 0], values[:, -1]
         points = (codes - low) / (high - low)
@@ -196,9 +228,11 @@ class LatentExplorer:
             classes = [str(label) for label in classes]
             labels = place_labels(points[drawn], members[drawn], classes).tolist()
         limits = choose_limits(self.limits, images)
+        # One image after the other, those of the sliders last.
+        rows = [grid.reshape(-1, *images.shape[2:]) for grid in (images, slider_images)]
+        tiles = as_panels(np.concatenate(rows)[np.newaxis])[0]
         # Between panels neither dark nor bright, so that it differs from both.
-        images = np.nan_to_num(as_panels(images), nan=np.mean(limits))
-        n_steps, _, height, width = images.shape[:4]
+        tiles = np.nan_to_num(tiles, nan=np.mean(limits))
         return {
             "name": str(self.name),
             "n_samples": len(codes),
@@ -212,13 +246,17 @@ class LatentExplorer:
             "low": low.tolist(),
             "high": high.tolist(),
             "ticks": [find_ticks(*ends) for ends in zip(low, high, strict=True)],
-            "n_steps": n_steps,
-            "height": height,
-            "width": width,
-            "n_channels": 3 if images.ndim == 5 else 1,
+            "n_steps": len(images),
+            "height": tiles.shape[1],
+            "width": tiles.shape[2],
+            "n_channels": 3 if tiles.ndim == 4 else 1,
+            "sliders": slider_values[:, [0, -1]].tolist(),
+            "n_values": slider_values.shape[1],
+            "n_coarse": slider_images.shape[1],
+            "slider_error": self.slider_error,
             "grid_error": self.grid_error,
             "explained": self.explained,
-            "tiles": pack(images, limits),
+            "tiles": pack(tiles, limits),
         }
 
     @classmethod
@@ -248,13 +286,15 @@ class LatentExplorer:
         y : array-like of shape (n_samples,), default=None
             Their classes, numbers or names. Without them all points have one colour.
         projection : transformer, default=None
-            Maps codes to two components, and back by ``inverse_transform``. It is
-            cloned, and fitted on the codes. None means PCA if the codes have more than
-            two components.
+            Maps codes to two or more components, and back by ``inverse_transform``. It
+            is cloned, and fitted on the codes. The first two components are the axes of
+            the plane; sliders change the next ones. None means PCA if the codes have
+            more than two components.
         n_steps : int, default=None
             Number of decoded images along each axis. None means the largest number, at
-            most 64, for which any images give a file under 3 MB: 47 for images of
-            28 x 28 pixels, 24 for 32 x 32 in colour.
+            most 64, for which any images give a file under 3 MB: without sliders, 47
+            for images of 28 x 28 pixels and 24 for 32 x 32 in colour. Sliders have at
+            most half of the file.
         image_shape : tuple of int, default=None
             (height, width) or (height, width, n_channels); None means X's, or the
             estimator's ``image_shape_``.
@@ -274,15 +314,20 @@ class LatentExplorer:
             known or does not fit, or if the images are too large for a page.
         """
         image_shape = find_image_shape(image_shape, X, estimator)
+        plane = find_plane(estimator, X, projection)
+        n_sliders = count_sliders(plane.points.shape[1] - 2, image_shape)
         if n_steps is None:
-            n_steps = find_n_steps(image_shape)
+            n_steps = find_n_steps(image_shape, n_sliders * N_IMAGES)
         check_scalar(n_steps, "n_steps", Integral, min_val=2)
-        plane, codes, explained = find_plane(estimator, X, projection)
+        codes, others = plane.points[:, :2], plane.points[:, 2 : 2 + n_sliders]
         values = np.linspace(*find_range(codes), n_steps, axis=1)
-        images = decode_plane(plane, values, image_shape)
+        images = plane.decode(dict(enumerate(values)), image_shape)
         limits = find_limits(estimator, X)
         middles = (values[:, :-1] + values[:, 1:]) / 2
-        decoded = decode_plane(plane, middles, image_shape)
+        decoded = plane.decode(dict(enumerate(middles)), image_shape)
+        sliders = {}
+        if n_sliders:
+            sliders = make_sliders(plane, others, values, images, limits)
         return cls(
             images=images,
             values=values,
@@ -291,6 +336,7 @@ class LatentExplorer:
             limits=limits,
             max_points=max_points,
             grid_error=find_blending_error(images, decoded, limits),
-            explained=explained,
+            explained=plane.explained,
             name=type(estimator).__name__,
+            **sliders,
         )

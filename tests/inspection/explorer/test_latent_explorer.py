@@ -15,13 +15,24 @@ from skae.inspection.explorer._images import MAX_BYTES, find_n_steps
 from skae.inspection.explorer._latent_explorer import RESOLUTION
 
 
-def tiles_of(data):
-    """Read the images of a page, ``[i, j]`` as those of a LatentExplorer."""
+def all_tiles_of(data):
+    """Read the images of a page: those of the plane, and those of each slider."""
     packed = zlib.decompress(base64.b64decode(data["tiles"]))
-    n_steps, size = data["n_steps"], (data["height"], data["width"])
-    shape = (n_steps, n_steps, *size, *([3] if data["n_channels"] == 3 else []))
-    differences = np.frombuffer(packed, dtype=np.uint8).reshape(n_steps**2, -1)
-    return differences.cumsum(axis=0, dtype=np.uint8).reshape(shape)
+    image_shape = (data["height"], data["width"], data["n_channels"])
+    image_shape = image_shape[: 3 if data["n_channels"] == 3 else 2]
+    differences = np.frombuffer(packed, dtype=np.uint8)
+    differences = differences.reshape(-1, np.prod(image_shape))
+    pixels = differences.cumsum(axis=0, dtype=np.uint8)
+    n_steps, n_coarse = data["n_steps"], data["n_coarse"]
+    plane, others = np.split(pixels, [n_steps**2])
+    others = others.reshape(-1, n_coarse, n_coarse, data["n_values"], *image_shape)
+    assert len(others) == len(data["sliders"])
+    return plane.reshape(n_steps, n_steps, *image_shape), others
+
+
+def tiles_of(data):
+    """Read the images of the plane, ``[i, j]`` as those of a LatentExplorer."""
+    return all_tiles_of(data)[0]
 
 
 def grid_of(data):
@@ -235,15 +246,82 @@ def test_codes_without_variance_are_a_point(digits):
     assert not explorer.codes.any()
 
 
-def test_codes_of_another_size_are_named(digits):
+def test_codes_of_one_component_are_named(digits):
     X, _ = digits
-    for estimator, projection in ((PCA(1), None), (PCA(4), PCA(3))):
-        size = (projection or estimator).n_components
-        match = f"codes of PCA have {size} components; .* needs 2"
-        with pytest.raises(ValueError, match=match):
+    for n_components, projection in ((1, None), (4, PCA(1))):
+        pca = PCA(n_components).fit(X)
+        with pytest.raises(ValueError, match="codes of PCA have 1 components"):
             LatentExplorer.from_estimator(
-                estimator.fit(X), X, projection=projection, image_shape=(8, 8)
+                pca, X, projection=projection, image_shape=(8, 8)
             )
+
+
+def test_sliders_have_images_along_the_next_axes(data_of, digits):
+    X, _ = digits
+    X = X + 20  # of PCA's images, none is clipped
+    pca = PCA(4).fit(X)
+    explorer = LatentExplorer.from_estimator(pca, X, image_shape=(8, 8), n_steps=5)
+    images, values = explorer.slider_images, explorer.slider_values
+    assert images.shape == (2, 4, 4, 7, 8, 8)
+    found = pca.transform(images.reshape(-1, 64)).reshape(2, 4, 4, 7, 4)
+    coarse = np.linspace(explorer.values[:, 0], explorer.values[:, -1], 4, axis=1)
+    # The codes of PCA are their own principal components, up to signs.
+    expected = np.zeros((2, 4, 4, 7, 4))
+    expected[..., 0] = coarse[0][:, np.newaxis, np.newaxis]
+    expected[..., 1] = coarse[1][:, np.newaxis]
+    expected[0, ..., 2], expected[1, ..., 3] = values
+    np.testing.assert_allclose(abs(found), abs(expected), atol=1e-8)
+    # They cover the codes around the mean, but for outliers.
+    np.testing.assert_allclose(values.mean(axis=1), 0, atol=1e-8)
+    is_inside = abs(pca.transform(X)[:, 2:]) <= values[:, -1]
+    assert (is_inside.mean(axis=0) > 0.98).all()
+    data = data_of(explorer.to_html())
+    assert data["sliders"] == values[:, [0, -1]].tolist()
+    assert_bytes(all_tiles_of(data)[1], images, 20, 36)
+
+
+def test_slider_error_is_that_of_adding_changes(make_plane):
+    codes = np.random.default_rng(0).uniform(-1, 1, size=(100, 4))
+    codes = np.concatenate([codes, -codes])  # of mean 0
+    pattern = np.linspace(0, 1, 12).reshape(3, 4)
+
+    def decode(x, y, a, b):
+        return 0.5 + (a * b)[:, np.newaxis, np.newaxis] * pattern / 2
+
+    plane = make_plane(codes, decode)
+    explorer = LatentExplorer.from_estimator(
+        plane, decode(*codes.T), projection=FunctionTransformer()
+    )
+    # Either factor alone changes nothing, so that what is shown does not change at all.
+    low, high = explorer.slider_values[:, [0, -1]].T
+    clipped = codes[:, 2:].clip(low, high)
+    expected = abs(clipped.prod(axis=1)).mean() * pattern.mean() / 2
+    assert explorer.slider_error == pytest.approx(expected)
+
+
+def test_there_are_as_many_sliders_as_fit_in_half_of_a_page(make_plane):
+    codes = np.random.default_rng(0).normal(size=(300, 9))
+    counts = []
+    for size in (8, 28, 80, 200):
+        plane = make_plane(
+            codes,
+            lambda *axes, size=size: axes[0].repeat(size**2).reshape(-1, size, size),
+        )
+        X = np.zeros((len(codes), size, size))
+        explorer = LatentExplorer.from_estimator(plane, X)
+        data = explorer._collect()
+        counts.append((data["n_steps"], len(data["sliders"])))
+        assert len(explorer.to_html()) < 3e6
+    assert counts == [(64, 4), (42, 4), (13, 1), (6, 0)]
+
+
+def test_a_projection_to_three_components_has_a_slider(digits):
+    X, _ = digits
+    explorer = LatentExplorer.from_estimator(
+        PCA(5).fit(X), X, projection=PCA(3), image_shape=(8, 8), n_steps=3
+    )
+    assert explorer.slider_images.shape == (1, 4, 4, 7, 8, 8)
+    assert explorer.codes.shape == (len(X), 2)
 
 
 def test_what_is_no_image_or_too_large_a_one_is_named(digits, pca):
@@ -286,10 +364,24 @@ def test_wrong_n_steps_is_named(n_steps, error, colored):
             {"images": np.zeros((3, 3, 2, 2)), "values": [[0, 1, 3]] * 2},
             r"values .* in equal steps",
         ),
+        ({"slider_values": [0, 1, 2]}, r"slider_values of shape \(3,\) must"),
+        ({"slider_values": [[0, 1]]}, r"slider_values .* an odd number"),
+        ({"slider_values": [[0, 1, 3]]}, r"slider_values .* in equal steps"),
+        ({"slider_images": None}, r"slider_images of shape \(\) must"),
+        (
+            {"slider_images": np.zeros((1, 2, 2, 3, 3, 4))},
+            r"slider_images .* must have the shape \(1, n_coarse, n_coarse, 3, 3, 3\)",
+        ),
+        (
+            {"slider_images": np.full((1, 2, 2, 3, 3, 3), np.inf)},
+            "slider_images hold NaN or infinity",
+        ),
     ],
 )
 def test_data_that_do_not_fit_are_named(changes, match):
     data = {
+        "slider_values": [[0, 1, 2]],
+        "slider_images": np.zeros((1, 2, 2, 3, 3, 3)),
         "images": np.zeros((2, 2, 3, 3)),
         "values": [[0, 1], [0, 1]],
         "codes": [[0, 0], [0, 1], [1, 0]],

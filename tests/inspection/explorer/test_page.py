@@ -10,6 +10,7 @@ import pytest
 from browser import SIZES, Browser, wait_for
 from scipy.interpolate import RegularGridInterpolator
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import FunctionTransformer
 
 from skae.inspection import LatentExplorer
 from skae.inspection.explorer._latent_explorer import RESOLUTION
@@ -248,6 +249,70 @@ def test_it_tells_of_a_projection(browser, tmp_path, digits):
     assert "omponent" not in text
 
 
+@pytest.fixture(scope="module")
+def sliding(tmp_path_factory):
+    """A page with two sliders, of a linear decoder, and that decoder."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)) @ rng.normal(size=(4, 12)) / 40 + 0.5
+    pca = PCA(4).fit(X)
+    explorer = LatentExplorer.from_estimator(
+        pca, X, projection=FunctionTransformer(), image_shape=(3, 4), n_steps=5
+    )
+    path = tmp_path_factory.mktemp("sliding") / "latent.html"
+    explorer.save(path)
+    return path, explorer, pca
+
+
+def test_dragging_a_slider_changes_the_image(browser, sliding):
+    path, explorer, pca = sliding
+    code = [*explorer.values[:, 2], *explorer.slider_values[:, 3]]
+    browser.open(path, "#at={},{}".format(*code[:2]))
+    assert_shows(browser, explorer, pca, code)
+    for slider, turn in ((0, 1), (1, -1)):
+        row = f"#sliders input:nth-of-type({slider + 1})"
+        left, top, width, height = browser.box(row)
+        middle = {"x": round(left + width / 2), "y": round(top + height / 2)}
+        steps = [middle | {"type": "pointerMove", "duration": 0}]
+        steps += [{"type": "pointerDown", "button": 0}]
+        steps += [steps[0] | {"x": round(left + width / 2 + turn * width / 4)}]
+        steps += [{"type": "pointerUp", "button": 0}]
+        source = {"type": "pointer", "id": "mouse", "actions": steps}
+        browser.call("/actions", actions=[source])
+        turns = browser.run("return turns")
+        assert 0.2 < turn * (turns[slider] / 6 - 0.5) < 0.3
+        low, high = explorer.slider_values[slider, [0, -1]]
+        code[2 + slider] = low + (high - low) * turns[slider] / 6
+        assert_shows(browser, explorer, pca, code)
+        written = browser.text(f"#sliders output:nth-of-type({slider + 1})")
+        assert float(written.replace(MINUS, "-")) == pytest.approx(
+            code[2 + slider], abs=(high - low) / 100
+        )
+    # The sliders stay where they are while the mark moves.
+    share = browser.point((0.3, 0.8))
+    ends = explorer.values[:, [0, -1]]
+    code[:2] = ends[:, 0] + np.diff(ends)[:, 0] * share
+    assert_shows(browser, explorer, pca, code)
+    browser.run("document.querySelector('#sliders button').click()")
+    code[2:] = explorer.slider_values[:, 3]
+    assert_shows(browser, explorer, pca, code)
+
+
+def test_a_link_sets_the_sliders(browser, sliding):
+    path, explorer, pca = sliding
+    code = [*explorer.values[:, 1], *explorer.slider_values[:, 5]]
+    browser.open(path, "#at={},{},{},{}".format(*code))
+    assert_shows(browser, explorer, pca, code)
+    assert "Sliders add changes" in browser.text("#accuracy")
+
+
+def assert_shows(browser, explorer, pca, code):
+    """Check that the page shows the decoded image of a code of all components."""
+    low, high = explorer.limits
+    decoded = pca.inverse_transform([code]).reshape(3, 4)
+    expected = 255 * (decoded - low) / (high - low)
+    assert abs(browser.pixels()[..., 0] - expected).max() <= 2
+
+
 def test_it_fits_the_screen_and_is_sharp(browser, page):
     path, data = page
     browser.open(path)
@@ -269,6 +334,16 @@ def test_it_fits_the_screen_and_is_sharp(browser, page):
     assert own_width == pytest.approx(own_height)
     points = browser.run("return [points.width, plane.clientWidth]")
     assert points[0] == pytest.approx(points[1] * density, abs=1)
+
+
+@pytest.mark.parametrize(("side", "rendering"), [(15, "auto"), (16, "pixelated")])
+def test_only_very_small_images_are_smooth(browser, tmp_path, side, rendering):
+    explorer = LatentExplorer(
+        images=np.zeros((2, 2, side, side)), values=[[0, 1]] * 2, codes=[[0, 0]]
+    )
+    explorer.save(tmp_path / "latent.html")
+    browser.open(tmp_path / "latent.html")
+    assert browser.run("return image.style.imageRendering") == rendering
 
 
 def test_it_is_drawn_again_where_the_plane_gets_another_size(browser, page):
