@@ -49,6 +49,22 @@ def make_step(objective, optimizer, compute_dtype):
     return None
 
 
+def with_fast_convolutions(objective):
+    """Leave the gradients of convolutions to torch.
+
+    Parameters
+    ----------
+    objective : torch.nn.Module
+        What is minimized.
+
+    Returns
+    -------
+    torch.nn.Module
+        The objective.
+    """
+    return objective
+
+
 def climb_to_code(module, likelihood, variance, x, missing, start, n_steps, lr):
     """Leave the most likely codes to autograd and torch's optimizer.
 

@@ -120,7 +120,8 @@ class Trainer:
             verbose=1,  # at zero its callbacks print nothing
             **{f"optimizer__{name}": value for name, value in optimizer_params.items()},
         ).initialize()
-        self.evaluate = compile_objective(objective) if compile_step else objective
+        prepare = compile_objective if compile_step else fast.with_fast_convolutions
+        self.evaluate = prepare(objective)
         self.dense_step = None
         if not compile_step:
             self.dense_step = fast.make_step(

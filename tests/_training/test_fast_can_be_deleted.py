@@ -20,6 +20,9 @@ X, y = (part[:300] for part in load_digits(return_X_y=True))
 options = {"max_epochs": 3, "random_state": 0, "compute_dtype": "float32"}
 fits = {
     "dense": skae.AutoEncoderTransformer(8, **options),
+    "conv": skae.AutoEncoderTransformer(
+        8, architecture="conv", image_shape=(8, 8), hidden_layer_sizes=(8,), **options
+    ),
     "l1": skae.AutoEncoderTransformer(8, l1_penalty=0.01, **options),
     "vae": skae.VariationalAutoEncoder(8, **options),
     "pseudo": skae.PseudoLabelClassifier(**options),
@@ -59,8 +62,8 @@ def test_results_are_the_same_without_the_folder(tmp_path):
     )
     shutil.rmtree(tmp_path / "skae" / "_training" / "fast")
     expected, found = run_fits(full.parent), run_fits(tmp_path)
-    assert expected.pop("steps") == [True, True, True, False]
-    assert found.pop("steps") == [False] * 4
+    assert expected.pop("steps") == [True, False, True, True, False]
+    assert found.pop("steps") == [False] * 5
     assert found.keys() == expected.keys()
     for name, losses in expected.items():
         assert len(losses) == 3
