@@ -44,7 +44,6 @@ TRUSTED_TYPES = (
     "skae.modules._dense.DenseAutoencoder",
     "skae.modules._dense.Residual",
     "skae.modules._encoder_input.EncoderInput",
-    "skae.modules._factor_analysis.FactorAnalysis",
     "skae.modules._mixture.FactorMixture",
     "skae.modules._nearest.NearestSamples",
     "skae.modules._hidden._BatchNorm1d",

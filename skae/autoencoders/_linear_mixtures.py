@@ -6,9 +6,9 @@ from scipy.optimize import nnls
 from sklearn.base import BaseEstimator
 
 from skae._common.runtime import default_modes, make_generator, seeds_of
-from skae.modules._factor_analysis import MAX_PAIRS
 from skae.modules._mixture import FactorMixture
 from skae.modules._nearest import NearestSamples
+from skae.modules._principal_axes import MAX_PAIRS
 
 # Numbers of components of the mixtures. Where samples are few, each mixture is noisy,
 # and an average over more of them is better.
@@ -88,13 +88,13 @@ class LinearMixtures(BaseEstimator):
     def _learn(self, x):
         """Learn the mixtures, and keep samples for the nearest."""
         n, d = x.shape
-        filled, self._mixtures, self._nearest = x.nan_to_num(0.0), [], None
+        filled, self._mixtures, self._nearest = None, [], None
         for n_mixed in self._sizes:
             if n_mixed > 1 and n < SAMPLES_PER_COMPONENT * n_mixed:
                 break
             n_factors = min(d - 1, round(MAX_FACTORS / n_mixed**0.5))
             n_factors = max(1, min(n_factors, int((MAX_PAIRS / (n_mixed * d)) ** 0.5)))
-            fill = FactorMixture.fit(x, n_mixed, n_factors, filled, self._seed)
+            fill = FactorMixture.fit(x, n_mixed, n_factors, self._seed, start=filled)
             self._mixtures.append(fill)
             if n_mixed == 1:
                 filled = fill(x)

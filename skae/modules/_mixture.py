@@ -8,27 +8,33 @@ from sklearn.cluster import KMeans
 from torch import nn
 
 from skae._common.runtime import draw
-from skae.modules._factor_analysis import (
-    CHUNK_LENGTH,
-    PRIOR_VALUES,
+from skae.modules._principal_axes import (
+    MAX_PRODUCTS,
     SMALLEST_NOISE,
-    _principal_axes,
+    largest_rank,
+    principal_axes,
+    shrunk_factors,
 )
 from skae.modules._stored_arrays import StoredArrays
 
-# Steps of expectation maximization. It ends at a relative change of the mean
-# log-likelihood per feature below the tolerance, but not before the fewest steps.
+# Steps of expectation maximization. It ends when the mean log-likelihood per feature
+# rises by less than the tolerance, but not before the fewest steps.
 MIN_STEPS, MAX_STEPS, TOLERANCE = 4, 8, 1e-3
+# ... where one component is all there is, and its variances matter, too.
+MAX_STEPS_OF_ONE, TOLERANCE_OF_ONE = 40, 1e-4
 # Steps of k-means, which only starts the mixture.
 CLUSTER_STEPS = 20
 # Share that each sample has at first in clusters that are not its own.
 FIRST_SHARE = 0.01
-# Number of values of the mean of all samples that each component's is averaged with.
-PRIOR_MEAN = 1e-6
+# Number of values of the common noise variance that each feature's is averaged with,
+# and of the mean of all samples that each component's is.
+PRIOR_VALUES, PRIOR_MEAN = 5.0, 1e-6
 # Smallest variance of the prior of the loadings.
 SMALLEST_PRIOR = 1e-4
 # Smallest noise variance to start at.
 FIRST_NOISE = 0.02
+# Number of samples that are filled at a time: each needs a matrix of the factors.
+CHUNK_LENGTH = 4096
 
 
 class FactorMixture(StoredArrays):
@@ -38,7 +44,8 @@ class FactorMixture(StoredArrays):
     sample belongs to a component with the probability that its present values tell
     [1]_, and is filled with the mean of what the components expect. Expectation
     maximization takes every sample with the values that it has [2]_. The loadings W
-    have a normal prior, whose variances decide how many factors are used [3]_.
+    have a normal prior, whose variances decide how many factors are used [3]_. One
+    component alone is factor analysis; without factors it fills with the means.
 
     Parameters
     ----------
@@ -48,10 +55,11 @@ class FactorMixture(StoredArrays):
         W of each component.
     noise : torch.Tensor of shape (n_mixed, n_features)
         Variances of ε.
-    spread : torch.Tensor of shape (n_mixed, n_features, n_factors, n_factors)
-        Covariances of the posterior of the rows of W.
     log_share : torch.Tensor of shape (n_mixed,)
         Logarithms of the shares of the components.
+    spread : torch.Tensor of shape (n_mixed, n_features, n_factors, n_factors), \
+default=None
+        Covariances of the posterior of the rows of W; None for zero.
 
     References
     ----------
@@ -72,7 +80,6 @@ class FactorMixture(StoredArrays):
     ...     mean=torch.tensor([[0.0, 0.0], [9.0, 9.0]]),
     ...     loadings=torch.ones(2, 2, 1),
     ...     noise=0.25 * torch.ones(2, 2),
-    ...     spread=torch.zeros(2, 2, 1, 1),
     ...     log_share=torch.zeros(2),
     ... )
     >>> fill(torch.tensor([[1.0, math.nan], [math.nan, 10.0]]))
@@ -80,17 +87,41 @@ class FactorMixture(StoredArrays):
             [ 9.8000, 10.0000]])
     """
 
-    def __init__(self, mean, loadings, noise, spread, log_share):
+    def __init__(self, mean, loadings, noise, log_share, spread=None):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("loadings", loadings)
         self.register_buffer("noise", noise)
-        self.register_buffer("spread", spread)
         self.register_buffer("log_share", log_share)
+        self.register_buffer("spread", spread)
+        self.register_buffer("precision", self._make_precision())
+
+    def __getstate__(self):
+        arrays = super().__getstate__()
+        del arrays["precision"]  # large, and made of the others
+        return arrays
+
+    def _make_precision(self):
+        """Return what each feature adds to the precision of the factors."""
+        squares = self.loadings.unsqueeze(3) * self.loadings.unsqueeze(2)
+        if self.spread is not None:
+            squares = squares + self.spread
+        return (squares / self.noise[:, :, None, None]).flatten(2)
 
     @classmethod
     @torch.no_grad()
-    def fit(cls, x, n_mixed, n_factors, start, seed):
+    def fit(
+        cls,
+        x,
+        n_mixed,
+        n_factors,
+        seed,
+        *,
+        start=None,
+        weight=None,
+        max_iter=MAX_STEPS,
+        tol=TOLERANCE,
+    ):
         """Learn from standardized samples.
 
         Parameters
@@ -101,59 +132,140 @@ class FactorMixture(StoredArrays):
             Number of components.
         n_factors : int
             Numbers of the code of each component.
-        start : torch.Tensor of shape (n_samples, n_features)
-            The samples without NaN: what to start at.
         seed : int
             Seed of the clusters that the components start as.
+        start : torch.Tensor of shape (n_samples, n_features), default=None
+            The samples without NaN: what to start at. With None they are filled with
+            the mean.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples.
+        max_iter : int, default=8
+            Most steps of expectation maximization.
+        tol : float, default=1e-3
+            Smallest rise of the mean log-likelihood per feature that is not the end.
 
         Returns
         -------
         FactorMixture
             The model.
         """
-        member = torch.ones(1, len(x), dtype=x.dtype)
+        number = torch.ones(len(x), dtype=x.dtype)  # of equal samples
+        if weight is not None:
+            # Light samples are samples, too.
+            number = weight.to(x.dtype) / weight.mean().clamp(max=1.0)
+        if start is None:
+            # Scaled, so that what is filled does not lower the variances.
+            share = number @ (~x.isnan()).to(x.dtype) / number.sum()
+            start = x.nan_to_num(0.0) / share.sqrt().clamp(min=1e-3)
+        member = number.unsqueeze(0)
         if n_mixed > 1:
             kmeans = KMeans(
                 n_mixed, n_init=1, max_iter=CLUSTER_STEPS, random_state=seed
             )
-            label = torch.from_numpy(kmeans.fit(start.numpy()).labels_).long()
-            member = nn.functional.one_hot(label, n_mixed).t().to(x.dtype)
+            kmeans.fit(start.numpy(), sample_weight=number.numpy())
+            label = torch.from_numpy(kmeans.labels_).long()
+            member = nn.functional.one_hot(label, n_mixed).t() + FIRST_SHARE
+            member = member * number
         made = cls._around(start, member, n_factors)
         rows, before = _Rows(x), -math.inf
-        for step in range(MAX_STEPS):
+        for step in range(max_iter):
             h, covariance, log_prob = made._expect(rows)
             level = log_prob.logsumexp(dim=0)
-            made._maximize(rows, (log_prob - level).exp(), h, covariance)
-            level = level.mean().item() / x.shape[1]
-            if step >= MIN_STEPS - 1 and level - before < TOLERANCE:
+            member = number * (log_prob - level).exp()
+            made._maximize(rows, member, h, covariance)
+            level = (number @ level).item() / (number.sum().item() * x.shape[1])
+            if step >= MIN_STEPS - 1 and level - before < tol:
                 break
             before = level
         return made
 
     @classmethod
+    @torch.no_grad()
+    def fit_one(cls, x, weight=None):
+        """Learn one component from samples of any scale.
+
+        Without missing values it is probabilistic PCA of the standardized samples,
+        which takes one step.
+
+        Parameters
+        ----------
+        x : torch.Tensor of shape (n_samples, n_features)
+            Samples, NaN where a value is missing. Each feature has at least one value.
+            In float64 they are overwritten, since they may be large.
+        weight : torch.Tensor of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        FactorMixture
+            The model, in float64.
+        """
+        x = x.double()
+        (n, d), missing = x.shape, x.isnan()
+        number = torch.ones(n, dtype=x.dtype)
+        if weight is not None:
+            number = weight.double()
+            n = max(n, round(number.sum().item()))  # of equal samples
+        if is_complete := not missing.any():
+            counts = number.sum().expand(d)
+            mean = number @ x / counts
+        else:
+            counts = number @ (~missing).double()
+            mean = number @ x.nan_to_num(0.0) / counts
+        z = x.sub_(mean)
+        scale = (number @ z.nan_to_num(0.0).square() / counts).sqrt()
+        # What rounding of the mean makes of equal numbers is not a variance.
+        rounding = n * torch.finfo(x.dtype).eps * mean.abs()
+        scale = torch.where(scale > rounding, scale, 1.0)
+        z, n_factors = z.div_(scale), largest_rank(n, d)
+        if is_complete:
+            # Smaller numbers would change the smallest noise only in its fourth digit.
+            rows = z.mul_((number / counts[0]).sqrt().unsqueeze(1)).float()
+            loadings, noise = shrunk_factors(rows, n, n_factors)
+            noise = torch.full_like(mean, noise)
+            return cls._of_parts(mean, scale, loadings, noise)
+        n_factors = min(n_factors, int((MAX_PRODUCTS / x.numel()) ** 0.5))
+        made = cls.fit(
+            z,
+            1,
+            n_factors,
+            0,
+            weight=weight,
+            max_iter=MAX_STEPS_OF_ONE,
+            tol=TOLERANCE_OF_ONE,
+        )
+        mean = mean + scale * made.mean[0]
+        return cls._of_parts(mean, scale, made.loadings[0], made.noise[0], made.spread)
+
+    @classmethod
+    def _of_parts(cls, mean, scale, loadings, noise, spread=None):
+        """Make one component of what was learned of standardized samples."""
+        loadings, noise = scale[:, None] * loadings, scale.square() * noise
+        if spread is not None:
+            spread = scale.square()[:, None, None] * spread
+        return cls(mean[None], loadings[None], noise[None], mean.new_zeros(1), spread)
+
+    @classmethod
     def _around(cls, x, member, n_factors):
         """Start at principal components of each cluster."""
-        member = member + FIRST_SHARE * (len(member) > 1)
         share = member / member.sum(dim=1, keepdim=True)
         mean, (n_mixed, d) = share @ x, (len(member), x.shape[1])
         loadings = x.new_zeros(n_mixed, d, n_factors)
         noise = x.new_zeros(n_mixed, d)
         for k in range(n_mixed):
             z = share[k].sqrt().unsqueeze(1) * (x - mean[k])
-            values, vectors, _ = _principal_axes(z, n_factors)
+            values, vectors, _ = principal_axes(z, n_factors)
             found = vectors * values.sqrt()
             loadings[k, :, : found.shape[1]] = found
             noise[k] = z.square().sum(dim=0) - found.square().sum(dim=1)
         spread = x.new_zeros(n_mixed, d, n_factors, n_factors)
         log_share = (member.sum(dim=1) / member.sum()).log()
-        return cls(mean, loadings, noise.clamp(min=FIRST_NOISE), spread, log_share)
+        return cls(mean, loadings, noise.clamp(min=FIRST_NOISE), log_share, spread)
 
     def _expect(self, rows):
         """Return codes, their covariances per pattern, and log-likelihoods."""
-        n_mixed, _, k = self.loadings.shape
-        squares = self.loadings.unsqueeze(3) * self.loadings.unsqueeze(2) + self.spread
-        precision = (squares / self.noise[:, :, None, None]).flatten(2)
-        precision = (rows.patterns @ precision).view(n_mixed, -1, k, k)
+        (n_mixed, _, k), n_patterns = self.loadings.shape, len(rows.patterns)
+        precision = (rows.patterns @ self.precision).view(n_mixed, n_patterns, k, k)
         eye = torch.eye(k, dtype=precision.dtype)
         factor = torch.linalg.cholesky(precision + eye)
         covariance = torch.cholesky_inverse(factor)
@@ -195,6 +307,7 @@ class FactorMixture(StoredArrays):
         self.noise = self.noise.clamp(min=SMALLEST_NOISE)
         share = member.sum(dim=1) + 1.0
         self.log_share = (share / share.sum()).log()
+        self.precision = self._make_precision()
 
     @torch.no_grad()
     def forward(self, x, generator=None):
@@ -211,10 +324,18 @@ class FactorMixture(StoredArrays):
         Returns
         -------
         torch.Tensor of shape (n_samples, n_features)
-            A copy without NaN.
+            A copy without NaN, or x itself where nothing is missing.
         """
-        parts = [self._fill(part, generator) for part in x.split(CHUNK_LENGTH)]
-        return torch.cat(parts)
+        if not x.is_floating_point() or math.isfinite(x.sum()):
+            return x
+        incomplete = x.isnan().any(dim=1).nonzero().squeeze(1)
+        if not len(incomplete):
+            return x
+        out = x.clone()
+        for index in incomplete.split(CHUNK_LENGTH):
+            rows = x[index].to(self.mean.device, self.mean.dtype)
+            out[index] = self._fill(rows, generator).to(x.device, x.dtype)
+        return out
 
     def _fill(self, x, generator):
         rows = _Rows(x)

@@ -17,10 +17,7 @@ def mixture():
     made = {k: torch.from_numpy(rng.normal(size=s)) for k, s in SHAPES.items()}
     made["noise"] = made["noise"].square() + 0.1
     made["mean"] = 2.0 * made["mean"]
-    spread = torch.zeros(2, 4, 2, 2, dtype=torch.float64)
-    return FactorMixture(
-        **made, spread=spread, log_share=torch.tensor([0.3, 0.7]).double().log()
-    )
+    return FactorMixture(**made, log_share=torch.tensor([0.3, 0.7]).double().log())
 
 
 def conditional(mixture, x):
@@ -85,10 +82,62 @@ def test_learns_clusters_of_incomplete_samples():
     known = missing[:, 1] & ~missing[:, 0] & ~missing[:, 2]
     errors = []
     for n_mixed in (1, 2):
-        fill = FactorMixture.fit(x, n_mixed, 2, x.nan_to_num(0.0), seed=0)
+        fill = FactorMixture.fit(x, n_mixed, 2, seed=0)
         errors.append(np.square(fill(x).numpy() - X)[known, 1].mean())
     assert errors[0] > 0.5
     assert errors[1] < 0.02
+
+
+def test_a_component_is_learned_from_incomplete_samples_of_any_scale():
+    rng = np.random.default_rng(0)
+    loadings = np.array([[1.0], [20.0], [-1.0], [0.5]])
+    noise = np.array([0.5, 10.0, 0.5, 0.5])
+    X = rng.normal(size=(4000, 1)) @ loadings.T + noise * rng.normal(size=(4000, 4)) + 3
+    expected = loadings @ loadings.T + np.diag(noise**2)
+    scale = np.sqrt(expected.diagonal())
+    incomplete = np.where(rng.random(X.shape) < 0.3, np.nan, X)
+    for x, tolerance in ((X, 0.03), (incomplete, 0.1)):
+        found = FactorMixture.fit_one(torch.from_numpy(x.copy()))
+        w = found.loadings[0]
+        covariance = (w @ w.T + torch.diag(found.noise[0])).numpy()
+        difference = (covariance - expected) / np.outer(scale, scale)
+        np.testing.assert_allclose(difference, 0.0, atol=tolerance)
+        np.testing.assert_allclose(found.mean[0].numpy(), 3.0, atol=0.05 * scale.max())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_integer_weights_are_numbers_of_samples(share):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2)) @ rng.normal(size=(2, 5)) + 0.1 * rng.normal(size=5)
+    X += 0.3 * rng.normal(size=X.shape)
+    X[rng.random(X.shape) < share] = np.nan
+    weight = rng.integers(1, 4, size=60)
+    weighted = FactorMixture.fit_one(
+        torch.from_numpy(X.copy()), torch.from_numpy(weight.astype(float))
+    )
+    repeated = FactorMixture.fit_one(torch.from_numpy(X.repeat(weight, axis=0)))
+    holes = torch.from_numpy(np.where(rng.random(X.shape) < 0.4, np.nan, X))
+    # Complete samples are multiplied in float32.
+    torch.testing.assert_close(weighted(holes), repeated(holes), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (20, 1), (1, 1)])
+def test_without_factors_fills_with_the_means(shape):
+    X = np.random.default_rng(0).normal(size=shape)
+    incomplete = np.vstack([X, np.full(shape[1], np.nan)])
+    for x in (X, incomplete) if len(X) > 1 or shape[1] == 1 else (X,):
+        fill = FactorMixture.fit_one(torch.from_numpy(x.copy()))
+        filled = fill(torch.full((1, shape[1]), torch.nan))
+        np.testing.assert_allclose(filled.numpy()[0], X.mean(axis=0), rtol=1e-6)
+
+
+def test_whole_samples_are_returned_as_they_are(mixture):
+    x = torch.ones(3, 4)
+    assert mixture(x) is x
+    x[1, 2] = torch.nan
+    filled = mixture(x)
+    assert filled.dtype == torch.float32
+    torch.testing.assert_close(filled[::2], x[::2], rtol=0, atol=0)
 
 
 def test_is_pickled_without_loss(mixture):
