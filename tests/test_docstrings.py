@@ -29,7 +29,8 @@ OTHER_WORDS = {
     },
     skae.VariationalAutoEncoder: {
         "augmentation": "names the one that draws random bits",
-        "density_": "p(h), not learned",
+        "density": "of codes that are drawn",
+        "density_": "p(h) by default",
         "likelihood": "learns the variance in training",
         "loss_curve_": "the negative ELBO",
         "lr": "lower for wide rows, whose codes are noisy",

@@ -12,12 +12,13 @@ from sklearn.base import (
     clone,
 )
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae._common.array_api import ArrayAPIMixin
 from skae._common.missing import has_missing, refuse_empty_columns
+from skae._common.parts import check_parts
 from skae._common.sample_weight import attach_weight, moments
 from skae._common.sparse import dense_blocks
 from skae._common.tables import as_array
@@ -70,6 +71,7 @@ class BaseAutoEncoder(
         "skip_connection": ["boolean"],
         "likelihood": [StrOptions(set(LIKELIHOODS)), Likelihood],
         "module": [callable, None],
+        "density": [HasMethods(["fit", "sample"]), None],
         "lr": [*BaseTorchEstimator._parameter_constraints["lr"], StrOptions({"auto"})],
         "weight_decay": [
             *BaseTorchEstimator._parameter_constraints["weight_decay"],
@@ -87,6 +89,7 @@ class BaseAutoEncoder(
 
     def _validate_training(self, X, sample_weight=None, *, reset):
         """Check training samples; with ``reset`` they decide likelihood and scaling."""
+        check_parts(self.density)  # which is fitted after the module
         inputs = check_samples(self, X, reset=reset, ensure_all_finite="allow-nan")
         (inputs,), _ = attach_weight(sample_weight, inputs)
         n_features = inputs.rows.shape[1]

@@ -4,15 +4,10 @@ from numbers import Real
 
 import numpy as np
 import torch
-from sklearn.base import clone
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval
 
-from skae._common.parts import check_parts
-from skae._common.runtime import isolated_generators, seed_unset
-from skae._common.sample_weight import fit_density
 from skae._training.objective import SMALLEST_ERROR, ReconstructionObjective
 from skae.autoencoders._base import BaseAutoEncoder
-from skae.autoencoders._density import NormalDensity
 from skae.autoencoders._principal_components import (
     affine_error,
     fit_pca,
@@ -37,7 +32,6 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
         **BaseAutoEncoder._parameter_constraints,
         "l1_penalty": [Interval(Real, 0, None, closed="left")],
         "contractive_penalty": [Interval(Real, 0, None, closed="left")],
-        "density": [HasMethods(["fit", "sample"]), None],
     }
 
     def _make_objective(self, training, generator):
@@ -46,7 +40,6 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
                 f"contractive_penalty={self.contractive_penalty!r} must be 0 with "
                 "compile=True: torch.compile has no second derivatives."
             )
-        check_parts(self.density)  # which is fitted after the module
         objective = ReconstructionObjective(
             self.module_,
             self._likelihood,
@@ -113,7 +106,4 @@ class DeterministicAutoEncoder(SelectionMixin, BaseAutoEncoder):
         self._select(inputs, targets, held_out)
         codes, weight = self._learn_variance(inputs, targets, corrupt)
         self._warn_if_dead()
-        density = NormalDensity() if self.density is None else clone(self.density)
-        seed_unset(density, np.random.RandomState(self._seed))
-        with isolated_generators(self._seed, self.device_):
-            self.density_ = fit_density(density, codes, weight)
+        self._learn_density(codes, weight)

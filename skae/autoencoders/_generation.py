@@ -7,18 +7,28 @@ from numbers import Integral
 import numpy as np
 import torch
 from scipy.sparse import issparse
+from sklearn.base import clone
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.runtime import draw_seed, isolated_generators
+from skae._common.runtime import draw_seed, isolated_generators, seed_unset
+from skae._common.sample_weight import fit_density
 from skae._common.validation import Samples, check_samples
 from skae._estimator.inference import GRADIENT_CHUNK_SIZE
 from skae._training.scaling import Scaling
+from skae.autoencoders._density import NormalDensity
 from skae.autoencoders._frames import as_requested
 
 
 class GenerationMixin:
     """Generation by an autoencoder with a density of its codes, ``density_``."""
+
+    def _learn_density(self, codes, weight):
+        """Learn the density that codes of new samples are drawn from."""
+        density = NormalDensity() if self.density is None else clone(self.density)
+        seed_unset(density, np.random.RandomState(self._seed))
+        with isolated_generators(self._seed, self.device_):
+            self.density_ = fit_density(density, codes, weight)
 
     def sample(self, n_samples=1, random_state=None, *, noise=True):
         """Draw new samples.

@@ -2,6 +2,7 @@
 
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
@@ -90,6 +91,13 @@ class VariationalAutoEncoder(
     n_importance_samples : int, default=50
         Number of codes per sample that :meth:`score_samples` draws. With one, its bound
         is the ELBO up to chance; more make it tighter.
+    density : estimator, default=None
+        Density that :meth:`sample` draws codes from: a density estimator with the
+        methods ``fit`` and ``sample``, such as
+        :class:`~sklearn.mixture.GaussianMixture`. It is cloned and fitted on codes that
+        are drawn from p_enc(h|x) of training samples, one for each, whose density is
+        the aggregated posterior [5]_. None uses p(h), which may have more codes than
+        samples have. Scores are those of p(h) in any case.
     augmentation : callable, default=None
         Called as ``augmentation(x, generator)`` with the samples of a batch, images as
         (n_samples, height, width) or (n_samples, height, width, n_channels), and a
@@ -205,9 +213,10 @@ class VariationalAutoEncoder(
         the weight ``beta``; empty without early stopping and ``X_val``.
     n_epochs_ : int
         Number of epochs trained.
-    density_ : NormalDensity
-        The density p(h) that :meth:`sample` draws codes from: normal with mean 0 and
-        variance 1.
+    density_ : estimator
+        The density that :meth:`sample` draws codes from: that of ``density``, fitted to
+        codes of at most 4096 training samples, or else p(h). After ``partial_fit``
+        these are a random sample of the samples of all calls.
     noise_variance_ : float or ndarray of shape (n_features,)
         Variance of p(x|h) in the squared unit of X: one number for all features, or one
         per feature if the likelihood has that. It is learned after the fit from at most
@@ -255,6 +264,8 @@ class VariationalAutoEncoder(
        with calibrated decoders", ICML 2021, for a variance that is learned.
     .. [4] M. E. Tipping and C. M. Bishop, "Probabilistic principal component analysis",
        Journal of the Royal Statistical Society B 61, 1999.
+    .. [5] B. Dai and D. Wipf, "Diagnosing and enhancing VAE models", ICLR 2019, where
+       a second model learns the density of the codes.
 
     Examples
     --------
@@ -300,6 +311,7 @@ class VariationalAutoEncoder(
         image_shape=None,
         weight_decay="auto",
         n_importance_samples=50,
+        density=None,
         augmentation=None,
         optimizer="adam",
         lr="auto",
@@ -335,6 +347,7 @@ class VariationalAutoEncoder(
         self.image_shape = image_shape
         self.weight_decay = weight_decay
         self.n_importance_samples = n_importance_samples
+        self.density = density
         self.augmentation = augmentation
         self.optimizer = optimizer
         self.lr = lr
@@ -389,6 +402,10 @@ class VariationalAutoEncoder(
         _, variance = moments(mean, weight)
         self.n_active_components_ = int((variance > ACTIVE_VARIANCE).sum())
         self.density_ = NormalDensity.standard(self._n_features_out)
+        if self.density is not None:
+            # Drawn, since the means alone vary less than the codes.
+            noise = np.random.RandomState(self._seed).normal(size=mean.shape)
+            self._learn_density(mean + std * noise, weight)
         terms = self._trainer.terms
         first = self.n_epochs_ - len(terms)  # of this trainer
         for curve, key in (

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
@@ -366,6 +367,42 @@ def test_samples_are_like_the_training_samples():
     assert (drawn - means).var() == pytest.approx(model.noise_variance_, rel=0.05)
     likely = model.score_samples(drawn)
     assert np.median(likely) > np.median(model.score_samples(X)) - 20
+
+
+def test_density_is_that_of_the_codes_of_training_samples(model):
+    np.testing.assert_array_equal(model.density_.mean_, np.zeros(4))
+    np.testing.assert_array_equal(model.density_.covariance_, np.eye(4))
+    # At beta=0 codes are far from p(h), and little noise is added to their means.
+    far = make(beta=0.01, density=GaussianMixture(1)).fit(X)
+    mean, std = far.encode_distribution(X)
+    np.testing.assert_allclose(far.density_.means_[0], mean.mean(axis=0), atol=0.15)
+    expected = np.cov(mean.T) + np.diag(np.square(std).mean(axis=0))
+    scale = np.sqrt(expected.diagonal())
+    difference = (far.density_.covariances_[0] - expected) / np.outer(scale, scale)
+    np.testing.assert_allclose(difference, 0.0, atol=0.1)
+    # Digits that it draws are as far from digits as the digits that it reconstructs.
+    drawn = far.sample(2000, random_state=0, noise=False)
+    np.testing.assert_allclose(drawn.mean(axis=0), X.mean(axis=0), atol=1.0)
+    np.testing.assert_array_equal(far.sample(2000, 0, noise=False), drawn)
+    prior = far.set_params(density=None).fit(X).sample(2000, 0, noise=False)
+    spread = far.reconstruct(X).var(axis=0).sum()
+    ratios = [rows.var(axis=0).sum() / spread for rows in (drawn, prior)]
+    assert ratios[0] == pytest.approx(1.0, abs=0.15)
+    assert ratios[1] < 0.5
+
+
+def test_density_may_follow_a_fit_and_changes_no_score(model):
+    own = make(density=GaussianMixture(3)).fit(X)
+    assert own.density_.n_components == 3
+    np.testing.assert_array_equal(own.score_samples(X), model.score_samples(X))
+    copied = pickle.loads(pickle.dumps(own))
+    np.testing.assert_array_equal(copied.sample(9, 0), own.sample(9, 0))
+    stream = make(density=GaussianMixture(2)).partial_fit(X[:200]).partial_fit(X[200:])
+    mean, _ = stream.encode_distribution(X)
+    average = stream.density_.weights_ @ stream.density_.means_
+    np.testing.assert_allclose(average, mean.mean(axis=0), atol=0.15)
+    with pytest.raises(ValueError, match="'density' parameter of VariationalAuto"):
+        make(density=PCA()).fit(X)
 
 
 def test_sample_of_bits_and_images():
