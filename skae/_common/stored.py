@@ -93,8 +93,16 @@ def refuse_unreadable(X, name="X"):
     ------
     ValueError
         If it is a path, a lazy frame, a dataset of torch, an iterable without items, or
-        a list of tables of different lengths.
+        a list of arrays of different shapes, such as images or tables.
     """
+    shapes = _find_shapes(X)
+    if len(shapes) > 1:
+        first, second, *_ = shapes
+        raise ValueError(
+            f"{name} is a {type(X).__name__} of arrays of different shapes, such as "
+            f"{first} and {second}. Make images equal in size; call partial_fit with "
+            "one chunk of a table after another."
+        )
     way = _way_to_rows(X, name)
     if way is not None:
         raise ValueError(
@@ -118,10 +126,8 @@ def _way_to_rows(X, name):
     is_batched = hasattr(X, "dataset") and hasattr(X, "batch_size")  # a DataLoader
     is_array = hasattr(X, "__array__") or issparse(X)
     is_iterable = hasattr(X, "__iter__") and not is_array
-    if (
-        isinstance(X, Dataset)
-        or (is_iterable and (is_batched or not hasattr(X, "__getitem__")))
-        or _has_ragged_chunks(X)
+    if isinstance(X, Dataset) or (
+        is_iterable and (is_batched or not hasattr(X, "__getitem__"))
     ):
         return (
             "call partial_fit with one chunk after another, or write them to a file "
@@ -130,11 +136,13 @@ def _way_to_rows(X, name):
     return None
 
 
-def _has_ragged_chunks(X):
-    """Whether X is a list of tables of different lengths."""
+def _find_shapes(X):
+    """Return the different shapes of the arrays in a list, in their order."""
     if not isinstance(X, list | tuple):
-        return False
-    return len({len(part) if getattr(part, "ndim", 0) == 2 else None for part in X}) > 1
+        return []
+    return list(
+        dict.fromkeys(tuple(part.shape) for part in X if getattr(part, "ndim", 0) > 1)
+    )
 
 
 class StoredRows:

@@ -1,5 +1,6 @@
 """Tests of arrays that are read block by block."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -226,7 +227,6 @@ def test_lengths_and_types_must_be_known(small_window):
         (map(list, X), "map, .* partial_fit"),
         (torch.utils.data.DataLoader(X), "DataLoader, .* partial_fit"),
         (TensorDataset(torch.from_numpy(X)), "TensorDataset, .* partial_fit"),
-        ([X[:20], X[20:]], "list, .* partial_fit"),
         ({"a": X}.values(), "dict_values, .* partial_fit"),
         ("folder", r"str, .*read_parquet\(folder\)\.to_dask_array"),
         (Path("folder"), r"\w+Path, .*read_parquet"),
@@ -234,6 +234,14 @@ def test_lengths_and_types_must_be_known(small_window):
 )
 def test_what_cannot_be_read_by_number_is_refused(rows, way):
     with pytest.raises(ValueError, match=f"X is a {way}"):
+        AutoEncoderTransformer(2).fit(rows)
+
+
+@pytest.mark.parametrize("shapes", [[(20, 5), (30, 5)], [(8, 8, 3), (8, 9, 3)]])
+def test_arrays_of_different_shapes_are_refused(shapes):
+    rows = [np.zeros(shape) for shape in (shapes[0], *shapes, shapes[0])]
+    match = f"list of arrays of different shapes, such as {shapes[0]} and {shapes[1]}"
+    with pytest.raises(ValueError, match=re.escape(match)):
         AutoEncoderTransformer(2).fit(rows)
 
 
