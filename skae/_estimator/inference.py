@@ -37,11 +37,13 @@ class InferenceMixin:
         in_float32 = array.dtype in FLOAT32_ANSWERS or self.device_.type == "mps"
         return torch.float32 if in_float32 else torch.float64
 
-    def _make_rows(self, samples, scaling=None, *, filled=True):
-        """Make rows in the module's scale, in the type of the results."""
+    def _make_rows(self, samples, scaling=None, *, filled=True, dtype=None):
+        """Make rows in the module's scale, by default in the type of the results."""
         if scaling is None:
             scaling = self._scaling
-        rows = Rows(samples, scaling, self.device_, self._answer_dtype(samples.rows))
+        if dtype is None:
+            dtype = self._answer_dtype(samples.rows)
+        rows = Rows(samples, scaling, self.device_, dtype)
         if filled and samples.rows.dtype.kind == "f":
             rows.fill = self._check_and_fill
         return rows

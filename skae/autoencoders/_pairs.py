@@ -139,11 +139,12 @@ class PairsMixin:
 
         some = self._subsample(inputs)
         rows = [
-            self._make_rows(some),
-            self._make_rows(self._subsample(targets), self._target_scaling),
+            self._make_rows(samples, scaling, dtype=torch.float32)
+            for samples, scaling in (
+                (some, self._scaling),
+                (self._subsample(targets), self._target_scaling),
+            )
         ]
-        for part in rows:
-            part.dtype = torch.float32
         both = self._map_chunks(powers, (2,), *rows)
         true, predicted = np.average(both, axis=0, weights=some.weight)
         # Gray targets: nothing is missing.

@@ -171,6 +171,11 @@ class Reconstructor(
         return module
 
     @property
+    def _sample_shape(self):
+        """Shape of one sample, where a network takes it."""
+        return self.estimator_._sample_shape
+
+    @property
     def n_features_in_(self):
         """Number of features of the samples."""
         check_is_fitted(self)

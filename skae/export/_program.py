@@ -72,16 +72,36 @@ def to_program(estimator, method="transform", *, dtype="float32"):
         )
     check_is_fitted(estimator)
     module = estimator.to_module()
-    if method not in module.methods:
-        raise ValueError(
-            f"method={method!r} of {type(estimator).__name__} cannot be exported; it "
-            f"must be one of {', '.join(map(repr, module.methods))}."
-        )
+    check_method(estimator, method, module.methods)
     check_dtype(dtype)
     shape = module.sample_shape
     if method == "inverse_transform":
         shape = (estimator._n_features_out,)
     return export_module(module, module.methods[method], shape, dtype)
+
+
+def check_method(estimator, method, known):
+    """Refuse a method that cannot be exported.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator.
+    method : str
+        The parameter of the functions of this module.
+    known : iterable of str
+        The methods of the estimator that can be exported.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    if method not in known:
+        raise ValueError(
+            f"method={method!r} of {type(estimator).__name__} cannot be exported; it "
+            f"must be one of {', '.join(map(repr, known))}."
+        )
 
 
 def check_dtype(dtype):

@@ -21,7 +21,7 @@ from skae.export._graph import (
     convert,
     make_graph,
 )
-from skae.export._program import N_SAMPLES, check_dtype, export_module
+from skae.export._program import N_SAMPLES, check_dtype, check_method, export_module
 from skae.semi_supervised import ClusterClassifier, PseudoLabelClassifier
 from skae.semi_supervised._cluster_module import deciding_part, make_head
 
@@ -70,7 +70,10 @@ def make_pipeline_graph(estimator, method, dtype):
     last = estimator
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
-    _check_method(estimator, last, method)
+    known = ["transform", "predict", "predict_proba"]
+    if isinstance(last, ESTIMATORS):
+        known.append("score_samples")
+    check_method(estimator, method, [m for m in known if hasattr(estimator, m)])
     _register()
     names, options = [method], {}
     if isinstance(last, ESTIMATORS):
@@ -81,7 +84,11 @@ def make_pipeline_graph(estimator, method, dtype):
         names = [method, REST] if method == "predict" else [LABEL, method]
         if is_classifier(last):  # its probabilities are an array, not one dict a sample
             options[id(last)] = {"zipmap": False}
-    samples = _types()[dtype]([None, *_sample_shape(estimator)])
+    first = estimator
+    while isinstance(first, Pipeline):
+        first = first.steps[0][1]
+    shape = getattr(first, "_sample_shape", (first.n_features_in_,))
+    samples = _types()[dtype]([None, *shape])
     try:
         model = convert_sklearn(
             estimator,
@@ -114,28 +121,6 @@ def make_pipeline_graph(estimator, method, dtype):
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = N_SAMPLES
     return model
-
-
-def _check_method(estimator, last, method):
-    """Refuse methods that are not the output of a pipeline's last step."""
-    known = ["transform", "predict", "predict_proba"]
-    if isinstance(last, ESTIMATORS):
-        known.append("score_samples")
-    known = [name for name in known if hasattr(estimator, name)]
-    if method not in known:
-        raise ValueError(
-            f"method={method!r} of {type(estimator).__name__} cannot be exported; it "
-            f"must be one of {', '.join(map(repr, known))}."
-        )
-
-
-def _sample_shape(estimator):
-    """Return the shape of one sample of the first step."""
-    while isinstance(estimator, Pipeline):
-        estimator = estimator.steps[0][1]
-    if hasattr(estimator, "to_module"):
-        return estimator.to_module().sample_shape
-    return (estimator.n_features_in_,)
 
 
 def _types():

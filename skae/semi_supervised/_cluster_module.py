@@ -112,10 +112,8 @@ class DataClusters(nn.Module):
         part, self.method = deciding_part(classifier)
         self.part = None if part is None else part.to_module()
         self.head = make_head(classifier)
-        if part is None:
-            self.sample_shape = (classifier.n_features_in_,)
-        else:
-            self.sample_shape = self.part.sample_shape
+        self.sample_shape = classifier._sample_shape
+        if part is not None:
             self.head.to(next(self.part.parameters()).device)
         self.eval()
 
@@ -183,6 +181,12 @@ def _is_of_torch(classifier):
 
 class ClusterModuleMixin:
     """Export of a fitted classifier made of clusters."""
+
+    @property
+    def _sample_shape(self):
+        """Shape of one sample, where a network takes it."""
+        part, _ = deciding_part(self)
+        return (self.n_features_in_,) if part is None else part._sample_shape
 
     @available_if(_is_of_torch)
     def to_module(self):
