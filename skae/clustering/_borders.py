@@ -14,38 +14,39 @@ from skae.clustering._graph import cut_edges, joint_weights, sum_by_pairs
 MIN_SHARE = 0.5
 
 
-def rank_within_clusters(labels, counts, radii, by_radius):
+def rank_within_clusters(graph, labels):
     """Return the share of its cluster whose radii are smaller than that of a point.
 
-    Of equal radii half are counted as smaller. ``by_radius`` sorts the radii.
+    Of equal radii half are counted as smaller.
     """
     # NumPy sorts short integers by radix, in linear time.
     short = labels.astype(np.min_scalar_type(labels.max()))
-    order = by_radius[short[by_radius].argsort(kind="stable")]
-    is_next = np.diff(labels[order]).astype(bool) | np.diff(radii[order]).astype(bool)
+    order = graph.by_radius[short[graph.by_radius].argsort(kind="stable")]
+    is_next = np.diff(labels[order]).astype(bool)
+    is_next |= np.diff(graph.radii[order]).astype(bool)
     equal = np.concatenate([[0], is_next.cumsum()])
-    weights = np.bincount(equal, counts[order])
+    weights = np.bincount(equal, graph.counts[order])
     ranks = np.empty(len(labels))
     ranks[order] = (np.cumsum(weights) - weights / 2)[equal]
-    sizes = np.bincount(labels, counts)
+    sizes = np.bincount(labels, graph.counts)
     before = np.cumsum(sizes) - sizes
     return (ranks - before[labels]) / sizes[labels]
 
 
-def border_sparsity(graph, labels, counts, radii, by_radius, cut=None):
+def border_sparsity(graph, labels, cut=None):
     """Return the mean rank of the ends of the edges between clusters.
 
-    It is from 0 to 1, and 1 if there is no such edge. ``by_radius`` sorts the radii.
-    ``cut`` are these edges, where they are known already.
+    It is from 0 to 1, and 1 if there is no such edge. ``cut`` are these edges, where
+    they are known already.
     """
     _, ends, weights = cut_edges(graph, labels) if cut is None else cut
     if not ends.size:
         return 1.0
-    ranks = rank_within_clusters(labels, counts, radii, by_radius)
+    ranks = rank_within_clusters(graph, labels)
     return float(np.average(ranks[ends], weights=weights))
 
 
-def weakest_border(graph, labels, counts, radii, n_clusters):
+def weakest_border(graph, labels, n_clusters):
     """Return the mean rank of the ends of the edges of one border, the smallest.
 
     A border is all edges between two clusters. Only those count that have a large share
@@ -54,8 +55,7 @@ def weakest_border(graph, labels, counts, radii, n_clusters):
     first, ends, weights = cut = cut_edges(graph, labels)
     if not ends.size:
         return 1.0
-    ranks = rank_within_clusters(labels, counts, radii, radii.argsort())
-    ranks = ranks[ends] * weights
+    ranks = rank_within_clusters(graph, labels)[ends] * weights
     sums = sum_by_pairs(first, labels[ends], ranks, n_clusters)
     joint = joint_weights(graph, labels, n_clusters, cut)
     sizes = joint.sum(axis=1)

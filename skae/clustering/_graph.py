@@ -1,5 +1,6 @@
 """The graph that links each sample with its nearest neighbours."""
 
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,37 @@ from skae.clustering._approximate import can_approximate, find_approximate_neigh
 # About how many members of a component are linked to the points nearest to them; of a
 # larger component every second, third, ... member is.
 MAX_LINKED_MEMBERS = 1000
+
+
+class Graph:
+    """Points that stand for samples, linked by edges.
+
+    Parameters
+    ----------
+    edges : csr_array of shape (n_points, n_points)
+        The symmetric weights of the edges.
+
+    counts : ndarray of shape (n_points,)
+        How many samples each point is.
+
+    radii : ndarray of shape (n_points,)
+        The distance from each point to the farthest of its neighbours.
+    """
+
+    def __init__(self, edges, counts, radii):
+        self.edges = edges
+        self.counts = counts
+        self.radii = radii
+
+    @cached_property
+    def degrees(self):
+        """The weight of all edges of each point."""
+        return self.edges.sum(axis=1)
+
+    @cached_property
+    def by_radius(self):
+        """The points in the order of their radii."""
+        return self.radii.argsort()
 
 
 def find_distinct_points(X, weight=None):
@@ -95,7 +127,7 @@ def find_radii(neighbors):
     return neighbors.max(axis=1).toarray().ravel()
 
 
-def make_neighbor_graph(neighbors):
+def link_neighbors(neighbors):
     """Link each point with its nearest neighbours and with itself.
 
     The weight of an edge is 1 if each point is among the other's neighbours, otherwise
@@ -107,15 +139,15 @@ def make_neighbor_graph(neighbors):
     return 0.5 * (directed + directed.T) + loops
 
 
-def link_components(graph, points, n_clusters, metric="euclidean"):
+def link_components(edges, points, n_clusters, metric="euclidean"):
     """Link the smallest components to the nearest points until n_clusters are left.
 
-    Returns the graph and the component of each point.
+    Returns the edges and the component of each point.
     """
     while True:
-        n_components, components = connected_components(graph, directed=False)
+        n_components, components = connected_components(edges, directed=False)
         if n_components <= n_clusters:
-            return graph, components
+            return edges, components
         by_size = np.argsort(-np.bincount(components), kind="stable")
         rows, columns = [], []
         for component in by_size[n_clusters:]:
@@ -132,19 +164,19 @@ def link_components(graph, points, n_clusters, metric="euclidean"):
             columns.append(outside[nearest])
         rows, columns = np.concatenate(rows), np.concatenate(columns)
         weights = np.full(len(rows), 0.5)
-        links = sp.csr_array((weights, (rows, columns)), shape=graph.shape)
-        graph = graph + links + links.T
+        links = sp.csr_array((weights, (rows, columns)), shape=edges.shape)
+        edges = edges + links + links.T
 
 
-def scale_edges(graph, factors):
-    """Return the graph with each edge multiplied by the factors of its two ends.
+def scale_edges(edges, factors):
+    """Return the edges, each multiplied by the factors of its two ends.
 
     With counts as factors it is the graph of the samples: each copy of a point has all
     edges of it.
     """
-    weights = graph.data * np.repeat(factors, np.diff(graph.indptr))
-    weights *= factors[graph.indices]
-    return sp.csr_array((weights, graph.indices, graph.indptr), shape=graph.shape)
+    weights = edges.data * np.repeat(factors, np.diff(edges.indptr))
+    weights *= factors[edges.indices]
+    return sp.csr_array((weights, edges.indices, edges.indptr), shape=edges.shape)
 
 
 def cut_edges(graph, labels):
@@ -155,9 +187,10 @@ def cut_edges(graph, labels):
     """
     # Single bytes are moved in less time.
     short = labels.astype(np.min_scalar_type(labels.max()))
-    first = np.repeat(short, np.diff(graph.indptr))
-    cut = np.flatnonzero(first != short[graph.indices])
-    return first[cut].astype(np.intp), graph.indices[cut], graph.data[cut]
+    edges = graph.edges
+    first = np.repeat(short, np.diff(edges.indptr))
+    cut = np.flatnonzero(first != short[edges.indices])
+    return first[cut].astype(np.intp), edges.indices[cut], edges.data[cut]
 
 
 def joint_weights(graph, labels, n_clusters, cut=None):
@@ -167,7 +200,7 @@ def joint_weights(graph, labels, n_clusters, cut=None):
     """
     first, ends, weights = cut_edges(graph, labels) if cut is None else cut
     joint = sum_by_pairs(first, labels[ends], weights, n_clusters)
-    degrees = np.bincount(labels, graph.sum(axis=1), minlength=n_clusters)
+    degrees = np.bincount(labels, graph.degrees, minlength=n_clusters)
     return joint + np.diag(degrees - joint.sum(axis=1))
 
 

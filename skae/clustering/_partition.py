@@ -66,7 +66,7 @@ def _one_hot(labels, n_clusters):
     return np.identity(n_clusters)[labels]
 
 
-def standard_error(graph, labels, counts, n_clusters):
+def standard_error(graph, labels, n_clusters):
     """Return the standard error of the uncertainty coefficient.
 
     The coefficient is a ratio of two means over the samples: the information about the
@@ -76,17 +76,16 @@ def standard_error(graph, labels, counts, n_clusters):
     """
     joint = joint_weights(graph, labels, n_clusters)
     information = _pointwise_mutual_information(joint)[labels]
-    information = (graph @ _one_hot(labels, n_clusters) * information).sum(axis=1)
+    information = (graph.edges @ _one_hot(labels, n_clusters) * information).sum(axis=1)
     sizes = joint.sum(axis=1) / joint.sum()
-    surprisal = -graph.sum(axis=1) * np.log(sizes)[labels]
+    surprisal = -graph.degrees * np.log(sizes)[labels]
     residuals = information - information.sum() / surprisal.sum() * surprisal
-    return float(np.linalg.norm(residuals / np.sqrt(counts)) / surprisal.sum())
+    return float(np.linalg.norm(residuals / np.sqrt(graph.counts)) / surprisal.sum())
 
 
 def random_walk_certainty(graph, labels, n_clusters):
     """Return the probability that a random walk ends in the cluster it began in."""
-    degrees = graph.sum(axis=1)
-    steps = sp.diags_array(1 / degrees) @ graph
+    steps = sp.diags_array(1 / graph.degrees) @ graph.edges
     shares = _one_hot(labels, n_clusters)
     for _ in range(N_WALK_STEPS):
         shares = steps @ shares
@@ -120,14 +119,15 @@ def merge_clusters(graph, labels, n_clusters):
     The graph has at most n_clusters components, so there are always two that touch.
     """
     joint = joint_weights(graph, labels, labels.max() + 1)
+    numbers = np.arange(len(joint))
     while len(joint) > n_clusters:
         kept, removed = _find_best_merger(joint)  # the first is the smaller number
         joint[kept] += joint[removed]
         joint[:, kept] += joint[:, removed]
         joint = np.delete(np.delete(joint, removed, axis=0), removed, axis=1)
-        labels = np.where(labels == removed, kept, labels)
-        labels = labels - (labels > removed)
-    return labels
+        numbers[numbers == removed] = kept
+        numbers -= numbers > removed
+    return numbers[labels]
 
 
 def vote(graph, labels, n_clusters):
@@ -137,7 +137,7 @@ def vote(graph, labels, n_clusters):
     """
     joint = joint_weights(graph, labels, n_clusters)
     while True:
-        voted = (graph @ _one_hot(labels, n_clusters)).argmax(axis=1)
+        voted = (graph.edges @ _one_hot(labels, n_clusters)).argmax(axis=1)
         voted_joint = joint_weights(graph, voted, n_clusters)
         rises = mutual_information(voted_joint) > mutual_information(joint)
         if not (rises and voted_joint.diagonal().all()):
@@ -148,7 +148,7 @@ def vote(graph, labels, n_clusters):
 # -- Choice -----------------------------------------------------------------------
 
 
-def choose_partition(graph, found, merged, counts, radii, n_clusters):
+def choose_partition(graph, found, merged, n_clusters):
     """Choose the most informative of the partitions with about the best coefficient.
 
     Returns its index among the partitions that k-means found, followed by the merged
@@ -163,19 +163,20 @@ def choose_partition(graph, found, merged, counts, radii, n_clusters):
     partitions = found + merged
     information, coefficients, sparsity = np.full((3, len(partitions)), -np.inf)
     is_large = np.zeros(len(partitions), dtype=bool)
-    n_neighbors = np.diff(graph.indptr).min() - 1  # each is linked with itself, too
-    by_radius = radii.argsort()
+    n_neighbors = (
+        np.diff(graph.edges.indptr).min() - 1
+    )  # each is linked with itself, too
     for i, labels in enumerate(partitions):
         cut = cut_edges(graph, labels)
         joint = joint_weights(graph, labels, n_clusters, cut)
         if joint.diagonal().all():  # no cluster is empty
             information[i] = mutual_information(joint)
             coefficients[i] = uncertainty_coefficient(joint)
-            sparsity[i] = border_sparsity(graph, labels, counts, radii, by_radius, cut)
+            sparsity[i] = border_sparsity(graph, labels, cut)
             is_large[i] = np.bincount(labels).min() >= n_neighbors
 
     def is_as_clean(as_which, n_errors):
-        error = standard_error(graph, partitions[as_which], counts, n_clusters)
+        error = standard_error(graph, partitions[as_which], n_clusters)
         return coefficients >= coefficients[as_which] - n_errors * error
 
     candidates = np.where(is_large, sparsity, -np.inf) if is_large.any() else sparsity

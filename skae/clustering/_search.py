@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
 from skae.clustering import _graph, _k_means, _partition, _spectral
 from skae.clustering._borders import weakest_border
@@ -27,7 +26,7 @@ MIN_BORDER_RANK = 0.59
 class Partition(NamedTuple):
     """A partition, and what it was chosen from."""
 
-    graph: sp.csr_array  # the graph that it divides
+    graph: _graph.Graph  # what it divides
     labels: np.ndarray  # the cluster of each point
     chosen: np.ndarray  # the same before the vote of the neighbours
     others: list  # the partitions that are about as good, the chosen one included
@@ -73,16 +72,17 @@ class PartitionSearch:
         self.n_init = n_init
         self.seed = seed
         self.radii = _graph.find_radii(neighbors)
-        self.graph = _graph.make_neighbor_graph(neighbors)
+        self.edges = _graph.link_neighbors(neighbors)
 
     def find(self, n_clusters):
         """Return the best partition into a number of clusters."""
         n_points = self.points.shape[0]
         tried = numbers_to_try(self.n_components, n_clusters, n_points)
-        graph, components = _graph.link_components(
-            self.graph, self.points, n_clusters, self.metric
+        edges, components = _graph.link_components(
+            self.edges, self.points, n_clusters, self.metric
         )
-        graph = _graph.scale_edges(graph, self.counts)
+        edges = _graph.scale_edges(edges, self.counts)
+        graph = _graph.Graph(edges, self.counts, self.radii)
         if n_clusters == 1:
             labels = np.zeros(n_points, dtype=np.intp)
             return Partition(graph, labels, labels, [labels], 1, int(tried[0]))
@@ -107,9 +107,7 @@ class PartitionSearch:
                 )
                 labels = _partition.merge_clusters(graph, labels, n_clusters)
             merged.append(labels)
-        best, is_good = _partition.choose_partition(
-            graph, found, merged, self.counts, self.radii, n_clusters
-        )
+        best, is_good = _partition.choose_partition(graph, found, merged, n_clusters)
         partitions = found + merged
         labels = _partition.vote(graph, partitions[best], n_clusters)
         others = [partitions[i] for i in np.flatnonzero(is_good)]
@@ -128,9 +126,7 @@ class PartitionSearch:
         ranks = []
         for n_clusters in range(1, min(max(largest, 1), MAX_FOUND_CLUSTERS) + 1):
             found = self.find(n_clusters)
-            rank = weakest_border(
-                found.graph, found.labels, self.counts, self.radii, n_clusters
-            )
+            rank = weakest_border(found.graph, found.labels, n_clusters)
             if rank >= MIN_BORDER_RANK:
                 best = found
             ranks.append(rank)

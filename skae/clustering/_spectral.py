@@ -1,7 +1,6 @@
 """The leading eigenvectors of a graph, and their rows."""
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
@@ -20,9 +19,9 @@ def leading_eigenvectors(graph, components, n_vectors, start):
     ``components`` holds the component of each point, and ``start`` is where the
     iteration starts.
     """
-    n_points = graph.shape[0]
-    roots = np.sqrt(graph.sum(axis=1))
-    similarity = scale_edges(graph, 1 / roots)
+    n_points = len(graph.degrees)
+    roots = np.sqrt(graph.degrees)
+    similarity = scale_edges(graph.edges, 1 / roots)
     if n_points <= max(MAX_DENSE_POINTS, 5 * n_vectors):
         return eigh(similarity.toarray())[1][:, ::-1][:, :n_vectors]
 
@@ -33,19 +32,20 @@ def leading_eigenvectors(graph, components, n_vectors, start):
     # sent to the other end of the spectrum, and Lanczos finds the others.
     volumes = np.bincount(components, roots**2)
     lengths = (roots / np.sqrt(volumes[components])).astype(np.float32)
-    known = sp.csr_array((lengths, (np.arange(n_points), components)))
-    known_transposed = known.T.tocsr()
-    operator = LinearOperator(
-        graph.shape,
-        matvec=lambda v: similarity @ v - 2 * (known @ (known_transposed @ v)),
-        dtype=np.float32,
-    )
+    known = np.zeros((n_points, len(volumes)), dtype=np.float32)
+    known[np.arange(n_points), components] = lengths
     n_others = n_vectors - len(volumes)
     if n_others == 0:
-        return known.toarray()
+        return known
+
+    def multiply(v):
+        shares = np.bincount(components, lengths * v).astype(np.float32)
+        return similarity @ v - 2 * lengths * shares[components]
+
+    operator = LinearOperator(similarity.shape, multiply, dtype=np.float32)
     start = start.astype(np.float32)
     values, others = eigsh(operator, n_others, which="LA", v0=start, tol=1e-4)
-    return np.hstack([known.toarray(), others[:, np.argsort(-values)]])
+    return np.hstack([known, others[:, np.argsort(-values)]])
 
 
 def scale_to_unit_length(rows):

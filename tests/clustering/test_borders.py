@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from graphs import graph_of
 from sklearn.datasets import make_blobs
 
 from skae.clustering._borders import (
@@ -9,35 +10,30 @@ from skae.clustering._borders import (
     rank_within_clusters,
     weakest_border,
 )
-from skae.clustering._graph import find_neighbors, find_radii, make_neighbor_graph
-
-
-def graph_of(X, n_neighbors=10):
-    neighbors = find_neighbors(X, n_neighbors, None)
-    return make_neighbor_graph(neighbors), find_radii(neighbors)
+from skae.clustering._graph import Graph
 
 
 def test_ranks_count_the_samples_of_a_cluster():
     labels, counts = np.array([1, 0, 1, 0, 1]), np.array([1, 1, 4, 1, 1])
     radii = np.array([3.0, 7.0, 1.0, 2.0, 3.0])
-    ranks = rank_within_clusters(labels, counts, radii, radii.argsort())
+    ranks = rank_within_clusters(Graph(None, counts, radii), labels)
     # The two of equal radius share the upper third of their cluster.
     np.testing.assert_allclose(ranks, [5 / 6, 3 / 4, 2 / 6, 1 / 4, 5 / 6])
 
 
 def test_mean_rank_of_a_known_graph():
     X = np.array([[0.0], [1.0], [3.0], [6.0], [10.0], [15.0]])
-    graph, radii = graph_of(X, 1)
-    assert radii.tolist() == [1, 1, 2, 3, 4, 5]
+    graph = graph_of(X, 1)
+    assert graph.radii.tolist() == [1, 1, 2, 3, 4, 5]
     labels = np.array([0, 0, 0, 1, 1, 1])
     # The one edge leads from the third of its cluster to the first of the other.
-    sparsity = border_sparsity(graph, labels, np.ones(6), radii, radii.argsort())
+    sparsity = border_sparsity(graph, labels)
     assert sparsity == pytest.approx((5 / 6 + 1 / 6) / 2)
     # Each copy of a sample is a member, and has the edges.
-    counts = np.array([1, 1, 4, 1, 1, 1])
-    sparsity = border_sparsity(graph, labels, counts, radii, radii.argsort())
+    graph = graph_of(X, 1, counts=np.array([1, 1, 4, 1, 1, 1]))
+    sparsity = border_sparsity(graph, labels)
     assert sparsity == pytest.approx((4 / 6 + 1 / 6) / 2)
-    assert border_sparsity(graph, 0 * labels, counts, radii, radii.argsort()) == 1
+    assert border_sparsity(graph, 0 * labels) == 1
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2, 0.1])
@@ -46,31 +42,23 @@ def test_valleys_are_told_from_hills_whatever_the_sizes(share):
     n_small = int(1000 * share)
     X = rng.normal(size=(1000, 2))
     cut = np.quantile(X[:, 0], share)
-    graph, radii = graph_of(X)
-    counts = np.ones(1000)
-    hill = border_sparsity(
-        graph, (X[:, 0] > cut).astype(int), counts, radii, radii.argsort()
-    )
+    hill = border_sparsity(graph_of(X), (X[:, 0] > cut).astype(int))
     X[:n_small, 0] += 5
-    graph, radii = graph_of(X)
     labels = (np.arange(1000) < n_small).astype(int)
-    valley = border_sparsity(graph, labels, counts, radii, radii.argsort())
+    valley = border_sparsity(graph_of(X), labels)
     assert hill + 0.15 < valley
 
 
 def test_weakest_border_is_the_smallest_of_the_large_ones():
     X, y = make_blobs([400, 400, 200], centers=[[0], [6], [14]], random_state=0)
-    graph, radii = graph_of(X)
-    counts = np.ones(1000)
-    order = radii.argsort()
+    graph = graph_of(X)
 
     def weakest(labels):
-        n_clusters = labels.max() + 1
-        return weakest_border(graph, labels, counts, radii, n_clusters)
+        return weakest_border(graph, labels, labels.max() + 1)
 
     pair = np.where(y == 2, 1, y)
     # Of one border it is the sparsity of that border.
-    sparsity = border_sparsity(graph, pair, counts, radii, order)
+    sparsity = border_sparsity(graph, pair)
     assert weakest(pair) == pytest.approx(sparsity)
     assert weakest(y) > 0.8
     # A cut through the middle of a blob is the weakest.
@@ -78,8 +66,7 @@ def test_weakest_border_is_the_smallest_of_the_large_ones():
     assert weakest(halved) < 0.6
     inner = np.isin(halved, [1, 3])
     cut = (halved[inner] == 3).astype(int)
-    expected = border_sparsity(
-        graph[inner][:, inner], cut, np.ones(400), radii[inner], radii[inner].argsort()
-    )
+    edges = graph.edges[inner][:, inner]
+    expected = border_sparsity(Graph(edges, np.ones(400), graph.radii[inner]), cut)
     assert weakest(halved) == pytest.approx(expected, abs=0.05)
     assert weakest(np.zeros(1000, dtype=int)) == 1

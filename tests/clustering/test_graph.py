@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from skae.clustering._graph import find_neighbors, find_radii, make_neighbor_graph
+from skae.clustering._graph import find_neighbors, find_radii, link_neighbors
 
 
 def test_graph_weighs_mutual_neighbours_twice():
     points = np.array([[0.0], [1.0], [2.5], [10.0], [11.0]])
     neighbors = find_neighbors(points, 1, None)
     np.testing.assert_array_equal(find_radii(neighbors), [1, 1, 1.5, 1, 1])
-    graph = make_neighbor_graph(neighbors).toarray()
+    graph = link_neighbors(neighbors).toarray()
     expected = np.identity(5)
     expected[0, 1] = expected[1, 0] = 1  # each is the other's nearest
     expected[1, 2] = expected[2, 1] = 0.5  # 1 is the nearest of 2.5, but not vice versa

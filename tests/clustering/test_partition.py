@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from skae import SpectralKMeans
-from skae.clustering._graph import find_neighbors, make_neighbor_graph
+from skae.clustering._graph import Graph, find_neighbors, link_neighbors
 from skae.clustering._partition import (
     _find_best_merger,
     agreement,
@@ -26,13 +26,21 @@ from skae.clustering._partition import (
 )
 
 
+def as_graph(edges, copies=1, radii=None):
+    """Return a graph of points that are so many equal samples each."""
+    n_points = edges.shape[0]
+    radii = np.ones(n_points) if radii is None else radii
+    edges = copies**2 * sp.csr_array(edges)
+    return Graph(edges, np.full(n_points, copies), radii)
+
+
 @pytest.fixture
 def triangles():
     """Two triangles and one edge between them."""
     edges = [(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5), (2, 3)]
     rows, columns = np.array(edges).T
     graph = sp.csr_array((np.ones(7), (rows, columns)), shape=(6, 6))
-    return sp.csr_array(graph + graph.T)
+    return as_graph(graph + graph.T)
 
 
 def test_measures_of_a_known_graph(triangles):
@@ -60,9 +68,9 @@ def test_standard_error_is_that_of_samples_drawn_again():
     # Bootstrap: the points drawn with replacement, each with the edges that it has.
     X = load_digits().data[:600]
     labels = SpectralKMeans(10, random_state=0).fit_predict(X)
-    graph = make_neighbor_graph(find_neighbors(X, 10, None))
+    edges = link_neighbors(find_neighbors(X, 10, None))
     members = np.eye(10)[labels]
-    edges_to = graph @ members
+    edges_to = edges @ members
     rng = np.random.default_rng(0)
     coefficients = []
     for _ in range(2000):
@@ -74,19 +82,19 @@ def test_standard_error_is_that_of_samples_drawn_again():
             p * np.log(np.where(p > 0, p, 1) / ends, where=p > 0, out=np.zeros_like(p))
         )
         coefficients.append(information / -(p.sum(axis=1) @ np.log(p.sum(axis=1))))
-    error = standard_error(graph, labels, np.ones(600), 10)
+    error = standard_error(as_graph(edges), labels, 10)
     assert error == pytest.approx(np.std(coefficients), rel=0.05)
     # A hundred samples at each point: the error of a hundred times as many.
-    error_of_many = standard_error(1e4 * graph, labels, np.full(600, 100), 10)
+    error_of_many = standard_error(as_graph(edges, 100), labels, 10)
     assert error_of_many == pytest.approx(error / 10)
 
 
 def test_nothing_is_unsure_where_no_edge_leaves_a_cluster():
-    pieces = sp.csr_array(sp.block_diag([np.ones((3, 3)), np.ones((9, 9))]))
+    pieces = as_graph(sp.block_diag([np.ones((3, 3)), np.ones((9, 9))]))
     labels = np.repeat([0, 1], [3, 9])
     joint = joint_weights(pieces, labels, 2)
     assert uncertainty_coefficient(joint) == pytest.approx(1)
-    error = standard_error(pieces, labels, np.ones(12), 2)
+    error = standard_error(pieces, labels, 2)
     assert error == pytest.approx(0, abs=1e-12)
 
 
@@ -113,22 +121,22 @@ def link_cliques(sizes, n_edges):
     ],
 )
 def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
-    graph = link_cliques(sizes, n_edges)
+    edges = link_cliques(sizes, n_edges)
+    graph = as_graph(edges)  # all borders are equally sparse
     partitions = [np.repeat(labels, sizes) for labels in ([0, 1, 1], [0, 0, 1])]
     joints = [joint_weights(graph, labels, 2) for labels in partitions]
     assert np.argmax([mutual_information(joint) for joint in joints]) == 0
     assert np.argmax([uncertainty_coefficient(joint) for joint in joints]) == 1
-    counts = radii = np.ones(sum(sizes))  # all borders are equally sparse
-    assert choose_partition(graph, partitions, [], counts, radii, 2)[0] == expected
+    assert choose_partition(graph, partitions, [], 2)[0] == expected
     # A cluster without members is none.
     nothing = np.zeros(sum(sizes), dtype=int)
     found = [nothing, *partitions]
-    assert choose_partition(graph, found, [], counts, radii, 2)[0] == expected + 1
+    assert choose_partition(graph, found, [], 2)[0] == expected + 1
     # A merged partition that is cleaner does not raise what is required of the others.
     found, merged = partitions[:1], partitions[1:]
-    assert choose_partition(graph, found, merged, counts, radii, 2)[0] == 0
+    assert choose_partition(graph, found, merged, 2)[0] == 0
     # A hundred samples at each point: the edges decide.
-    assert choose_partition(1e4 * graph, partitions, [], 100 * counts, radii, 2)[0] == 1
+    assert choose_partition(as_graph(edges, 100), partitions, [], 2)[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -143,27 +151,28 @@ def test_sizes_count_where_the_edges_do_not_decide(sizes, n_edges, expected):
 def test_borders_in_sparse_regions_come_before_sizes(n_edges, radius, expected):
     sizes = [200, 200, 20]
     partitions = [np.repeat(labels, sizes) for labels in ([0, 1, 1], [0, 0, 1])]
-    graph, counts = link_cliques(sizes, [1000, n_edges]), np.ones(sum(sizes))
+    edges = link_cliques(sizes, [1000, n_edges])
     # The ends of the edges between the second and the third lie far from others.
     radii = np.ones(sum(sizes))
-    radii[200 + np.unique(graph[200:400, 400:].nonzero()[0])] = radius
+    radii[200 + np.unique(edges[200:400, 400:].nonzero()[0])] = radius
+    graph = as_graph(edges, radii=radii)
     for found, merged in ((partitions, []), (partitions[:1], partitions[1:])):
-        chosen, _ = choose_partition(graph, found, merged, counts, radii, 2)
+        chosen, _ = choose_partition(graph, found, merged, 2)
         assert chosen == expected
 
 
 def test_an_outlier_is_not_a_cluster_because_it_lies_alone():
     # Two groups that touch, one apart, and one point with few neighbours.
     sizes, n_clusters = [200, 100, 100, 1], 3
-    graph, counts = link_cliques(sizes, [1, 1000, 4]), np.ones(sum(sizes))
+    edges = link_cliques(sizes, [1, 1000, 4])
     groups, outlier = (np.repeat(k, sizes) for k in ([0, 1, 2, 2], [0, 1, 1, 2]))
     is_near = np.repeat([False, True], [300, 101])
-    radii = 1.0 + (is_near & (graph[:, [-1]].toarray().ravel() > 0))
-    args = [counts, radii, n_clusters]
-    assert choose_partition(graph, [groups], [outlier], *args)[0] == 0
+    radii = 1.0 + (is_near & (edges[:, [-1]].toarray().ravel() > 0))
+    graph = as_graph(edges, radii=radii)
+    assert choose_partition(graph, [groups], [outlier], n_clusters)[0] == 0
     # Unless it is one in every partition.
     also = np.repeat([0, 1, 2], [1, 299, 101])
-    assert choose_partition(graph, [also], [outlier], *args)[0] == 1
+    assert choose_partition(graph, [also], [outlier], n_clusters)[0] == 1
 
 
 def test_comparison_counts_what_clusters_have_in_common():
@@ -187,7 +196,7 @@ def test_merger_is_the_best_of_all(n_clusters):
     def merged(i, j):
         labels = np.where(np.arange(n_clusters) == j, i, np.arange(n_clusters))
         labels = np.unique(labels, return_inverse=True)[1]
-        return joint_weights(sp.csr_array(joint), labels, n_clusters - 1)
+        return joint_weights(as_graph(joint), labels, n_clusters - 1)
 
     expected = max(
         (pair for pair in combinations(range(n_clusters), 2) if joint[pair]),
@@ -197,7 +206,7 @@ def test_merger_is_the_best_of_all(n_clusters):
 
 
 def test_merging_brings_pieces_together():
-    graph = link_cliques([30, 30, 20, 20], [90, 2, 60])
+    graph = as_graph(link_cliques([30, 30, 20, 20], [90, 2, 60]))
     labels = np.repeat([2, 0, 3, 1], [30, 30, 20, 20])
     merged = merge_clusters(graph, labels, 2)
     np.testing.assert_array_equal(merged, np.repeat(merged[[0, -1]], [60, 40]))
@@ -207,7 +216,7 @@ def test_merging_brings_pieces_together():
 
 def test_certainty_is_that_of_a_random_walk(triangles):
     labels = np.array([0, 0, 0, 1, 1, 1])
-    steps = triangles.toarray() / triangles.toarray().sum(axis=1, keepdims=True)
+    steps = triangles.edges.toarray() / triangles.degrees[:, np.newaxis]
     ends = np.linalg.matrix_power(steps, 10)
     expected = [ends[i, labels == labels[i]].sum() for i in range(6)]
     certainty = random_walk_certainty(triangles, labels, 2)
@@ -216,9 +225,9 @@ def test_certainty_is_that_of_a_random_walk(triangles):
 
 
 def test_a_partition_without_a_cut(triangles):
-    triangles = triangles.tolil()
-    triangles[2, 3] = triangles[3, 2] = 0
-    joint = joint_weights(triangles.tocsr(), np.array([0, 0, 0, 1, 1, 1]), 2)
+    edges = triangles.edges.tolil()
+    edges[2, 3] = edges[3, 2] = 0
+    joint = joint_weights(as_graph(edges), np.array([0, 0, 0, 1, 1, 1]), 2)
     assert normalized_cut(joint) == 0
     assert mutual_information(joint) == pytest.approx(np.log(2))
 
@@ -226,7 +235,7 @@ def test_a_partition_without_a_cut(triangles):
 def test_votes_bring_strays_home(triangles):
     loops = sp.csr_array(sp.identity(6, format="csr"))
     labels = np.array([0, 0, 1, 1, 1, 1])
-    voted = vote(triangles + loops, labels, 2)
+    voted = vote(as_graph(triangles.edges + loops), labels, 2)
     np.testing.assert_array_equal(voted, [0, 0, 0, 1, 1, 1])
     # The vote may not outvote a whole cluster.
     labels = np.array([0, 0, 2, 1, 1, 1])

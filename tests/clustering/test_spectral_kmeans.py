@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from graphs import graph_of
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import (
@@ -27,7 +28,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import ClusterClassifier, SpectralKMeans
 from skae.clustering import _partition
-from skae.clustering._graph import find_neighbors, make_neighbor_graph
+from skae.clustering._graph import Graph
 from skae.clustering._partition import (
     joint_weights,
     mutual_information,
@@ -77,7 +78,7 @@ def test_the_best_of_all_tries_is_kept(digits):
 def test_attributes_describe_the_partition(n_neighbors):
     X, _ = make_blobs(600, n_features=5, centers=6, cluster_std=4, random_state=0)
     clusterer = SpectralKMeans(6, n_neighbors=n_neighbors, random_state=0).fit(X)
-    graph = make_neighbor_graph(find_neighbors(X, n_neighbors, None))
+    graph = graph_of(X, n_neighbors)
     joint = joint_weights(graph, clusterer.labels_, 6)
     assert clusterer.normalized_cut_ == pytest.approx(normalized_cut(joint))
     assert clusterer.mutual_information_ == pytest.approx(mutual_information(joint))
@@ -105,8 +106,9 @@ def test_each_copy_of_a_sample_has_all_its_edges():
     counts = np.where(points[:, 0] > np.median(points[:, 0]), 7, 1)
     point_of = np.repeat(np.arange(200), counts)
     clusterer = SpectralKMeans(4, random_state=0).fit(points[point_of])
-    graph = make_neighbor_graph(find_neighbors(points, 10, None)).toarray()
-    graph = sp.csr_array(graph[point_of][:, point_of])
+    edges = graph_of(points).edges.toarray()
+    edges = sp.csr_array(edges[point_of][:, point_of])
+    graph = Graph(edges, np.ones(len(point_of)), np.ones(len(point_of)))
     joint = joint_weights(graph, clusterer.labels_, 4)
     assert clusterer.normalized_cut_ == pytest.approx(normalized_cut(joint))
     assert clusterer.mutual_information_ == pytest.approx(mutual_information(joint))
@@ -123,7 +125,7 @@ def test_each_copy_of_a_sample_has_all_its_edges():
 def test_in_the_end_no_vote_of_the_neighbours_would_pay(seed):
     X, _ = make_blobs(300, n_features=3, centers=4, cluster_std=4, random_state=seed)
     labels = SpectralKMeans(4, n_init=1, random_state=0).fit_predict(X)
-    graph = make_neighbor_graph(find_neighbors(X, 10, None))
+    graph = graph_of(X)
     np.testing.assert_array_equal(vote(graph, labels, 4), labels)
 
 
@@ -362,7 +364,7 @@ def test_manhattan_neighbours_vote():
     votes = KNeighborsClassifier(10, weights="distance", metric="manhattan")
     expected = votes.fit(X, clusterer.labels_).predict(new)
     np.testing.assert_array_equal(clusterer.predict(new), expected)
-    graph = make_neighbor_graph(find_neighbors(X, 10, None, "manhattan"))
+    graph = graph_of(X, metric="manhattan")
     joint = joint_weights(graph, clusterer.labels_, 4)
     assert clusterer.normalized_cut_ == pytest.approx(normalized_cut(joint))
 
