@@ -1,18 +1,10 @@
 """The graph that links each sample with its nearest neighbours."""
 
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
-from sklearn.metrics import pairwise_distances_argmin
-from sklearn.neighbors import NearestNeighbors
-
-from skae._common.sparse import as_csr
-from skae.clustering import _precomputed
-from skae.clustering._approximate import can_approximate, find_approximate_neighbors
 
 # About how many members of a component are linked to the points nearest to them; of a
 # larger component every second, third, ... member is.
@@ -50,40 +42,7 @@ class Graph:
         return self.radii.argsort()
 
 
-def find_distinct_points(X, weight=None):
-    """Return the distinct samples, the point that each sample is, and their counts.
-
-    Copies would be each other's only neighbours. Points that are near each other stand
-    near each other in memory, which makes the search for neighbours two to three times
-    faster; their order does not depend on that of the samples. With weights of the
-    samples a count is the sum of them.
-    """
-    if sp.issparse(X):
-        points, point_of = _find_distinct_rows(X)
-    else:
-        points, point_of = np.unique(X, axis=0, return_inverse=True)
-        order = KDTree(points).indices
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        points, point_of = points[order], place[point_of.ravel()]
-    return points, point_of, np.bincount(point_of, weight)
-
-
-def _find_distinct_rows(X):
-    """Return the distinct rows of a sparse X, and which of them each row is."""
-    rows = as_csr(X)
-    if not rows.data.all():
-        rows = rows.copy()
-        rows.eliminate_zeros()
-    keys = np.empty(rows.shape[0], dtype=object)
-    for i, (start, stop) in enumerate(pairwise(rows.indptr)):
-        part = slice(start, stop)
-        keys[i] = rows.indices[part].tobytes() + rows.data[part].tobytes()
-    _, first, point_of = np.unique(keys, return_index=True, return_inverse=True)
-    return rows[first], point_of.ravel()
-
-
-def find_neighbors(points, n_neighbors, n_jobs, metric="euclidean"):
+def neighbor_distances(neighbors, points, n_neighbors):
     """Return the distances from each point to its nearest neighbours, and to no other.
 
     There are at most half as many neighbours as other points: a graph in which every
@@ -93,12 +52,7 @@ def find_neighbors(points, n_neighbors, n_jobs, metric="euclidean"):
     if n_points == 1:
         return sp.csr_array((1, 1))
     n_neighbors = min(n_neighbors, max((n_points - 1) // 2, 1))
-    if metric == "precomputed":
-        distances, indices = _precomputed.find_nearest(
-            points, n_neighbors, without_self=True
-        )
-    else:
-        distances, indices = _search_neighbors(points, n_neighbors, n_jobs, metric)
+    distances, indices = neighbors.nearest_others(points, n_neighbors)
     is_found = np.isfinite(distances)
     # Short integers save time wherever the graph is read.
     dtype = np.int32 if indices.size < 2**31 else np.int64
@@ -108,38 +62,24 @@ def find_neighbors(points, n_neighbors, n_jobs, metric="euclidean"):
     return sp.csr_array(parts, shape=(n_points, n_points))
 
 
-def _search_neighbors(points, n_neighbors, n_jobs, metric):
-    """Return distances and indices of the nearest others, one row per point."""
-    search = NearestNeighbors(n_neighbors=n_neighbors, metric=metric, n_jobs=n_jobs)
-    search.fit(points)
-    if metric != "euclidean" or not can_approximate(points, n_neighbors):
-        return search.kneighbors()
-    distances, indices = find_approximate_neighbors(points, n_neighbors, n_jobs)
-    missing = np.flatnonzero((indices < 0).any(axis=1))
-    if missing.size:
-        found = search.kneighbors(points[missing], n_neighbors + 1)
-        distances[missing], indices[missing] = (part[:, 1:] for part in found)
-    return distances, indices
-
-
-def find_radii(neighbors):
+def find_radii(distances):
     """Return the distance from each point to the farthest of its neighbours."""
-    return neighbors.max(axis=1).toarray().ravel()
+    return distances.max(axis=1).toarray().ravel()
 
 
-def link_neighbors(neighbors):
+def link_neighbors(distances):
     """Link each point with its nearest neighbours and with itself.
 
     The weight of an edge is 1 if each point is among the other's neighbours, otherwise
     1/2.
     """
-    directed = sp.csr_array(neighbors, copy=True)
+    directed = sp.csr_array(distances, copy=True)
     directed.data = np.ones(directed.nnz)
     loops = sp.csr_array(sp.identity(directed.shape[0], format="csr"))
     return 0.5 * (directed + directed.T) + loops
 
 
-def link_components(edges, points, n_clusters, metric="euclidean"):
+def link_components(edges, neighbors, points, n_clusters):
     """Link the smallest components to the nearest points until n_clusters are left.
 
     Returns the edges and the component of each point.
@@ -154,12 +94,7 @@ def link_components(edges, points, n_clusters, metric="euclidean"):
             inside = np.flatnonzero(components == component)
             inside = inside[:: 1 + len(inside) // MAX_LINKED_MEMBERS]
             outside = np.flatnonzero(components != component)
-            if metric == "precomputed":
-                nearest = _precomputed.find_nearest_outside(points, inside, outside)
-            else:
-                nearest = pairwise_distances_argmin(
-                    points[inside], points[outside], metric=metric
-                )
+            nearest = neighbors.nearest_outside(points, inside, outside)
             rows.append(inside)
             columns.append(outside[nearest])
         rows, columns = np.concatenate(rows), np.concatenate(columns)

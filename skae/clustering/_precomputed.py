@@ -8,11 +8,79 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from skae._common.sparse import BLOCK_SIZE, as_csr
+from skae._common.sparse import BLOCK_SIZE, as_csr, values_of
 
 # Distances up to this part of the largest are zero: so much is left of equal samples by
 # rounding, if distances are computed as roots of differences.
 ROUNDING = np.sqrt(np.finfo(np.float64).eps)
+
+
+class PrecomputedNeighbors:
+    """Finds neighbours in distances.
+
+    It has the methods of FeatureNeighbors. Points are the distances between distinct
+    samples, and it keeps only which these are: all distances would be many.
+    """
+
+    def check(self, X):
+        """Refuse what cannot be distances, such as similarities."""
+        lowest = values_of(X).min()
+        if lowest < 0:
+            raise ValueError(
+                f"Negative values in data: X has values down to {lowest:g}; with "
+                'metric="precomputed" they are distances, which must be at least 0.'
+            )
+
+    def check_training(self, X):
+        """Refuse what cannot be distances between all training samples, as well."""
+        self.check(X)
+        if X.shape[0] != X.shape[1]:
+            raise ValueError(
+                f"Precomputed matrix must be square, but X has shape {X.shape}: it has "
+                "the distances between all samples."
+            )
+        own = X.diagonal().max()
+        # Distances that are roots of differences are rounded to so many digits.
+        if own > np.sqrt(np.finfo(X.dtype).eps) * values_of(X).max():
+            raise ValueError(
+                f"X has values up to {own:g} on the diagonal; with "
+                'metric="precomputed" these are distances of samples to themselves, '
+                "which must be 0."
+            )
+
+    def fit(self, X, is_counted=slice(None), weight=None):
+        """Return the distinct samples, the point that each is, and their counts."""
+        points, point_of, counts, first = find_distinct(
+            X[is_counted][:, is_counted], weight
+        )
+        self._columns = np.arange(X.shape[1])[is_counted][first]
+        return points, point_of, counts
+
+    def nearest(self, X, n_neighbors):
+        """Return the distances to the nearest points, and their numbers."""
+        distances, indices = find_nearest(X[:, self._columns], n_neighbors)
+        is_alone = np.isinf(distances[:, 0])
+        if is_alone.any():
+            raise ValueError(
+                f"Row {is_alone.argmax()} of X stores no distance to a training sample "
+                "that counts; at least one is needed."
+            )
+        return distances, indices
+
+    def nearest_others(self, points, n_neighbors):
+        """Return the distances to the nearest other points, and their numbers."""
+        return find_nearest(points, n_neighbors, without_self=True)
+
+    def nearest_outside(self, points, inside, outside):
+        """Return which of the outside points is nearest to each of the inside ones."""
+        if sp.issparse(points):
+            raise ValueError(
+                "The graph of the distances that X stores has more pieces than there "
+                "are clusters to find, and X does not say how far they are from each "
+                "other. Pass a larger n_clusters, more neighbours in X, or a dense "
+                "matrix of all distances."
+            )
+        return points[np.ix_(inside, outside)].argmin(axis=1)
 
 
 def find_distinct(distances, weight=None):
@@ -92,15 +160,3 @@ def _find_nearest_stored(distances, n_neighbors, without_self):
     indices = np.zeros((n_rows, n_neighbors), dtype=np.intp)
     nearest[where], indices[where] = values[is_near], columns[is_near]
     return nearest, indices
-
-
-def find_nearest_outside(distances, inside, outside):
-    """Return the column of the nearest outside point for each of the inside ones."""
-    if sp.issparse(distances):
-        raise ValueError(
-            "The graph of the distances that X stores has more pieces than there are "
-            "clusters to find, and X does not say how far they are from each other. "
-            "Pass a larger n_clusters, more neighbours in X, or a dense matrix of all "
-            "distances."
-        )
-    return distances[np.ix_(inside, outside)].argmin(axis=1)

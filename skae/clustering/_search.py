@@ -62,24 +62,27 @@ class PartitionSearch:
     which others were searched for.
     """
 
-    def __init__(self, points, counts, neighbors, metric, n_components, n_init, seed):
+    def __init__(
+        self, neighbors, points, counts, n_neighbors, n_components, n_init, seed
+    ):
+        self.neighbors = neighbors
         self.points = points
         self.counts = counts
-        self.metric = metric
         self.n_components = n_components
         if n_init == "auto":
             n_init = N_INIT_FEW if points.shape[0] <= MAX_FEW_POINTS else N_INIT
         self.n_init = n_init
         self.seed = seed
-        self.radii = _graph.find_radii(neighbors)
-        self.edges = _graph.link_neighbors(neighbors)
+        distances = _graph.neighbor_distances(neighbors, points, n_neighbors)
+        self.radii = _graph.find_radii(distances)
+        self.edges = _graph.link_neighbors(distances)
 
     def find(self, n_clusters):
         """Return the best partition into a number of clusters."""
         n_points = self.points.shape[0]
         tried = numbers_to_try(self.n_components, n_clusters, n_points)
         edges, components = _graph.link_components(
-            self.edges, self.points, n_clusters, self.metric
+            self.edges, self.neighbors, self.points, n_clusters
         )
         edges = _graph.scale_edges(edges, self.counts)
         graph = _graph.Graph(edges, self.counts, self.radii)

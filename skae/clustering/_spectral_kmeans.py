@@ -5,7 +5,6 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import ClusterMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,7 +14,10 @@ from skae._common.runtime import draw_seed
 from skae._common.sample_weight import check_sample_weight
 from skae._common.validation import check_table
 from skae._common.warn import warn_user
-from skae.clustering import _checks, _graph, _partition, _precomputed
+from skae.clustering import _graph, _partition
+from skae.clustering._gaussians import assign_to_gaussians
+from skae.clustering._neighbors import FeatureNeighbors
+from skae.clustering._precomputed import PrecomputedNeighbors
 from skae.clustering._search import PartitionSearch, numbers_to_try
 
 # Below this agreement of two partitions that are about equally good, fit warns.
@@ -81,7 +83,8 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
 
     alternative_labels_ : ndarray of shape (n_samples,)
         The clusters of another partition that is about equally good, the one that
-        agrees least with the chosen one; equal to ``labels_`` if there is none.
+        agrees least with the chosen one; equal to ``labels_`` if there is none. If a
+        Gaussian mixture gave ``labels_``, it may be that of the graph.
 
     agreement_ : float
         Adjusted Rand index of ``labels_`` and ``alternative_labels_``: 1 if they are
@@ -167,6 +170,14 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
     of the search grows with the square of the number of samples. ``predict`` always
     searches exactly. K-means is fitted to at most 2,000 samples, or 100 per cluster if
     that is more.
+
+    A graph of few samples hardly shows a border where clusters touch and differ in
+    shape only. So for up to 500 distinct samples and Euclidean distances the clusters
+    are the start of a mixture of Gaussians with full covariances, and a sample belongs
+    to the component that it most likely comes from. This needs clusters that are
+    Gaussian: one Gaussian for each must describe held-out samples better than two, by
+    at least two standard errors of the mean log-likelihood. And it needs at least 1.5
+    samples in each cluster for each parameter of a Gaussian.
 
     If the graph has as many components as there are clusters, these are the clusters
     [3]_. If it has more, the smallest are linked to the samples nearest to them.
@@ -282,25 +293,23 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
             ``agreement_`` is below one quarter.
         """
         X = self._check(X, reset=True)
+        if self.metric == "precomputed":
+            neighbors = PrecomputedNeighbors()
+        else:
+            neighbors = FeatureNeighbors(self.metric, self.n_jobs)
+        neighbors.check_training(X)
         is_auto = self.n_clusters == "auto"
         if not is_auto and X.shape[0] < self.n_clusters:
             raise ValueError(
                 f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}."
             )
-        is_precomputed = self.metric == "precomputed"
-        every, weight, is_counted = X, None, slice(None)
+        weight, is_counted = None, slice(None)
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, X.shape[0])
             is_counted = weight > 0
-            X, weight = X[is_counted], weight[is_counted]
+            weight = weight[is_counted]
             weight = weight / min(1.0, weight.mean())
-        if is_precomputed:
-            X = X[:, is_counted]
-            points, point_of, counts, first = _precomputed.find_distinct(X, weight)
-            # Of every point, the sample whose distances are used in predict.
-            self._columns = np.arange(every.shape[0])[is_counted][first]
-        else:
-            points, point_of, counts = _graph.find_distinct_points(X, weight)
+        points, point_of, counts = neighbors.fit(X, is_counted, weight)
         n_points = points.shape[0]
         numbers_to_try(self.n_components, 1, n_points)  # checks them
         if not is_auto and n_points < self.n_clusters:
@@ -309,12 +318,11 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
                 f"n_clusters={self.n_clusters}: each becomes a cluster.",
                 ConvergenceWarning,
             )
-        n_neighbors = int(self.n_neighbors)
         search = PartitionSearch(
+            neighbors,
             points,
             counts,
-            _graph.find_neighbors(points, n_neighbors, self.n_jobs, self.metric),
-            self.metric,
+            int(self.n_neighbors),
             self.n_components,
             self.n_init,
             draw_seed(self.random_state),
@@ -325,21 +333,20 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
         else:
             found = search.find(min(int(self.n_clusters), n_points))
         graph, labels, n_clusters = found.graph, found.labels, found.n_clusters
+        if self.metric == "euclidean":
+            labels = assign_to_gaussians(points, counts, labels, n_clusters)
         self.n_clusters_, self.n_components_ = n_clusters, found.n_components
         joint = _graph.joint_weights(graph, labels, n_clusters)
         self.normalized_cut_ = _partition.normalized_cut(joint)
         self.mutual_information_ = _partition.mutual_information(joint)
         self.uncertainty_coefficient_ = _partition.uncertainty_coefficient(joint)
-        self._neighbors = NearestNeighbors(
-            n_neighbors=min(n_neighbors, n_points),
-            metric=self.metric,
-            n_jobs=self.n_jobs,
-        )
-        if not is_precomputed:
-            self._neighbors.fit(points)
-        self._point_labels = labels
-        if weight is not None:
-            point_of = self._nearest_points(every, is_counted, point_of)
+        self._neighbors, self._point_labels = neighbors, labels
+        self._n_votes = min(int(self.n_neighbors), n_points)
+        if weight is not None and not is_counted.all():
+            counted, point_of = point_of, np.empty(X.shape[0], dtype=np.intp)
+            point_of[is_counted] = counted
+            _, nearest = neighbors.nearest(X[~is_counted], 1)
+            point_of[~is_counted] = nearest[:, 0]
         self.labels_ = labels[point_of]
         shared, agreements = _partition.compare_partitions(
             found.chosen, found.others, counts, n_clusters
@@ -386,8 +393,9 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
         """
         check_is_fitted(self)
         X = self._check(X, reset=False)
+        self._neighbors.check(X)
         # Not a KNeighborsClassifier: it warns if more than half of the labels differ.
-        distances, neighbors = self._find_nearest(X)
+        distances, neighbors = self._neighbors.nearest(X, self._n_votes)
         # A training sample is at distance 0 from itself, and only its own vote counts.
         votes = (distances == 0).astype(np.float64)
         np.divide(distances[:, :1], distances, out=votes, where=distances > 0)
@@ -399,40 +407,10 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
         return votes.reshape(n_samples, n_clusters).argmax(axis=1)
 
     def _check(self, X, *, reset):
-        """Return samples whose squared lengths are finite, or distances."""
-        X = check_table(
+        """Return checked rows."""
+        return check_table(
             self, X, reset=reset, dtype=[np.float64, np.float32], accept_sparse="csr"
         )
-        if self.metric == "precomputed":
-            _checks.check_distances(X, is_square=reset)
-        else:
-            _checks.check_squares_are_finite(X)
-            if reset:
-                _checks.check_differences_have_squares(X)
-        return X
-
-    def _find_nearest(self, X, n_neighbors=None):
-        """Return distances and numbers of the points that are nearest to samples."""
-        if self.metric != "precomputed":
-            return self._neighbors.kneighbors(X, n_neighbors)
-        n_neighbors = n_neighbors or self._neighbors.n_neighbors
-        distances, indices = _precomputed.find_nearest(X[:, self._columns], n_neighbors)
-        is_alone = np.isinf(distances[:, 0])
-        if is_alone.any():
-            raise ValueError(
-                f"Row {is_alone.argmax()} of X stores no distance to a training sample "
-                "that counts; at least one is needed."
-            )
-        return distances, indices
-
-    def _nearest_points(self, X, is_counted, point_of):
-        """Return the point of each sample; the nearest for those that do not count."""
-        nearest = np.empty(X.shape[0], dtype=np.intp)
-        nearest[is_counted] = point_of
-        if not is_counted.all():
-            _, rest = self._find_nearest(X[~is_counted], 1)
-            nearest[~is_counted] = rest[:, 0]
-        return nearest
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -7,7 +7,8 @@ from sklearn.datasets import make_blobs
 from sklearn.neighbors import NearestNeighbors
 
 from skae import SpectralKMeans
-from skae.clustering import _approximate, _graph
+from skae.clustering import _approximate
+from skae.clustering._neighbors import FeatureNeighbors
 from skae.metrics import clustering_accuracy
 
 pytest.importorskip("faiss")
@@ -46,17 +47,17 @@ def test_points_with_too_few_in_their_cells_are_searched_exactly(monkeypatch):
     # Most cells have a single point.
     far = 1e3 * np.random.default_rng(0).normal(size=(40, 3))
     points = np.concatenate([far, np.random.default_rng(1).normal(size=(60, 3))])
-    exact = _graph.find_neighbors(points, 10, None)
+    neighbors = FeatureNeighbors()
+    points, *_ = neighbors.fit(points)
+    exact, _ = neighbors.nearest_others(points, 10)
     monkeypatch.setattr(_approximate, "MIN_POINTS", 50)
     monkeypatch.setattr(_approximate, "N_SEARCHED_CELLS", 2)
     _, indices = _approximate.find_approximate_neighbors(points, 10, None)
     assert (indices < 0).any()
-    found = _graph.find_neighbors(points, 10, None)
-    assert found.data.min() > 0
+    found, _ = neighbors.nearest_others(points, 10)
+    assert found.min() > 0
     is_missing = (indices < 0).any(axis=1)
-    np.testing.assert_allclose(
-        np.sort(found.toarray()[is_missing]), np.sort(exact.toarray()[is_missing])
-    )
+    np.testing.assert_allclose(found[is_missing], exact[is_missing])
 
 
 def test_only_many_dense_points_have_approximate_neighbours(monkeypatch):

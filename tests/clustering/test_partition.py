@@ -5,11 +5,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from graphs import graph_of
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from skae import SpectralKMeans
-from skae.clustering._graph import Graph, find_neighbors, link_neighbors
+from skae.clustering._graph import Graph
 from skae.clustering._partition import (
     _find_best_merger,
     agreement,
@@ -68,7 +69,7 @@ def test_standard_error_is_that_of_samples_drawn_again():
     # Bootstrap: the points drawn with replacement, each with the edges that it has.
     X = load_digits().data[:600]
     labels = SpectralKMeans(10, random_state=0).fit_predict(X)
-    edges = link_neighbors(find_neighbors(X, 10, None))
+    edges = graph_of(X).edges
     members = np.eye(10)[labels]
     edges_to = edges @ members
     rng = np.random.default_rng(0)
