@@ -146,6 +146,24 @@ def require_target(estimator, y):
         )
 
 
+def is_plain_table(X, dtypes):
+    """Return whether X is a table of numbers that no check would convert.
+
+    Parameters
+    ----------
+    X : object
+        The samples, or their codes.
+    dtypes : collection of dtype
+        The types that are allowed.
+
+    Returns
+    -------
+    bool
+        Whether it is an array with rows, of one of these types.
+    """
+    return type(X) is np.ndarray and X.ndim == 2 and X.size > 0 and X.dtype in dtypes
+
+
 def _needs_no_check(estimator, X):
     """Whether an estimator that is fitted would take X as it is.
 
@@ -153,12 +171,8 @@ def _needs_no_check(estimator, X):
     they might convert, refuse or warn about is left to them.
     """
     return (
-        type(X) is np.ndarray
-        and X.ndim == 2
-        and X.dtype in _DTYPES
-        and X.dtype.isnative
+        is_plain_table(X, _DTYPES)
         and X.flags.c_contiguous
-        and len(X) > 0
         and X.shape[1] == estimator.n_features_in_
         and X.nbytes <= stored.WINDOW_BYTES  # larger ones may lie in a file
         and estimator.image_shape_ is None

@@ -1,9 +1,8 @@
 """How many clusters there are."""
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae.inspection._drawing import COLORS, new_axes
+from skae.inspection._drawing import plot_by_number
 
 
 class ClusterNumberDisplay:
@@ -68,22 +67,14 @@ class ClusterNumberDisplay:
         self : ClusterNumberDisplay
             The Display.
         """
-        from matplotlib.cbook import normalize_kwargs
-        from matplotlib.lines import Line2D
-        from matplotlib.ticker import MaxNLocator
-
-        if ax is None:
-            ax = new_axes(7, 4.5)
-            ax.set_prop_cycle(color=COLORS)
-        ranks = np.asarray(self.weakest_borders)
         style = {"marker": "o", "label": self.name}
-        style |= normalize_kwargs(line_kwargs, Line2D)
-        (self.line_,) = ax.plot(np.arange(1, len(ranks) + 1), ranks, **style)
+        self.line_, _ = plot_by_number(ax, self.weakest_borders, style, line_kwargs)
+        ax = self.line_.axes
         self.chosen_ = None
         if self.n_clusters is not None:
             (self.chosen_,) = ax.plot(
                 [self.n_clusters],
-                [ranks[self.n_clusters - 1]],
+                [self.weakest_borders[self.n_clusters - 1]],
                 marker="o",
                 markersize=14,
                 markerfacecolor="none",
@@ -97,7 +88,6 @@ class ClusterNumberDisplay:
             ylabel="mean rank at the weakest border",
             ylim=(0, 1.05),
         )
-        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
         if self.name is not None or self.chosen_ is not None:
             ax.legend()
         self.ax_ = ax

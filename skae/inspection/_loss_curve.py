@@ -1,9 +1,8 @@
 """Loss per epoch."""
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae.inspection._drawing import COLORS, new_axes
+from skae.inspection._drawing import plot_by_number
 
 
 class LossCurveDisplay:
@@ -73,21 +72,14 @@ class LossCurveDisplay:
         self : LossCurveDisplay
             The Display.
         """
-        from matplotlib.cbook import normalize_kwargs
-        from matplotlib.lines import Line2D
-        from matplotlib.ticker import MaxNLocator
-
-        if ax is None:
-            ax = new_axes(7, 4.5)
-            ax.set_prop_cycle(color=COLORS)
         of_name = "" if self.name is None else f"{self.name}, "
-        epochs = np.arange(1, len(self.loss_curve) + 1)
         style = {
             "label": f"{of_name}training",
-            "marker": "o" if len(epochs) == 1 else "",  # a line needs two points
+            # A line needs two points.
+            "marker": "o" if len(self.loss_curve) == 1 else "",
         }
-        style |= normalize_kwargs(line_kwargs, Line2D)
-        (self.line_,) = ax.plot(epochs, self.loss_curve, **style)
+        self.line_, style = plot_by_number(ax, self.loss_curve, style, line_kwargs)
+        ax = self.line_.axes
         self.validation_line_ = None
         if self.validation_loss_curve is not None and len(self.validation_loss_curve):
             style |= {
@@ -97,10 +89,9 @@ class LossCurveDisplay:
                 "label": f"{of_name}validation",
             }
             (self.validation_line_,) = ax.plot(
-                epochs, self.validation_loss_curve, **style
+                self.line_.get_xdata(), self.validation_loss_curve, **style
             )
         ax.set(xlabel="epoch", ylabel="loss")
-        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
         ax.legend()
         self.ax_ = ax
         self.figure_ = ax.figure

@@ -5,19 +5,17 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.validation import check_table
+from skae._common.validation import check_table, is_plain_table
 from skae.semi_supervised._clusters import predict_clusters, squared_distances
 
 # By how much the cluster of a sample leads, also where several clusters are best.
 OWN_CLUSTER_FACTOR = 1 + 1e-6
 
 
-def _needs_no_check(codes, dtype):
-    """Whether scikit-learn would return codes as they are, after 100 µs of checks."""
-    if type(codes) is not np.ndarray or codes.ndim != 2 or codes.dtype != dtype:
-        return False
+def _are_finite(codes):
+    """Whether codes have neither infinite values nor NaN; a large sum has, too."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return codes.size > 0 and bool(np.isfinite(codes.sum()))
+        return bool(np.isfinite(codes.sum()))
 
 
 class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -71,7 +69,8 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if self.encoder_ is None:
             return check_table(self, X, reset=False, **options)
         codes = self.encoder_.transform(X)
-        if _needs_no_check(codes, self._code_dtype):
+        # scikit-learn would return them as they are, after 100 µs of checks.
+        if is_plain_table(codes, [self._code_dtype]) and _are_finite(codes):
             return codes
         return check_array(codes, **options)
 
