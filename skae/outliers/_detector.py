@@ -98,14 +98,16 @@ class AutoEncoderOutlierDetector(
     the principal components of its rows. A normal density of its codes h is learned
     from all rows, and then fitted repeatedly to the 70 % of rows that are most usual
     under it [1]_, so that outliers do not widen it. With the squared Mahalanobis
-    distance q of the code with k components, and the residual r_j and its mean square
-    s_j of feature j, the score is minus the mean over the autoencoders of
+    distance q of the code with k components, the residual r_j of feature j and its mean
+    square s_j, the score is minus the sum of two means over the autoencoders,
 
-        log(1 + q/k) + mean_j log(1 + r_j²/s_j),
+        of log(1 + q/k), weighted by k, and
+        of mean_j (1 + w_j) log(1 + r_j²/s_j),
 
-    plus a multiple of the score of an isolation forest [2]_ of the standardized rows.
-    The multiple is such that its standard deviation over the training rows is half
-    that of the first part.
+    where w_j is the mean of the same logarithm over the training rows: features with a
+    few residuals far larger than the others count less. Added to it is a multiple of
+    the score of an isolation forest [2]_ of the standardized rows. The multiple is such
+    that its standard deviation over the training rows is half that of the first part.
 
     Missing values (NaN) of standardized rows are filled with what factor analysis
     expects of them, given those that are present. Their residuals do not count in the

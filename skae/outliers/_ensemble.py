@@ -94,13 +94,17 @@ class AutoencoderEnsemble(nn.Module):
         residuals : torch.Tensor of shape (n_estimators, n_samples, n_features)
             Samples less their reconstructions.
         """
-        return self._encode_decode(z - self.mean)
+        centred = z - self.mean
+        codes = self._encode(centred)
+        return codes, self._residuals(centred, codes)
 
-    def _encode_decode(self, centred):
+    def _encode(self, centred):
         hidden = torch.tanh(centred @ self.encoder_hidden + self.encoder_bias)
-        codes = (centred @ self.encoder + hidden @ self.encoder_output) * self.is_used
+        return (centred @ self.encoder + hidden @ self.encoder_output) * self.is_used
+
+    def _residuals(self, centred, codes):
         hidden = torch.tanh(codes @ self.decoder_hidden + self.decoder_bias)
-        return codes, centred - codes @ self.decoder - hidden @ self.decoder_output
+        return centred - codes @ self.decoder - hidden @ self.decoder_output
 
     def _fit_weights(self, coordinates):
         """Train all autoencoders on the squared error of their rows.
@@ -114,7 +118,7 @@ class AutoencoderEnsemble(nn.Module):
             rate *= (1 + math.cos(math.pi * step / N_STEPS)) / 2
             optimizer.param_groups[0]["lr"] = LR * rate
             optimizer.zero_grad()
-            _, residuals = self._encode_decode(coordinates)
+            residuals = self._residuals(coordinates, self._encode(coordinates))
             residuals.square().mean(dim=(1, 2)).sum().backward()
             optimizer.step()
         self.requires_grad_(False)
@@ -142,7 +146,6 @@ class AutoencoderEnsemble(nn.Module):
         is_missing : torch.Tensor of shape (n_samples, n_features), default=None
             True where a value was filled: its residual does not count.
         """
-        all_codes, total, count = [], 0.0, len(z)
         share = None
         if weight is not None or is_missing is not None:
             share = torch.ones(z.shape, dtype=torch.float64)
@@ -150,15 +153,24 @@ class AutoencoderEnsemble(nn.Module):
                 share *= torch.from_numpy(weight)[:, None]
             if is_missing is not None:
                 share[is_missing] = 0.0
-            count = share.sum(dim=0)
-        for rows in torch.arange(len(z)).split(self._chunk_length()):
-            codes, residuals = self(z[rows])
-            all_codes.append(codes.double())
-            squares = residuals.double().square()
-            if share is not None:
-                squares *= share[rows]
-            total = total + squares.sum(dim=1, keepdim=True)
-        codes = torch.cat(all_codes, dim=1)
+        count = len(z) if share is None else share.sum(dim=0)
+        chunks = torch.arange(len(z)).split(self._chunk_length())
+        codes = torch.cat([self._encode(z[rows] - self.mean) for rows in chunks], dim=1)
+
+        def mean_over_samples(function):
+            total = 0.0
+            for rows in chunks:
+                values = function(self._residuals(z[rows] - self.mean, codes[:, rows]))
+                if share is not None:
+                    values = values * share[rows]
+                total += values.sum(dim=1, keepdim=True, dtype=torch.float64)
+            return (total / count).to(z.dtype)
+
+        variance = mean_over_samples(torch.square) + RESIDUAL_RIDGE
+        self.register_buffer("residual_variance", variance)
+        usual = mean_over_samples(self._unusualness)
+        self.register_buffer("residual_weight", 1.0 + usual.mT)
+        codes = codes.double()
         density = _fit_normal(
             codes, torch.ones(codes.shape[:2], dtype=torch.bool), weight
         )
@@ -168,8 +180,9 @@ class AutoencoderEnsemble(nn.Module):
         center, whitening = density
         self.register_buffer("center", center.to(z.dtype))
         self.register_buffer("whitening", whitening.to(z.dtype))
-        variance = total / count + RESIDUAL_RIDGE
-        self.register_buffer("residual_variance", variance.to(z.dtype))
+
+    def _unusualness(self, residuals):
+        return torch.log1p(residuals.square() / self.residual_variance)
 
     def standardize(self, x):
         """Divide centred samples by the standard deviations of their features.
@@ -189,9 +202,10 @@ class AutoencoderEnsemble(nn.Module):
     def log_density(self, z, is_missing=None):
         """Return how usual samples are, as a mean over the autoencoders.
 
-        It is a sum of logarithms of densities with heavy tails (those of Student's t,
-        up to their exponents): of the code, and of the residuals, averaged over the
-        features.
+        It is a sum of logarithms of densities with heavy tails, those of Student's t up
+        to their exponents. The exponent of a code is its number of components. That of
+        a residual is larger for a feature with lighter tails. Residuals are averaged
+        over the features.
 
         Parameters
         ----------
@@ -213,15 +227,18 @@ class AutoencoderEnsemble(nn.Module):
 
     def _log_density(self, z, is_missing):
         codes, residuals = self(z)
+        n_components = self.n_components[:, None]
         distance = _squared_distance(codes, self.center, self.whitening)
-        unusual = torch.log1p(distance / self.n_components[:, None])
-        of_residuals = torch.log1p(residuals.square() / self.residual_variance)
-        if is_missing is None:
-            unusual += of_residuals.mean(dim=2)
-        else:
+        of_codes = n_components * torch.log1p(distance / n_components)
+        of_residuals, n_present = self._unusualness(residuals), z.shape[1]
+        if is_missing is not None:
+            of_residuals = of_residuals.masked_fill(is_missing, 0.0)
             n_present = (~is_missing).sum(dim=1).clamp_min(1)
-            unusual += of_residuals.masked_fill(is_missing, 0.0).sum(dim=2) / n_present
-        return -unusual.mean(dim=0)
+        of_residuals = (of_residuals @ self.residual_weight).squeeze(2)
+        return -(
+            of_codes.sum(dim=0) / n_components.sum()
+            + of_residuals.mean(dim=0) / n_present
+        )
 
 
 def _squared_distance(codes, center, whitening):

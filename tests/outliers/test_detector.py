@@ -121,7 +121,7 @@ def test_score_is_the_formula_of_the_notes(detector, contaminated):
     module = deepcopy(ensemble.module_).double()
     z = torch.from_numpy(X - X.mean(axis=0)) / module.scale
     codes, residuals = (tensor.detach().numpy() for tensor in module(z))
-    expected = np.zeros(len(X))
+    of_codes, of_residuals = np.zeros(len(X)), np.zeros(len(X))
     for code, residual, k in zip(codes, residuals, module.n_components, strict=True):
         code = code[:, :k]
         variance = (residual**2).mean(axis=0) + RESIDUAL_RIDGE
@@ -132,8 +132,10 @@ def test_score_is_the_formula_of_the_notes(detector, contaminated):
             centred = code - code[is_kept].mean(axis=0)
             q = np.einsum("ni,ij,nj->n", centred, np.linalg.inv(covariance), centred)
             is_kept = q <= np.quantile(q, 0.7)
-        unusual = np.log1p(residual**2 / variance).mean(axis=1) + np.log1p(q / int(k))
-        expected -= unusual / len(codes)
+        of_codes += int(k) * np.log1p(q / int(k))
+        unusual = np.log1p(residual**2 / variance)
+        of_residuals += ((1 + unusual.mean(axis=0)) * unusual).mean(axis=1)
+    expected = -of_codes / int(module.n_components.sum()) - of_residuals / len(codes)
     forest = IsolationForest(random_state=ensemble.seed).fit(z.float().numpy())
     of_forest = forest.score_samples(z.float().numpy())
     expected += of_forest * (expected.std() / of_forest.std() / 2)
@@ -148,6 +150,16 @@ def test_contributions_sum_to_minus_the_score(estimator, contaminated):
     assert contributions.shape == (50, 6)
     scores = detector.score_samples(X[:50])
     np.testing.assert_allclose(contributions.sum(axis=1), -scores, rtol=1e-9)
+
+
+def test_columns_of_heavy_tails_count_less():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 6))
+    X[:, 0] = rng.standard_t(2, size=1000)
+    X[:, 1] = 0.0
+    detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
+    weight = detector.estimator_.module_.residual_weight.mean(dim=0)[:, 0]
+    assert 1.0 <= weight[1] < weight[0] < weight[2:].min() - 0.1
 
 
 def test_the_changed_column_contributes_most():
@@ -308,13 +320,14 @@ def test_a_missing_value_adds_no_residual(detector, contaminated):
     is_missing = torch.zeros(5, 6, dtype=torch.bool)
     is_missing[:, 2] = True
     codes, residuals = module(z)
-    of_code = codes.new_zeros(len(codes), 5)
+    of_code = codes.new_zeros(5)
     for i, k in enumerate(module.n_components):
         centred = codes[i, :, :k] - module.center[i, :, :k]
         whitened = centred @ module.whitening[i, :k, :k]
-        of_code[i] = torch.log1p(whitened.square().sum(dim=1) / k)
-    kept = torch.log1p(residuals**2 / module.residual_variance)[..., [0, 1, 3, 4, 5]]
-    expected = -(of_code + kept.mean(dim=2)).mean(dim=0)
+        of_code += k * torch.log1p(whitened.square().sum(dim=1) / k)
+    unusual = torch.log1p(residuals**2 / module.residual_variance)
+    kept = (unusual * module.residual_weight.mT)[..., [0, 1, 3, 4, 5]]
+    expected = -(of_code / module.n_components.sum() + kept.mean(dim=(0, 2)))
     torch.testing.assert_close(module.log_density(z, is_missing), expected)
 
 
