@@ -102,7 +102,7 @@ class AutoEncoderOutlierDetector(
     square s_j, the score is minus the sum of two means over the autoencoders,
 
         of log(1 + q/k), weighted by k, and
-        of mean_j (1 + w_j) log(1 + r_j²/s_j),
+        of mean_j (1 + 1.5 w_j) log(1 + r_j²/s_j),
 
     where w_j is the mean of the same logarithm over the training rows: features with a
     few residuals far larger than the others count less. Added to it is a multiple of

@@ -18,6 +18,9 @@ CODE_RIDGE, RESIDUAL_RIDGE = 1e-3, 1e-4
 # The density of the codes is that of all rows, then again and again that of the rows
 # that are most usual under it, this share of all.
 SHARE_KEPT, N_REFITS = 0.7, 3
+# How much more a residual counts per mean logarithm of its feature, which is 0.5 for
+# normal residuals and smaller for those of heavier tails.
+LIGHT_TAIL_GAIN = 1.5
 # Numbers that all autoencoders take at a time: the residuals then fit into the cache.
 CHUNK_SIZE = 2**20
 # Numbers further from zero than this are as far: their squares must stay finite.
@@ -169,7 +172,7 @@ class AutoencoderEnsemble(nn.Module):
         variance = mean_over_samples(torch.square) + RESIDUAL_RIDGE
         self.register_buffer("residual_variance", variance)
         usual = mean_over_samples(self._unusualness)
-        self.register_buffer("residual_weight", 1.0 + usual.mT)
+        self.register_buffer("residual_weight", 1.0 + LIGHT_TAIL_GAIN * usual.mT)
         codes = codes.double()
         density = _fit_normal(
             codes, torch.ones(codes.shape[:2], dtype=torch.bool), weight

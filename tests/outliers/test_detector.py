@@ -134,7 +134,7 @@ def test_score_is_the_formula_of_the_notes(detector, contaminated):
             is_kept = q <= np.quantile(q, 0.7)
         of_codes += int(k) * np.log1p(q / int(k))
         unusual = np.log1p(residual**2 / variance)
-        of_residuals += ((1 + unusual.mean(axis=0)) * unusual).mean(axis=1)
+        of_residuals += ((1 + 1.5 * unusual.mean(axis=0)) * unusual).mean(axis=1)
     expected = -of_codes / int(module.n_components.sum()) - of_residuals / len(codes)
     forest = IsolationForest(random_state=ensemble.seed).fit(z.float().numpy())
     of_forest = forest.score_samples(z.float().numpy())
@@ -339,7 +339,8 @@ def test_rows_in_parts_score_as_rows_at_once(detector, contaminated, monkeypatch
     scores = detector.score_samples(incomplete)
     np.testing.assert_allclose(scores, expected, rtol=1e-12)
     in_parts = clone(detector).fit(X)
-    np.testing.assert_allclose(in_parts.offset_, detector.offset_, rtol=1e-9)
+    # float32 products of other sizes
+    np.testing.assert_allclose(in_parts.offset_, detector.offset_, rtol=1e-6)
 
 
 @pytest.mark.parametrize("estimator", [None, small()], ids=["ensemble", "autoencoder"])
