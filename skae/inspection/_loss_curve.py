@@ -2,7 +2,7 @@
 
 from sklearn.utils.validation import check_is_fitted
 
-from skae.inspection._drawing import plot_by_number
+from skae.inspection._lines import plot_by_number
 
 
 class LossCurveDisplay:
