@@ -13,6 +13,8 @@ TRUSTED_TYPES = (
     "skae.autoencoders._reconstructor.Reconstructor",
     "skae.autoencoders._transformer.AutoEncoderTransformer",
     "skae.autoencoders._variational.VariationalAutoEncoder",
+    "skae.clustering._neighbors.FeatureNeighbors",
+    "skae.clustering._precomputed.PrecomputedNeighbors",
     "skae.clustering._spectral_kmeans.SpectralKMeans",
     "skae.corruption._compose.Chain",
     "skae.corruption._compose.ImagesOrRows",

@@ -12,7 +12,11 @@ class StoredArrays(nn.Module):
     """
 
     def __getstate__(self):
-        return {name: t.numpy(force=True) for name, t in self.named_buffers()}
+        # In C order, which the arrays of a copy have, so that its hash is the same.
+        return {
+            name: np.ascontiguousarray(t.numpy(force=True))
+            for name, t in self.named_buffers()
+        }
 
     def __setstate__(self, state):
         self.__init__(**{k: torch.from_numpy(np.array(a)) for k, a in state.items()})

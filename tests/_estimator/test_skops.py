@@ -12,6 +12,7 @@ import skops.io
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.metrics import euclidean_distances
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops.io.exceptions import UntrustedTypesFoundException
@@ -113,6 +114,10 @@ CASES = {
     "outputs": (skae.ColorizationAutoEncoder(4, **OPTIONS), X, X[:, :3]),
     "labels of images": (skae.PseudoLabelClassifier(**OPTIONS), IMAGES, y),
     "spectral": (skae.SpectralKMeans(10, random_state=0), X),
+    "spectral, of distances": (
+        skae.SpectralKMeans(10, metric="precomputed", random_state=0),
+        euclidean_distances(X),
+    ),
     "clusters": (
         skae.ClusterClassifier(
             skae.AutoEncoderTransformer(4, **OPTIONS),
