@@ -54,7 +54,7 @@ class Regularization:
         self.generator = generator
 
     @torch.no_grad()
-    def step(self, x, progress, rate):
+    def step(self, x, progress, rate, own=list):
         """Let the weights decay, and add the noise of a step.
 
         Parameters
@@ -65,6 +65,8 @@ class Regularization:
             Share of the steps of the run that are done.
         rate : float
             Learning rate of the step, as a share of the sum over the run.
+        own : callable
+            Called with weights, returns what of them this process is to change.
 
         Returns
         -------
@@ -72,7 +74,7 @@ class Regularization:
             Inputs with noise.
         """
         weights = [weight for weight in self.weights if weight.requires_grad]
-        if weights:  # a callback may have frozen them
+        if weights := own(weights):  # a callback may have frozen them
             torch._foreach_mul_(weights, 1.0 - DECAY * rate)
         if not self.std:
             return x

@@ -3,7 +3,6 @@
 import math
 
 import torch
-from torch.autograd.graph import increment_version
 
 from skae._common import processes
 from skae._common.runtime import STREAMS, reseed
@@ -225,10 +224,13 @@ class Trainer:
             objective.begin_epoch(len(self.loss_curve))
             if self.average is not None and self.epoch:
                 swap(self.average, objective.module)
+            if self.dense_step:
+                is_read = self.watched or self.average is not None
+                self.dense_step.begin_epoch(is_read=bool(is_read))
             losses = {"train": self._run_epoch(training, self._train_step)}
             processes.average_buffers(objective)
-            if self.dense_step:  # which changes them behind torch's back
-                increment_version(self.dense_step.parameters)
+            if self.dense_step:
+                self.dense_step.end_epoch()
             if self.average is not None:
                 swap(self.average, objective.module)
             if looks:  # between the epochs
@@ -285,7 +287,9 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = self.lr * rate
         if (regularization := self.objective.regularization) is not None:
-            x = regularization.step(batch[0], progress, rate / self.sum_of_rates)
+            own = list if dense is None else dense.own
+            share = rate / self.sum_of_rates
+            x = regularization.step(batch[0], progress, share, own)
             batch = (x, *batch[1:])
 
         losses = []

@@ -35,7 +35,7 @@ class PlainCode:
         self.code = encoded
         return encoded
 
-    def backward(self, loss, grad, n_features, weight=None, fraction=1.0):
+    def backward(self, loss, grad, n_features, weight=None):
         """Add what the objective says of codes.
 
         Parameters
@@ -48,9 +48,6 @@ class PlainCode:
             Number of features.
         weight : torch.Tensor of shape (n_samples,), default=None
             Weights of the samples.
-        fraction : float, default=1.0
-            What part of a batch the samples are. The gradients are that part of those
-            of the batch, the losses are means over the samples.
 
         Returns
         -------
@@ -66,7 +63,7 @@ class PlainCode:
         if weight is not None:
             factor = weight.unsqueeze(1)
             sizes, signs = sizes * factor, signs * factor.to(signs.dtype)
-        return loss + rate * sizes.abs().sum(), grad + fraction * rate * signs
+        return loss + rate * sizes.abs().sum(), grad + rate * signs
 
 
 class VariationalCode:
@@ -102,7 +99,7 @@ class VariationalCode:
         self.deviation = noise.mul_(self.std)
         return (self.mean + self.deviation).to(encoded.dtype)
 
-    def backward(self, loss, grad, n_features, weight=None, fraction=1.0):
+    def backward(self, loss, grad, n_features, weight=None):
         """Add the divergence.
 
         Parameters
@@ -115,9 +112,6 @@ class VariationalCode:
             Number of features.
         weight : torch.Tensor of shape (n_samples,), default=None
             Weights of the samples.
-        fraction : float, default=1.0
-            What part of a batch the samples are. The gradients are that part of those
-            of the batch, the losses are means over the samples.
 
         Returns
         -------
@@ -134,7 +128,7 @@ class VariationalCode:
         divergence = weighted_mean(divergence, weight).mul_(0.5 / n_features)
         objective.add_terms(loss, divergence, len(mean), n_features)
         # Its derivatives are mean and, by the logarithm of the variance, excess / 2.
-        rate = fraction * objective.weight / (len(mean) * n_features)
+        rate = objective.weight / (len(mean) * n_features)
         if weight is not None:
             rate = rate * weight.unsqueeze(1)
         grad = grad.float()

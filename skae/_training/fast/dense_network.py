@@ -4,6 +4,9 @@ import torch
 
 from skae.modules._dense import Dense, Residual
 
+# Every tensor begins at a multiple of this many numbers, in bfloat16 too a whole cache
+# line: products of unaligned matrices are slower.
+ALIGNMENT = 32
 LEAK = torch.nn.LeakyReLU().negative_slope
 ACTIVATIONS = {
     "relu": torch.relu_,
@@ -12,13 +15,20 @@ ACTIVATIONS = {
     "leaky_relu": torch.nn.functional.leaky_relu_,
     "identity": None,
 }
-# Derivatives of the activations in terms of their results.
+# Derivatives of the activations in terms of their results, in place.
+_aten = torch.ops.aten
 ACTIVATION_GRADS = {
-    "relu": lambda grad, result: torch.ops.aten.threshold_backward(grad, result, 0),
-    "tanh": torch.ops.aten.tanh_backward,
-    "logistic": torch.ops.aten.sigmoid_backward,
-    "leaky_relu": lambda grad, result: torch.ops.aten.leaky_relu_backward(
-        grad, result, LEAK, True
+    "relu": lambda grad, result: _aten.threshold_backward.grad_input(
+        grad, result, 0, grad_input=grad
+    ),
+    "tanh": lambda grad, result: _aten.tanh_backward.grad_input(
+        grad, result, grad_input=grad
+    ),
+    "logistic": lambda grad, result: _aten.sigmoid_backward.grad_input(
+        grad, result, grad_input=grad
+    ),
+    "leaky_relu": lambda grad, result: _aten.leaky_relu_backward.grad_input(
+        grad, result, LEAK, True, grad_input=grad
     ),
     "identity": None,
 }
@@ -69,6 +79,22 @@ def make_network(part):
     return DenseNetwork(network.activation, layers[:n_layers], *layers[n_layers:])
 
 
+def aligned(length):
+    """Return the length that a tensor takes, with what lies before the next one.
+
+    Parameters
+    ----------
+    length : int
+        Its length.
+
+    Returns
+    -------
+    int
+        The next multiple of a whole cache line, of bfloat16 too.
+    """
+    return -(-length // ALIGNMENT) * ALIGNMENT
+
+
 def fill_gradients(grad, x, grad_weight, grad_bias):
     """Fill the gradients of an affine layer.
 
@@ -99,11 +125,15 @@ class DenseNetwork:
         weight and bias, which are filled, or None in their place.
     skip : tuple, default=None
         The same of the affine map beside the network.
+    sums : SharedSums, default=None
+        Where the processes that train together fill gradients; None without others.
     """
 
-    def __init__(self, activation, layers, skip=None):
+    def __init__(self, activation, layers, skip=None, sums=None):
         self.layers = layers
         self.skip = skip
+        self.sums = sums
+        self.fill = fill_gradients if sums is None else sums.add
         self.activation = ACTIVATIONS[activation]
         self.activation_grad = ACTIVATION_GRADS[activation]
 
@@ -120,18 +150,24 @@ class DenseNetwork:
         list of torch.Tensor
             Input of each layer, and the output.
         """
+        if self.sums is not None:
+            x = self.sums.hold(x)
         results = [x]
         for i, (_, weight_t, bias, _, _) in enumerate(self.layers):
             if i and self.activation is not None:
                 self.activation(x)  # in place, also in the results
-            x = torch.addmm(bias, x, weight_t)
+            x = torch.addmm(bias, x, weight_t, out=self._rows(len(bias)))
             results.append(x)
         if self.skip is not None:
             _, weight_t, bias, _, _ = self.skip
             x.addmm_(results[0], weight_t).add_(bias)
         return results
 
-    def backward(self, results, grad, *, to_input=False, fill=fill_gradients):
+    def _rows(self, width):
+        """Return where results of a layer are written; None for new memory."""
+        return None if self.sums is None else self.sums.empty(width)
+
+    def backward(self, results, grad, *, to_input=False):
         """Fill the gradients of the parameters, where there are.
 
         Parameters
@@ -142,27 +178,27 @@ class DenseNetwork:
             Gradient of the output.
         to_input : bool, default=False
             Whether the gradient of the input is computed.
-        fill : callable
-            Fills the gradients of a layer, called as :func:`fill_gradients` is.
 
         Returns
         -------
         torch.Tensor of shape (n_samples, n_inputs) or None
             Gradient of the input.
         """
+        if self.sums is not None:
+            grad = self.sums.hold(grad)
         grad_output, last = grad, len(self.layers) - 1
         for i in reversed(range(len(self.layers))):
             weight, _, _, grad_weight, grad_bias = self.layers[i]
             if i < last and self.activation_grad is not None:
-                grad = self.activation_grad(grad, results[i + 1])
+                self.activation_grad(grad, results[i + 1])  # in place
             if grad_weight is not None:
-                fill(grad, results[i], grad_weight, grad_bias)
+                self.fill(grad, results[i], grad_weight, grad_bias)
             if i or to_input:
-                grad = torch.mm(grad, weight)
+                grad = torch.mm(grad, weight, out=self._rows(weight.shape[1]))
         if self.skip is not None:
             weight, _, _, grad_weight, grad_bias = self.skip
             if grad_weight is not None:
-                fill(grad_output, results[0], grad_weight, grad_bias)
+                self.fill(grad_output, results[0], grad_weight, grad_bias)
             if to_input:
                 grad.addmm_(grad_output, weight)
         return grad if to_input else None

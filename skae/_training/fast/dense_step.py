@@ -9,67 +9,20 @@ step of digits 64-64-16 takes a third of the time of a plain torch loop.
 from functools import partial
 
 import torch
+from torch.autograd.graph import increment_version
 
-from skae._common.processes import average_over_shares, current_share, shared_zeros
+from skae._common.processes import average_over_shares
 from skae._training.fast.codes import PlainCode, VariationalCode
-from skae._training.fast.dense_network import (
-    DenseNetwork,
-    fill_gradients,
-    is_written_out,
-)
-from skae._training.fast.losses import LOSSES, mean_loss, mean_nll
-from skae._training.fast.shared_sums import SharedSums
-from skae._training.objective import ReconstructionObjective, replace_missing
+from skae._training.fast.dense_network import DenseNetwork, aligned
+from skae._training.fast.losses import mean_loss, mean_nll
+from skae._training.objective import replace_missing
 from skae._training.variational_objective import VariationalObjective
-from skae.modules import DenseAutoencoder, VariationalModule
-
-# Every tensor in the vector of weights begins at a multiple of this many numbers, in
-# bfloat16 too a whole cache line: products of unaligned matrices are slower.
-ALIGNMENT = 32
 
 FUSED_KERNELS = {
     torch.optim.Adam: getattr(torch, "_fused_adam_", None),
     torch.optim.AdamW: getattr(torch, "_fused_adamw_", None),
 }
 UNFUSED_OPTIONS = ("amsgrad", "capturable", "differentiable")
-
-
-def make_step(objective, optimizer, compute_dtype):
-    """Make the written-out step, if there is one for the network and its objective.
-
-    Parameters
-    ----------
-    objective : Objective
-        What is minimized.
-    optimizer : torch.optim.Optimizer
-        Of the parameters of its module.
-    compute_dtype : torch.dtype
-        Type of the matrix products.
-
-    Returns
-    -------
-    DenseStep or None
-        None where autograd has to take the derivative.
-    """
-    module = objective.module
-    if type(objective) is ReconstructionObjective:
-        is_known = type(module) is DenseAutoencoder and not (
-            objective.nll or objective.contractive_penalty
-        )
-    else:
-        is_known = (
-            type(objective) is VariationalObjective
-            and type(module) is VariationalModule
-            and not objective.likelihood.loss_needs_variance
-        )
-    if (
-        is_known
-        and type(objective.likelihood) in LOSSES
-        and is_written_out(module.encoder)
-        and is_written_out(module.decoder)
-    ):
-        return DenseStep(objective, optimizer, compute_dtype)
-    return None
 
 
 class DenseStep:
@@ -87,9 +40,11 @@ class DenseStep:
         Of its parameters.
     compute_dtype : torch.dtype
         Type of the matrix products. Weights and gradients are float32 all the same.
+    sums : SharedSums, default=None
+        Where the processes that train together fill gradients; None without others.
     """
 
-    def __init__(self, objective, optimizer, compute_dtype):
+    def __init__(self, objective, optimizer, compute_dtype, sums=None):
         self.objective = objective
         self.optimizer = optimizer
         self.compute_dtype = compute_dtype
@@ -108,7 +63,7 @@ class DenseStep:
         groups = [*(network.linears() for network in networks), *skips]
         linears = [layer for group in groups for layer in group]
         self.parameters = [t for layer in linears for t in (layer.weight, layer.bias)]
-        length = sum(-(-p.numel() // ALIGNMENT) * ALIGNMENT for p in self.parameters)
+        length = sum(aligned(p.numel()) for p in self.parameters)
         self.vector = torch.zeros(length, device=linears[0].weight.device)
         self.grad = torch.zeros_like(self.vector)
         weights, grads = self._views(self.vector), self._views(self.grad)
@@ -121,20 +76,8 @@ class DenseStep:
         # A tensor, because to make one of a number takes longer than to add it.
         self.one = torch.ones((), device=self.vector.device)
 
-        # In bfloat16 the products work on copies of the vectors.
-        self.low_vector = self.low_grad = None
-        if compute_dtype != torch.float32:
-            self.low_vector = self.vector.to(compute_dtype)
-            self.low_grad = torch.zeros_like(self.low_vector)
-            weights = self._views(self.low_vector)
-        # Processes that can share memory have the gradient of the products there.
-        self.sums = None
-        if self.vector.device.type == "cpu":
-            shared_grad = shared_zeros(length, dtype=compute_dtype)
-            if shared_grad is not None:
-                self.low_grad, self.sums = shared_grad, SharedSums()
-        if self.low_grad is not None:
-            grads = self._views(self.low_grad)
+        self.factors, self.products = self._make_product_vectors()
+        weights, grads = self._views(self.factors), self._views(self.products)
         # Per layer: weight, its transpose, bias, their gradients.
         layers = [
             (w, w.t(), b, grad_w, grad_b)
@@ -144,8 +87,19 @@ class DenseStep:
         ]
         layers = iter(layers)
         encoder, decoder, *skips = [[next(layers) for _ in group] for group in groups]
-        self.encoder = DenseNetwork(networks[0].activation, encoder, *skips[0])
-        self.decoder = DenseNetwork(networks[1].activation, decoder, *skips[1])
+        self.encoder, self.decoder = (
+            DenseNetwork(network.activation, layers, *skip, sums=sums)
+            for network, layers, skip in zip(
+                networks, (encoder, decoder), skips, strict=True
+            )
+        )
+
+    def _make_product_vectors(self):
+        """Make the vectors of weights and gradients that matrix products work on."""
+        if self.compute_dtype == torch.float32:
+            return self.vector, self.grad
+        factors = self.vector.to(self.compute_dtype)
+        return factors, torch.zeros_like(factors)
 
     def _views(self, vector):
         """Return views of the vector, one for each parameter, of its shape."""
@@ -153,7 +107,7 @@ class DenseStep:
         for parameter in self.parameters:
             stop = start + parameter.numel()
             views.append(vector[start:stop].view(parameter.shape))
-            start += -(-parameter.numel() // ALIGNMENT) * ALIGNMENT
+            start += aligned(parameter.numel())
         return views
 
     def gradient(self, x, target, weight=None):
@@ -173,37 +127,63 @@ class DenseStep:
         torch.Tensor
             The loss.
         """
-        if self.low_vector is not None:
-            self.low_vector.copy_(self.vector)
-            x = x.to(self.compute_dtype)
-
-        sums = self.sums if (share := current_share()) else None
-        fill = sums.add if sums else fill_gradients
-        encoded = self.encoder.forward(x)
+        self._begin_gradient()
+        encoded = self.encoder.forward(x.to(self.compute_dtype))
         decoded = self.decoder.forward(self.code.forward(encoded[-1]))
         output, missing = decoded[-1].float(), None
         if self.objective.is_incomplete:
             likelihood = self.objective.likelihood
             target, missing = replace_missing(likelihood, output, target)
         loss, grad = self.evaluate(output, target, weight, missing)
-        fraction = share.fraction if sums else 1.0
-        if fraction < 1.0:
-            grad = grad.mul_(fraction)
         grad = grad.to(self.compute_dtype)
-        grad = self.decoder.backward(decoded, grad, to_input=True, fill=fill)
-        loss, grad = self.code.backward(loss, grad, target.shape[1], weight, fraction)
-        self.encoder.backward(encoded, grad, fill=fill)
-        if sums:
-            sums.evaluate(share, loss)
-        if self.low_grad is not None:
-            self.grad.copy_(self.low_grad)
-        if not sums:
-            average_over_shares([loss, self.grad])
+        grad = self.decoder.backward(decoded, grad, to_input=True)
+        loss, grad = self.code.backward(loss, grad, target.shape[1], weight)
+        self.encoder.backward(encoded, grad)
+        self._end_gradient(loss)
         if self.parameters[0].grad is not self.grads[0]:
             # A callback has had them set to None, and the optimizer would skip them.
             for parameter, grad in zip(self.parameters, self.grads, strict=True):
                 parameter.grad = grad
         return loss
+
+    def _begin_gradient(self):
+        """Bring the weights to where the products need them."""
+        if self.factors is not self.vector:
+            self.factors.copy_(self.vector)
+
+    def _end_gradient(self, loss):
+        """Turn loss and products into the loss and the gradient of the batch."""
+        if self.products is not self.grad:
+            self.grad.copy_(self.products)
+        average_over_shares([loss, self.grad])
+
+    def begin_epoch(self, *, is_read):
+        """Prepare for the steps of an epoch.
+
+        Parameters
+        ----------
+        is_read : bool
+            Whether weights or gradients are read between the steps.
+        """
+
+    def end_epoch(self):
+        """Let all parameters and the state of the optimizer be as of the last step."""
+        increment_version(self.parameters)  # they were changed behind torch's back
+
+    def own(self, parameters):
+        """Return what this process changes of parameters between two steps.
+
+        Parameters
+        ----------
+        parameters : list of torch.nn.Parameter
+            Some of the parameters.
+
+        Returns
+        -------
+        list of torch.Tensor
+            Tensors to change in place: without other processes, the parameters.
+        """
+        return parameters
 
     def step(self, closure):
         """Take a step of the optimizer.
@@ -231,22 +211,28 @@ class DenseStep:
             return self.optimizer.step(closure)
         loss = closure()
         self.n_steps.add_(self.one)
-        FUSED_KERNELS[type(self.optimizer)](
-            [self.vector],
-            [self.grad],
-            [self.moments[0]],
-            [self.moments[1]],
-            [],
-            [state["step"]],
-            lr=group["lr"],
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
-            amsgrad=False,
-            maximize=group["maximize"],
-        )
+        weights, grads, first, second = self._updated()
+        if weights:
+            FUSED_KERNELS[type(self.optimizer)](
+                weights,
+                grads,
+                first,
+                second,
+                [],
+                [state["step"]] * len(weights),
+                lr=group["lr"],
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=group["maximize"],
+            )
         return loss
+
+    def _updated(self):
+        """Return lists of weights, gradients, first and second moments to step."""
+        return [self.vector], [self.grad], *([moment] for moment in self.moments)
 
     def _adopt_state(self):
         """Let the state of Adam lie in vectors, too."""

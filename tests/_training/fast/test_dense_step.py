@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn, optim
 
-from skae._training.fast.dense_step import DenseStep, make_step
+from skae._training.fast.dense_step import DenseStep
+from skae._training.fast.steps import make_step
 from skae._training.objective import ReconstructionObjective
 from skae._training.optimizers import OPTIMIZERS
 from skae._training.variational_objective import VariationalObjective
