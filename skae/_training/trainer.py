@@ -123,9 +123,8 @@ class Trainer:
         self.evaluate = prepare(objective)
         self.dense_step = None
         if not compile_step:
-            self.dense_step = fast.make_step(
-                objective, self.net.optimizer_, compute_dtype
-            )
+            made = self.net.optimizer_
+            self.dense_step = fast.make_step(objective, made, compute_dtype)
 
     def plan(self, n_epochs, n_batches, lr, lr_schedule):
         """Plan a run that starts from the weights and the optimizer that are there.
@@ -224,13 +223,12 @@ class Trainer:
             objective.begin_epoch(len(self.loss_curve))
             if self.average is not None and self.epoch:
                 swap(self.average, objective.module)
-            if self.dense_step:
-                is_read = self.watched or self.average is not None
-                self.dense_step.begin_epoch(is_read=bool(is_read))
+            if dense := self.dense_step:
+                dense.begin_epoch(is_read=bool(self.watched or self.average))
             losses = {"train": self._run_epoch(training, self._train_step)}
             processes.average_buffers(objective)
-            if self.dense_step:
-                self.dense_step.end_epoch()
+            if dense:
+                dense.end_epoch()
             if self.average is not None:
                 swap(self.average, objective.module)
             if looks:  # between the epochs
@@ -288,8 +286,7 @@ class Trainer:
                 group["lr"] = self.lr * rate
         if (regularization := self.objective.regularization) is not None:
             own = list if dense is None else dense.own
-            share = rate / self.sum_of_rates
-            x = regularization.step(batch[0], progress, share, own)
+            x = regularization.step(batch[0], progress, rate / self.sum_of_rates, own)
             batch = (x, *batch[1:])
 
         losses = []

@@ -257,7 +257,7 @@ def test_fifty_kills_at_random_moments(tmp_path, start):
         process.kill()
         process.join(60)
     process = start(folder, n_epochs)
-    process.join(600)
+    process.join()
     assert process.exitcode == 0
     assert_result(folder, n_epochs)
 
