@@ -175,7 +175,11 @@ def fit_in_a_mode(case, mode, expected):
         tensors = [*module.parameters(), *module.buffers()]
         assert not any(tensor.is_inference() for tensor in tensors)
         assert {tensor.device.type for tensor in tensors} == {"cpu"}
-        assert {tensor.dtype for tensor in tensors} <= {torch.float32, torch.int64}
+        assert {tensor.dtype for tensor in tensors} <= {
+            torch.float32,
+            torch.int64,
+            torch.bool,
+        }
 
 
 @pytest.mark.parametrize("mode", ["float64", "device", "inference mode"])
