@@ -65,9 +65,9 @@ class InferenceMixin:
         return self._make_rows(samples, scaling, filled=filled)
 
     @staticmethod
-    def _subsample(samples):
-        """Take at most some thousand samples, for statistics."""
-        step = -(-samples.rows.shape[0] // MAX_STATISTICS_ROWS)
+    def _subsample(samples, n_rows=MAX_STATISTICS_ROWS):
+        """Take at most so many samples, for statistics."""
+        step = -(-samples.rows.shape[0] // n_rows)
         some = samples.take(slice(None, None, step))
         if issparse(some.rows):
             return some

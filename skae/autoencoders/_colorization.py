@@ -151,7 +151,7 @@ class ColorizationAutoEncoder(
     ----------
     saturation_ : float
         How colourful the network's outputs are by themselves, in the sense of
-        ``saturation``, measured after the fit on at most 4096 samples. Predictions have
+        ``saturation``, measured after the fit on at most 512 samples. Predictions have
         their chroma times ``saturation / saturation_``. For images only.
     module_ : torch.nn.Module
         The trained module. It maps ``(x - mean_) / scale_`` to outputs. The colours of

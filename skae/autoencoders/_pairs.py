@@ -18,6 +18,9 @@ from skae.autoencoders._gray import (
     into_gamut,
 )
 
+# The saturation is one number, of all pixels of so many images.
+MAX_SATURATION_SAMPLES = 512
+
 
 class PairsMixin:
     """Training on gray and colour images, or tables, and what is predicted."""
@@ -137,13 +140,13 @@ class PairsMixin:
             colors = (c.view(len(x), -1, 3) - gray for c in (target, output.float()))
             return torch.stack([c.square().mean(dim=(1, 2)) for c in colors], dim=1)
 
-        some = self._subsample(inputs)
+        some, colors = (
+            self._subsample(samples, MAX_SATURATION_SAMPLES)
+            for samples in (inputs, targets)
+        )
         rows = [
-            self._make_rows(samples, scaling, dtype=torch.float32)
-            for samples, scaling in (
-                (some, self._scaling),
-                (self._subsample(targets), self._target_scaling),
-            )
+            self._make_rows(some, self._scaling, dtype=torch.float32),
+            self._make_rows(colors, self._target_scaling, dtype=torch.float32),
         ]
         both = self._map_chunks(powers, (2,), *rows)
         true, predicted = np.average(both, axis=0, weights=some.weight)

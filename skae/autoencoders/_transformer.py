@@ -183,9 +183,10 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         ``partial_fit`` these are a random sample of the samples of all calls.
     noise_variance_ : float or ndarray of shape (n_features,)
         Variance of p(x|h) in the squared unit of X, learned after the fit from at most
-        4096 samples: one number for all features, or one per feature if the likelihood
-        has that. It does not exist for likelihoods without a variance, such as
-        "bernoulli".
+        4096 samples: one per feature if the likelihood has that, and otherwise one for
+        all features, for which every n-th of the samples is used where they have more
+        than 500,000 values. It does not exist for likelihoods without a variance, such
+        as "bernoulli".
     device_ : torch.device
         Device of the module.
     compute_dtype_ : torch.dtype

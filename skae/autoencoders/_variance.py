@@ -11,6 +11,9 @@ from skae._training.objective import evaluate_present
 
 # Stream of the random numbers by which the variance is learned; the trainer has 0 to 2.
 VARIANCE_STREAM = 3
+# A variance of all features is learned from about so many values, of so many samples at
+# least: wide samples, above all images, take long to decode.
+N_VALUES, MIN_SAMPLES = 2**19, 512
 # Codes that explain less of the variance than this are dead.
 DEAD_SHARE = 0.01
 
@@ -39,29 +42,33 @@ class VarianceMixin:
             rows.append(self._make_rows(self._subsample(inputs)))
         if weight is not None:
             rows.append(self._make_data_rows(Samples(weight.reshape(-1, 1))))
-        total, n_values = torch.zeros(
-            2, self.n_features_in_, dtype=torch.float64, device="cpu"
-        )
+        n_features, step = self.n_features_in_, 1
+        if not likelihood.loss_needs_variance:  # one variance
+            step = -(-len(rows[0]) // max(MIN_SAMPLES, N_VALUES // n_features))
+        total, n_values = torch.zeros(2, n_features, dtype=torch.float64, device="cpu")
         all_encoded = []
 
         def add_errors(module, x, target, *others):
-            share = target.new_ones(1)
-            if weight is not None:
-                *others, share = others
             encoded = objective.encode(module, x)
             all_encoded.append(encoded)
             if likelihood.has_variance:
-                for x in others:
+                encoded, target, *others = (
+                    part[::step] for part in (encoded, target, *others)
+                )
+                share = target.new_ones(1)
+                if weight is not None:
+                    *others, share = others
+                for other in others:
                     if corrupt is not None:
-                        x = self._scaling.to_module_scale(corrupt(x, generator))
-                    encoded = objective.encode(module, x)
+                        other = self._scaling.to_module_scale(corrupt(other, generator))
+                    encoded = objective.encode(module, other)
                 output = module.decode(objective.sample_code(encoded, generator))
                 error, missing = evaluate_present(
                     likelihood, likelihood.error, output, target
                 )
                 total.add_((error * share).sum(dim=0).cpu())
                 n_values.add_((~missing * share).sum(dim=0).cpu())
-            return target.new_zeros(len(target))  # nothing is kept per row
+            return x.new_zeros(len(x))  # nothing is kept per row
 
         self._map_chunks(add_errors, (), *rows, seed=self._user_seed())
         if likelihood.has_variance:

@@ -220,7 +220,8 @@ class VariationalAutoEncoder(
     noise_variance_ : float or ndarray of shape (n_features,)
         Variance of p(x|h) in the squared unit of X: one number for all features, or one
         per feature if the likelihood has that. It is learned after the fit from at most
-        4096 samples; after a selection it is at least what held-out samples have. It
+        4096 samples, one number from every n-th of these where they have more than
+        500,000 values. After a selection it is at least what held-out samples have. It
         does not exist for likelihoods without a variance, such as "bernoulli".
     device_ : torch.device
         Device of the module.

@@ -320,7 +320,10 @@ class ConvDecoder(nn.Module):
         layers = [*self.stages, self.image]
         skips = [None] * len(layers) if feature_maps is None else feature_maps[::-1]
         for layer, skip in zip(layers, skips, strict=True):
-            maps = layer(maps if skip is None else torch.cat([maps, skip], dim=1))
+            if skip is not None:
+                # Together with the image's float32, autocast would join in float32.
+                maps = torch.cat([maps, skip.to(maps.dtype)], dim=1)
+            maps = layer(maps)
         return as_rows(maps)
 
 
