@@ -90,7 +90,8 @@ default=None
     def __init__(self, mean, loadings, noise, log_share, spread=None):
         super().__init__()
         self.register_buffer("mean", mean)
-        self.register_buffer("loadings", loadings)
+        # In C order, which the arrays of a copy have, so that its hash is the same.
+        self.register_buffer("loadings", loadings.contiguous())
         self.register_buffer("noise", noise)
         self.register_buffer("log_share", log_share)
         self.register_buffer("spread", spread)

@@ -12,11 +12,7 @@ class StoredArrays(nn.Module):
     """
 
     def __getstate__(self):
-        # In C order, which the arrays of a copy have, so that its hash is the same.
-        return {
-            name: np.ascontiguousarray(t.numpy(force=True))
-            for name, t in self.named_buffers()
-        }
+        return {name: t.numpy(force=True) for name, t in self.named_buffers()}
 
     def __setstate__(self, state):
         self.__init__(**{k: torch.from_numpy(np.array(a)) for k, a in state.items()})
