@@ -172,7 +172,8 @@ class AutoencoderEnsemble(nn.Module):
         variance = mean_over_samples(torch.square) + RESIDUAL_RIDGE
         self.register_buffer("residual_variance", variance)
         usual = mean_over_samples(self._unusualness)
-        self.register_buffer("residual_weight", 1.0 + LIGHT_TAIL_GAIN * usual.mT)
+        # Transposed in use alone: strides of copies would differ, and so the rounding.
+        self.register_buffer("residual_weight", 1.0 + LIGHT_TAIL_GAIN * usual)
         codes = codes.double()
         density = _fit_normal(
             codes, torch.ones(codes.shape[:2], dtype=torch.bool), weight
@@ -237,7 +238,7 @@ class AutoencoderEnsemble(nn.Module):
         if is_missing is not None:
             of_residuals = of_residuals.masked_fill(is_missing, 0.0)
             n_present = (~is_missing).sum(dim=1).clamp_min(1)
-        of_residuals = (of_residuals @ self.residual_weight).squeeze(2)
+        of_residuals = (of_residuals @ self.residual_weight.mT).squeeze(2)
         return -(
             of_codes.sum(dim=0) / n_components.sum()
             + of_residuals.mean(dim=0) / n_present
