@@ -10,6 +10,7 @@ import os
 import threading
 from contextlib import nullcontext
 from contextvars import ContextVar
+from importlib import import_module
 from itertools import pairwise
 from mmap import mmap
 from multiprocessing import current_process
@@ -65,6 +66,10 @@ def joined():
     if not distributed.is_initialized() and distributed.is_torchelastic_launched():
         if torch.cuda.is_available():
             torch.cuda.set_device(local_rank())
+        # Imported later, as torch's optimizers do, this module would take the group as
+        # default of its arguments. Then gloo's threads outlive the interpreter, and one
+        # that still frees a tensor aborts the process.
+        import_module("torch.distributed.nn")
         distributed.init_process_group()
         atexit.register(_leave)
     return distributed.is_initialized() and distributed.get_world_size() > 1

@@ -50,6 +50,17 @@ for estimator in (
     estimator = pickle.loads(pickle.dumps(estimator))
     found.append([estimator.loss_curve_, estimator.transform(X[:9]).tolist()])
 """
+# Run after the processes have parted: a thread of gloo that is still there may free a
+# tensor while the interpreter ends, which aborts the process.
+PARTED = """
+import atexit
+from pathlib import Path
+
+@atexit.register
+def print_threads():
+    threads = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+    print("threads of gloo:", sum("gloo" in name for name in threads))
+"""
 SAVE = """
 rank = os.environ.get("RANK", "alone")
 with open(f"{sys.argv[1]}/{rank}.json", "w") as file:
@@ -103,7 +114,7 @@ def outputs(tmp_path_factory):
     """The folder of the results, and what one process and then two have printed."""
     path = tmp_path_factory.mktemp("processes")
     alone = run(FIT + SAVE, path, n_processes=0)
-    two = run(FIT + SAVE + DIFFERENT, path, n_processes=2)
+    two = run(PARTED + FIT + SAVE + DIFFERENT, path, n_processes=2)
     for output in (alone, two):
         assert output.returncode == 0, output.stderr
     return path, alone, two
@@ -128,6 +139,12 @@ def test_two_processes_train_what_one_does(outputs):
 def test_processes_with_different_samples_are_refused(outputs):
     _, _, two = outputs
     assert two.stdout.count("X differs between the processes") == 2  # in each
+
+
+@needs_linux
+def test_processes_have_parted_when_they_end(outputs):
+    _, _, two = outputs
+    assert two.stdout.count("threads of gloo: 0\n") == 2  # in each
 
 
 @pytest.mark.slow

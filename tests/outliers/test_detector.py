@@ -158,7 +158,7 @@ def test_columns_of_heavy_tails_count_less():
     X[:, 0] = rng.standard_t(2, size=1000)
     X[:, 1] = 0.0
     detector = AutoEncoderOutlierDetector(random_state=0).fit(X)
-    weight = detector.estimator_.module_.residual_weight.mean(dim=0)[:, 0]
+    weight = detector.estimator_.module_.residual_weight.mean(dim=0)[0]
     assert 1.0 <= weight[1] < weight[0] < weight[2:].min() - 0.1
 
 
@@ -326,7 +326,7 @@ def test_a_missing_value_adds_no_residual(detector, contaminated):
         whitened = centred @ module.whitening[i, :k, :k]
         of_code += k * torch.log1p(whitened.square().sum(dim=1) / k)
     unusual = torch.log1p(residuals**2 / module.residual_variance)
-    kept = (unusual * module.residual_weight.mT)[..., [0, 1, 3, 4, 5]]
+    kept = (unusual * module.residual_weight)[..., [0, 1, 3, 4, 5]]
     expected = -(of_code / module.n_components.sum() + kept.mean(dim=(0, 2)))
     torch.testing.assert_close(module.log_density(z, is_missing), expected)
 
