@@ -1,7 +1,8 @@
 """Rows of arrays that are too large for memory, which are read block by block.
 
 These are memory maps, arrays of dask, zarr and h5py, and any object that has ``shape``,
-``dtype`` and slices of rows. No library is imported for them.
+``dtype`` and slices of rows. No library is imported for them. ``row_sources.py`` makes
+such objects of lazy frames and datasets.
 """
 
 import mmap
@@ -15,6 +16,7 @@ import numpy as np
 from scipy.sparse import issparse
 from torch.utils.data import Dataset
 
+from skae._common.row_sources import LazyRows, in_slices
 from skae._common.tables import is_frame
 
 # Types that torch computes from directly; all others become float64.
@@ -92,8 +94,9 @@ def refuse_unreadable(X, name="X"):
     Raises
     ------
     ValueError
-        If it is a path, a lazy frame, a dataset of torch, an iterable without items, or
-        a list of arrays of different shapes, such as images or tables.
+        If it is a path, a lazy frame of another library than polars, a dataset of torch
+        without a length, an iterable without items, or a list of arrays of different
+        shapes, such as images or tables.
     """
     shapes = _find_shapes(X)
     if len(shapes) > 1:
@@ -116,12 +119,11 @@ def _way_to_rows(X, name):
     if isinstance(X, str | PathLike):
         return (
             "open the file, a folder of parquet files for instance by "
-            "dask.dataframe.read_parquet(folder).to_dask_array(lengths=True), as one "
-            "that can be"
+            "polars.scan_parquet(folder), as one that can be"
         )
     if hasattr(X, "dask") and not hasattr(X, "dtype"):  # a frame or a bag of dask
         return f"pass {name}.to_dask_array(lengths=True)"
-    if hasattr(X, "collect") and not hasattr(X, "__len__"):  # polars, pyspark
+    if hasattr(X, "collect") and not hasattr(X, "__len__"):  # pyspark
         return f"pass {name}.collect(), or write it to a file that can be"
     is_batched = hasattr(X, "dataset") and hasattr(X, "batch_size")  # a DataLoader
     is_array = hasattr(X, "__array__") or issparse(X)
@@ -269,13 +271,14 @@ def open_stored(X, name="X"):
     -------
     StoredRows or object
         Rows to read block by block where there are more than ``WINDOW_BYTES``; smaller
-        arrays are loaded; X itself where it is in memory.
+        arrays and frames are loaded; X itself where it is in memory.
 
     Raises
     ------
     ValueError
         If the rows cannot be read by number, or are not numbers.
     """
+    X = in_slices(X)
     refuse_unreadable(X, name)
     is_mapped = is_memory_mapped(X)
     if not (is_mapped or is_stored(X)) or not 1 < len(X.shape) < 5:
@@ -290,7 +293,7 @@ def open_stored(X, name="X"):
     if is_mapped:
         return X if is_small or dtype.kind not in "fiub" else StoredRows(X)
     if is_small:
-        return np.asarray(X[:])
+        return X.frame.collect() if isinstance(X, LazyRows) else np.asarray(X[:])
     if dtype.kind not in "fiub":
         raise ValueError(f"{name} has the type {dtype}; it must have numbers.")
     return StoredRows(X)

@@ -18,7 +18,7 @@ from skae._common.images import (
     find_byte_scale,
 )
 from skae._common.sparse import as_csr, dense_blocks
-from skae._common.stored import DTYPES, StoredRows, open_stored
+from skae._common.stored import DTYPES, StoredRows, open_stored, refuse_unreadable
 from skae._common.tables import as_array, is_frame, refuse_dates
 
 _DTYPES = set(map(np.dtype, DTYPES))
@@ -213,11 +213,13 @@ def check_table(estimator, X, *, reset, **options):
         X, not copied where that is possible.
     """
     if isinstance(X, StoredRows):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        named = getattr(X.array, "header", X)
+        validate_data(estimator, named, reset=reset, skip_check_array=True)
         _check_finite(X, "X", options["ensure_all_finite"], type(estimator).__name__)
         return X
     array = X
     if type(X) is not np.ndarray or X.dtype.kind not in "fiub":
+        refuse_unreadable(X)
         refuse_dates(X)
         array = as_array(X)
         # scikit-learn turns pandas' nullable types, which name NumPy's, into float64.
@@ -325,11 +327,11 @@ def check_other(values, name, **options):
     ndarray or StoredRows
         The values, not copied where that is possible.
     """
-    refuse_dates(values, name)
     values = open_stored(values, name)
     if isinstance(values, StoredRows):
         _check_finite(values, name, options.get("ensure_all_finite", True))
         return values
+    refuse_dates(values, name)
     return check_array(as_array(values), dtype=DTYPES, input_name=name, **options)
 
 

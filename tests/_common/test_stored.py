@@ -16,12 +16,19 @@ import scipy.sparse
 import torch
 import zarr
 from joblib._memmapping_reducer import TemporaryResourcesManager
-from torch.utils.data import TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    SubsetRandomSampler,
+    TensorDataset,
+)
 
 from skae import (
     AutoEncoderTransformer,
     ColorizationAutoEncoder,
     DenoisingAutoEncoder,
+    SpectralKMeans,
     VariationalAutoEncoder,
 )
 from skae._common import stored
@@ -73,7 +80,44 @@ def protocol(array, path):
     return Protocol(array)
 
 
+def parquet(array, path):
+    for i, start in enumerate(range(0, len(array), 60)):
+        part = pl.DataFrame(array[start : start + 60])
+        part.write_parquet(path / f"part-{i}.parquet", row_group_size=25)
+    return pl.scan_parquet(path)
+
+
+class Pairs(Dataset):
+    """Images and labels, as torchvision has them."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __len__(self):
+        return len(self.array)
+
+    def __getitem__(self, number):
+        return self.array[number], number
+
+
+def dataset(array, path):
+    return Pairs(array)
+
+
+def loader(array, path):
+    return DataLoader(TensorDataset(torch.from_numpy(array)), 16, shuffle=True)
+
+
+class Stream(IterableDataset):
+    """Rows without numbers."""
+
+    def __iter__(self):
+        return iter(X)
+
+
 KINDS = [memory_map, hdf5, hdf5_chunks, zarr_array, dask_array, protocol]
+# These have a length and rows by number, but are no arrays.
+OTHERS = [parquet, dataset, loader]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3)) @ RNG.normal(size=(3, 12)) + RNG.normal(size=(200, 12))
 X = X.astype(np.float32)
@@ -113,6 +157,70 @@ def test_rows_of_every_kind(make, dtype, tmp_path, small_window):
     np.testing.assert_array_equal(np.concatenate([b for _, b in blocks]), expected)
     assert len(blocks) > 1
     assert all(numbers.start % 4 == 0 for numbers, _ in blocks)
+
+
+@pytest.mark.parametrize("make", [dataset, loader])
+def test_images_of_a_dataset(make, tmp_path, small_window):
+    images = RNG.random((150, 4, 5, 3), dtype=np.float32)
+    rows = open_stored(make(images, tmp_path))
+    assert rows.sample_shape == (4, 5, 3)
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(rows[20:140], images[20:140].reshape(120, 60))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8, np.int64])
+def test_rows_of_a_folder_of_parquet_files(dtype, tmp_path, small_window):
+    table = RNG.integers(0, 200, (300, 12)).astype(dtype)
+    rows = open_stored(parquet(table, tmp_path))
+    assert isinstance(rows, StoredRows)
+    for index in (slice(3, 20), slice(55, 500), slice(5, None, 3), np.array([149, 3])):
+        np.testing.assert_array_equal(rows[index], table[index])
+    assert rows.dtype == dtype
+
+
+def test_loaders_apply_their_own_function(small_window):
+    """What makes batches of a loader may convert them, too."""
+
+    def collate(items):
+        return torch.stack([torch.from_numpy(image) / 2 for image, _ in items])
+
+    rows = open_stored(DataLoader(Pairs(X), collate_fn=collate))
+    np.testing.assert_array_equal(rows[:], X / 2)
+
+
+@pytest.mark.parametrize("make", OTHERS)
+@pytest.mark.filterwarnings("ignore:The loss was still falling")
+def test_what_is_no_array_is_fitted_alike(make, tmp_path):
+    options = {"max_epochs": 2, "batch_size": 8, "random_state": 0}
+    expected = AutoEncoderTransformer(2, **options).fit(X)
+    fitted = AutoEncoderTransformer(2, **options).fit(make(X, tmp_path))
+    assert fitted.loss_curve_ == expected.loss_curve_
+    codes = fitted.transform(make(X, tmp_path))
+    np.testing.assert_array_equal(codes, expected.transform(X))
+
+
+def test_frames_larger_than_the_window_have_names(tmp_path, small_window):
+    frame = parquet(X, tmp_path)
+    fitted = AutoEncoderTransformer(2, max_epochs=2, batch_size=8).fit(frame)
+    assert fitted.feature_names_in_.tolist() == [f"column_{i}" for i in range(12)]
+    np.testing.assert_array_equal(
+        fitted.transform(frame), fitted.transform(frame.collect())
+    )
+    wrong = frame.rename({"column_0": "a"})
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.transform(wrong)
+
+
+def test_values_of_frames(tmp_path, small_window):
+    whole = parquet(np.int32(X * 100), tmp_path)
+    missing = whole.with_columns(column_0=pl.lit(None, dtype=pl.Int32))
+    with pytest.raises(ValueError, match=r"int32, which has no NaN.*polars\.Float32"):
+        open_stored(missing)[:]
+    rows = open_stored(missing.cast(pl.Float32))
+    assert np.isnan(rows[:][:, 0]).all()
+    np.testing.assert_array_equal(rows[:][:, 1:], np.int32(X * 100)[:, 1:])
+    with pytest.raises(ValueError, match="X has the type object"):
+        open_stored(whole.with_columns(column_0=pl.lit("a")))
 
 
 @pytest.mark.parametrize("make", KINDS)
@@ -222,19 +330,30 @@ def test_lengths_and_types_must_be_known(small_window):
 @pytest.mark.parametrize(
     ("rows", "way"),
     [
-        (pl.DataFrame(X).lazy(), r"LazyFrame, .* X\.collect\(\)"),
         ((row for row in X), "generator, .* partial_fit with one chunk"),
         (map(list, X), "map, .* partial_fit"),
-        (torch.utils.data.DataLoader(X), "DataLoader, .* partial_fit"),
-        (TensorDataset(torch.from_numpy(X)), "TensorDataset, .* partial_fit"),
+        (DataLoader(Stream()), "DataLoader, .* partial_fit"),
+        (DataLoader(X, sampler=SubsetRandomSampler([1])), "DataLoader, .* partial_fit"),
+        (DataLoader(X, batch_size=None), "DataLoader, .* partial_fit"),
+        (Stream(), "Stream, .* partial_fit"),
         ({"a": X}.values(), "dict_values, .* partial_fit"),
-        ("folder", r"str, .*read_parquet\(folder\)\.to_dask_array"),
-        (Path("folder"), r"\w+Path, .*read_parquet"),
+        ("folder", r"str, .*polars\.scan_parquet\(folder\)"),
+        (Path("folder"), r"\w+Path, .*scan_parquet"),
     ],
 )
 def test_what_cannot_be_read_by_number_is_refused(rows, way):
     with pytest.raises(ValueError, match=f"X is a {way}"):
         AutoEncoderTransformer(2).fit(rows)
+
+
+def test_what_is_needed_as_a_whole_is_not_read_from_a_lazy_frame():
+    with pytest.raises(ValueError, match=r"X is a LazyFrame, .* X\.collect\(\)"):
+        SpectralKMeans(2).fit(pl.DataFrame(X).lazy())
+
+
+def test_datasets_without_samples_are_refused():
+    with pytest.raises(ValueError, match="X is a TensorDataset without samples"):
+        AutoEncoderTransformer(2).fit(TensorDataset(torch.zeros(0, 3)))
 
 
 @pytest.mark.parametrize("shapes", [[(20, 5), (30, 5)], [(8, 8, 3), (8, 9, 3)]])
@@ -295,7 +414,8 @@ def test_arrays_in_joblibs_files_count_as_memory(tmp_path):
 
 PEAK = """
 import resource, sys
-import h5py, numpy as np
+import h5py, numpy as np, polars
+import skae._common.row_sources as row_sources
 import skae._common.stored as stored
 import skae.autoencoders._principal_components as principal_components
 from skae import AutoEncoderTransformer
@@ -309,6 +429,9 @@ make().fit(tiny).transform(tiny)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if kind == "memory map":
     X = np.lib.format.open_memmap(path, mode="r")
+elif kind == "parquet":
+    row_sources.CHUNK_BYTES = 2**22
+    X = polars.scan_parquet(path)
 else:
     X = h5py.File(path)["X"]
 fitted = make().fit(X)
@@ -319,12 +442,17 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory in Linux's unit")
-@pytest.mark.parametrize("kind", ["memory map", "HDF5"])
+@pytest.mark.parametrize("kind", ["memory map", "HDF5", "parquet"])
 def test_peak_of_memory(kind, tmp_path):
     path, shape = tmp_path / "X", (200_000, 256)  # 200 MB of float32
     if kind == "memory map":
         # Zeros that were never written take no place on the disk.
         np.lib.format.open_memmap(path, "w+", np.float32, shape)[::1000] = 1
+    elif kind == "parquet":
+        path.mkdir()
+        part = pl.DataFrame(np.random.default_rng(0).random((20_000, 256), np.float32))
+        for i in range(10):
+            part.write_parquet(path / f"{i}.parquet", row_group_size=4000)
     else:
         with h5py.File(path, "w") as file:
             file.create_dataset("X", shape, np.float32, fillvalue=0.5)[::1000] = 1
