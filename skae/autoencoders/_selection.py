@@ -115,14 +115,20 @@ class SelectionMixin:
         """Return the terms of samples, of the module and of its start, and weights."""
         start = copy.deepcopy(self.module_)
         start.start_at(*self._affine_maps, alone=True)
-        terms, weights = [], []
+        n_rows, terms = 0, None
         with default_modes(self.device_), torch.no_grad():
-            for x, target, *weight in batches.with_exact_weights():
+            for x, target, *_ in batches:
                 both = [self._row_terms(m, x, target) for m in (self.module_, start)]
-                terms.append(torch.stack(both))
-                weights += weight
-        terms = torch.cat(terms, dim=1).double().cpu().numpy()
-        return *terms, torch.cat(weights).numpy() if weights else None
+                both = torch.stack(both).double().cpu()
+                if terms is None:
+                    # One array: of wide samples, small ones between the large ones
+                    # would leave memory in pieces.
+                    shape = 2, batches.n_samples, *both.shape[2:]
+                    terms = np.empty(shape)
+                terms[:, n_rows : n_rows + len(x)] = both
+                n_rows += len(x)
+        weight = batches.weight
+        return *terms, weight if weight is None else weight[batches.row_numbers]
 
     def _cross_fitted_terms(self, inputs, targets):
         """Yield the terms of ever more samples by modules trained on the others.

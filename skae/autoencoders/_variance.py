@@ -21,6 +21,9 @@ DEAD_SHARE = 0.01
 class VarianceMixin:
     """The variance of p(x|h) of an autoencoder with ``module_`` and ``_trainer``."""
 
+    # Shape of what the encoder returns per component of a code.
+    _numbers_per_component = ()
+
     def _learn_variance(self, inputs, targets=None, corrupt=None):
         """Learn the variance of p(x|h); return some targets encoded, and their weights.
 
@@ -46,11 +49,9 @@ class VarianceMixin:
         if not likelihood.loss_needs_variance:  # one variance
             step = -(-len(rows[0]) // max(MIN_SAMPLES, N_VALUES // n_features))
         total, n_values = torch.zeros(2, n_features, dtype=torch.float64, device="cpu")
-        all_encoded = []
 
         def add_errors(module, x, target, *others):
-            encoded = objective.encode(module, x)
-            all_encoded.append(encoded)
+            encoded = all_of_chunk = objective.encode(module, x)
             if likelihood.has_variance:
                 encoded, target, *others = (
                     part[::step] for part in (encoded, target, *others)
@@ -68,9 +69,12 @@ class VarianceMixin:
                 )
                 total.add_((error * share).sum(dim=0).cpu())
                 n_values.add_((~missing * share).sum(dim=0).cpu())
-            return x.new_zeros(len(x))  # nothing is kept per row
+            return all_of_chunk
 
-        self._map_chunks(add_errors, (), *rows, seed=self._user_seed())
+        shape = (*self._numbers_per_component, self._n_features_out)
+        # One array: small ones, kept of each chunk, would lie in the memory that large
+        # ones leave, and the next large ones would need more of it.
+        all_encoded = self._map_chunks(add_errors, shape, *rows, seed=self._user_seed())
         if likelihood.has_variance:
             # A feature of which nothing is known here is as the others are.
             error = torch.where(
@@ -80,7 +84,7 @@ class VarianceMixin:
             # A perfect fit must not make the density infinite.
             variance = np.maximum(variance, 1e-12) * self.scale_**2
             self.noise_variance_ = variance if variance.ndim else float(variance)
-        return torch.cat(all_encoded).cpu().numpy(), weight
+        return all_encoded, weight
 
     def _variance_like(self):
         """Return the learned variance in the module's scale, for a tensor."""

@@ -286,6 +286,7 @@ class VariationalAutoEncoder(
 
     _networks: dict = VARIATIONAL_MODULES
     _data_module = DataVariational
+    _numbers_per_component = (2,)  # mean and standard deviation
     # Noise in its codes makes the first steps of Adam all the larger.
     _max_wide_lr: dict = {**MAX_WIDE_LR, "pca": 0.6}
     _parameter_constraints: dict = {
