@@ -123,8 +123,8 @@ class Trainer:
         self.evaluate = prepare(objective)
         self.dense_step = None
         if not compile_step:
-            made = self.net.optimizer_
-            self.dense_step = fast.make_step(objective, made, compute_dtype)
+            optimizer = self.net.optimizer_  # the class was passed
+            self.dense_step = fast.make_step(objective, optimizer, compute_dtype)
 
     def plan(self, n_epochs, n_batches, lr, lr_schedule):
         """Plan a run that starts from the weights and the optimizer that are there.

@@ -218,7 +218,8 @@ def affine_error(x, target, weight, encode, decode):
         The error, found block by block without an array of the size of x.
     """
     error, total = 0.0, len(x) if weight is None else weight.sum()
-    length = max(1, BLOCK_SIZE // target.shape[1])
+    # Small, since several arrays of this size are in use at the same time.
+    length = max(1, BLOCK_SIZE // (8 * target.shape[1]))
     for start in range(0, len(x), length):
         part = slice(start, start + length)
         code = x[part] @ encode[0].T + encode[1]

@@ -35,7 +35,7 @@ class PlainCode:
         self.code = encoded
         return encoded
 
-    def backward(self, loss, grad, n_features, weight=None):
+    def backward(self, loss, grad, n_features, weight=None, fraction=1.0):
         """Add what the objective says of codes.
 
         Parameters
@@ -48,6 +48,9 @@ class PlainCode:
             Number of features.
         weight : torch.Tensor of shape (n_samples,), default=None
             Weights of the samples.
+        fraction : float, default=1.0
+            What part of their batch the samples are, where the loss is the mean over
+            the part, and its gradient that of the mean over the batch.
 
         Returns
         -------
@@ -63,7 +66,7 @@ class PlainCode:
         if weight is not None:
             factor = weight.unsqueeze(1)
             sizes, signs = sizes * factor, signs * factor.to(signs.dtype)
-        return loss + rate * sizes.abs().sum(), grad + rate * signs
+        return loss + rate * sizes.abs().sum(), grad + fraction * rate * signs
 
 
 class VariationalCode:
@@ -99,7 +102,7 @@ class VariationalCode:
         self.deviation = noise.mul_(self.std)
         return (self.mean + self.deviation).to(encoded.dtype)
 
-    def backward(self, loss, grad, n_features, weight=None):
+    def backward(self, loss, grad, n_features, weight=None, fraction=1.0):
         """Add the divergence.
 
         Parameters
@@ -112,6 +115,9 @@ class VariationalCode:
             Number of features.
         weight : torch.Tensor of shape (n_samples,), default=None
             Weights of the samples.
+        fraction : float, default=1.0
+            What part of their batch the samples are, where the loss is the mean over
+            the part, and its gradient that of the mean over the batch.
 
         Returns
         -------
@@ -128,7 +134,7 @@ class VariationalCode:
         divergence = weighted_mean(divergence, weight).mul_(0.5 / n_features)
         objective.add_terms(loss, divergence, len(mean), n_features)
         # Its derivatives are mean and, by the logarithm of the variance, excess / 2.
-        rate = objective.weight / (len(mean) * n_features)
+        rate = fraction * objective.weight / (len(mean) * n_features)
         if weight is not None:
             rate = rate * weight.unsqueeze(1)
         grad = grad.float()

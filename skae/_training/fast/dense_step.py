@@ -128,6 +128,7 @@ class DenseStep:
             The loss.
         """
         self._begin_gradient()
+        fraction = self._fraction()
         encoded = self.encoder.forward(x.to(self.compute_dtype))
         decoded = self.decoder.forward(self.code.forward(encoded[-1]))
         output, missing = decoded[-1].float(), None
@@ -135,9 +136,12 @@ class DenseStep:
             likelihood = self.objective.likelihood
             target, missing = replace_missing(likelihood, output, target)
         loss, grad = self.evaluate(output, target, weight, missing)
+        if fraction != 1.0:
+            grad.mul_(fraction)
         grad = grad.to(self.compute_dtype)
         grad = self.decoder.backward(decoded, grad, to_input=True)
-        loss, grad = self.code.backward(loss, grad, target.shape[1], weight)
+        n_features = target.shape[1]
+        loss, grad = self.code.backward(loss, grad, n_features, weight, fraction)
         self.encoder.backward(encoded, grad)
         self._end_gradient(loss)
         if self.parameters[0].grad is not self.grads[0]:
@@ -145,6 +149,10 @@ class DenseStep:
             for parameter, grad in zip(self.parameters, self.grads, strict=True):
                 parameter.grad = grad
         return loss
+
+    def _fraction(self):
+        """Return the part that the samples are of those whose gradient is filled."""
+        return 1.0  # the mean over a share, which is averaged over the shares
 
     def _begin_gradient(self):
         """Bring the weights to where the products need them."""

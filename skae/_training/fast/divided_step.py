@@ -1,7 +1,5 @@
 """The written-out step, divided between the processes of one machine."""
 
-from functools import partial
-
 import torch
 
 from skae._common.processes import current_share, shared_zeros, wait_for_all
@@ -36,8 +34,6 @@ class DividedStep(DenseStep):
         width = 2 * sum(aligned(n) for shape in widths for n in shape)
         self.sums = SharedSums(width, compute_dtype)
         super().__init__(objective, optimizer, compute_dtype, self.sums)
-        self.evaluate = partial(_evaluate_share, self.evaluate)
-        self.code = ShareOfCode(self.code)
         self.is_read, self.is_divided = True, False
         # What this process updates: parts of the vectors, of parameters by their id.
         self.parts = {}
@@ -98,6 +94,9 @@ class DividedStep(DenseStep):
         weights, *moments = self.shared
         return [self._own(vector) for vector in (weights, grad, *moments)]
 
+    def _fraction(self):
+        return current_share().fraction
+
     def _begin_gradient(self):
         vector = self.shared[0] if self.is_divided else self.vector
         if vector is not self.factors:
@@ -111,49 +110,3 @@ class DividedStep(DenseStep):
             self.grad.copy_(self.products)
         elif self.compute_dtype != torch.float32:
             torch._foreach_copy_(self._own(self.grad), self._own(self.products))
-
-
-def _evaluate_share(evaluate, *args):
-    """Evaluate the mean loss of a share, and what it adds to the batch's gradient."""
-    loss, grad = evaluate(*args)
-    return loss, grad.mul_(current_share().fraction)
-
-
-class ShareOfCode:
-    """What lies between encoder and decoder, of a share of a batch.
-
-    Parameters
-    ----------
-    code : PlainCode or VariationalCode
-        The same of a whole batch.
-    """
-
-    def __init__(self, code):
-        self.code = code
-        self.forward = code.forward
-
-    def backward(self, loss, grad, n_features, weight=None):
-        """Add what the objective says of codes.
-
-        Parameters
-        ----------
-        loss : torch.Tensor
-            Mean over the share.
-        grad : torch.Tensor of shape (n_samples, n_components)
-            Gradient of the loss of the batch.
-        n_features : int
-            Number of features.
-        weight : torch.Tensor of shape (n_samples,), default=None
-            Weights of the samples.
-
-        Returns
-        -------
-        loss : torch.Tensor
-            Mean over the share.
-        grad : torch.Tensor of the shape of the encoder's outputs
-            Gradient of the loss of the batch.
-        """
-        fraction, dtype = current_share().fraction, grad.dtype
-        grad = grad.float().div(fraction)  # in bfloat16 it would lose digits
-        loss, grad = self.code.backward(loss, grad, n_features, weight)
-        return loss, grad.mul_(fraction).to(dtype)
