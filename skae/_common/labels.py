@@ -103,7 +103,11 @@ def split_labels(y, unlabeled):
     if labels.dtype == object:
         are_strings = [isinstance(label, str) for label in labels]
         if any(are_strings) and not all(are_strings):
-            raise ValueError("y mixes strings with labels of other types.")
+            other = labels[are_strings.index(False)]
+            raise ValueError(
+                f"y has strings and the label {other!r}, which is not one; labels must "
+                "be all strings or all numbers."
+            )
         if is_list or not any(are_strings):
             labels = np.array(labels.tolist())
     assert_all_finite(labels, input_name="y")

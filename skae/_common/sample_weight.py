@@ -55,7 +55,9 @@ def check_sample_weight(sample_weight, n_samples):
             f"the weight {weight[weight < 0][0]:g}."
         )
     if not weight.any():
-        raise ValueError("sample_weight is zero for all samples.")
+        raise ValueError(
+            "sample_weight is zero for all samples; at least one must be positive."
+        )
     return weight
 
 

@@ -275,8 +275,8 @@ def _column_indices(columns, n_features, names, name):
     unknown = [column for column in listed if column not in known]
     if unknown:
         raise ValueError(
-            f"likelihood {name!r} is for the column {unknown[0]!r}, but the names of "
-            f"X's columns are {list(known) or 'not known'}."
+            f"likelihood {name!r} of Mixed is for the column {unknown[0]!r}, but the "
+            f"names of X's columns are {list(known) or 'not known'}."
         )
     if isinstance(wanted, slice):
         # A slice of names holds the last of them, as in ColumnTransformer.
@@ -291,12 +291,12 @@ def _column_indices(columns, n_features, names, name):
         index = np.arange(n_features)[wanted]
     except IndexError as error:
         raise ValueError(
-            f"likelihood {name!r} is for the columns {columns!r}, but X has "
-            f"{n_features} columns."
+            f"likelihood {name!r} of Mixed is for the columns {columns!r}, but X "
+            f"has {n_features} columns."
         ) from error
     if not len(index):
         raise ValueError(
-            f"likelihood {name!r} is for the columns {columns!r}, which select none "
-            f"of the {n_features} columns of X."
+            f"likelihood {name!r} of Mixed is for the columns {columns!r}, which "
+            f"select none of the {n_features} columns of X."
         )
     return np.ascontiguousarray(index)  # torch knows no slice that runs backwards

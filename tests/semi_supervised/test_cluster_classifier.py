@@ -315,7 +315,7 @@ def test_few_samples_a_class_do_not_warn_of_a_regression():
         (pd.Series(["a", None, "?"], dtype="string"), "?", "Input y contains NaN"),
         (pd.Series(pd.to_datetime(["2026-01-01", None, None])), None, "contains NaN"),
         ([0, 1, -1], [-1, -2], r"unlabeled=\[-1, -2\] must be one value"),
-        ([0, "a", 1], None, "y mixes strings"),
+        ([0, "a", 1], None, "y has strings and the label 0"),
         ([0, None, 1], None, "Input y contains NaN, None"),
         ([[0, 1], [1, 0], [1, 1]], None, "y should be a 1d array"),
         ("abc", None, "y should be a 1d array"),
