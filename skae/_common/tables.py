@@ -1,6 +1,7 @@
 """Tables of any library as arrays of numbers."""
 
 import datetime
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -61,6 +62,40 @@ def refuse_dates(X, name="X"):
             f"{found[0]} has dates or durations, which are not numbers. Convert them, "
             "for example to days since the first."
         )
+
+
+def _find_text(X):
+    """Return the first column of a frame that cannot be converted to numbers."""
+    for name in X.columns:
+        try:
+            np.asarray(X[name]).astype(float)
+        except (TypeError, ValueError):
+            return name
+
+
+@contextmanager
+def naming_text(X):
+    """Let errors of a conversion to numbers name the column of a frame.
+
+    Parameters
+    ----------
+    X : array-like
+        Samples that are converted inside.
+
+    Raises
+    ------
+    ValueError
+        If the code inside raises it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not is_frame(X) or "could not convert string to float" not in str(error):
+            raise
+        raise ValueError(
+            f"{error}. The column {_find_text(X)!r} of X has text; encode it, for "
+            "example by OneHotEncoder, or drop it."
+        ) from error
 
 
 def is_frame(X):

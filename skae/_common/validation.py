@@ -19,7 +19,7 @@ from skae._common.images import (
 )
 from skae._common.sparse import as_csr, dense_blocks
 from skae._common.stored import DTYPES, StoredRows, open_stored, refuse_unreadable
-from skae._common.tables import as_array, is_frame, refuse_dates
+from skae._common.tables import as_array, is_frame, naming_text, refuse_dates
 
 _DTYPES = set(map(np.dtype, DTYPES))
 # Of a table of at most this many numbers that does not lie row by row, such as most
@@ -226,10 +226,11 @@ def check_table(estimator, X, *, reset, **options):
         types = {getattr(t, "numpy_dtype", t) for t in getattr(X, "dtypes", ())}
         if types == {np.dtype(np.float32)} and isinstance(options["dtype"], list):
             options["dtype"] = np.float32
-    if array is X or not is_frame(X):
-        return validate_data(estimator, array, reset=reset, **options)
-    validate_data(estimator, X, reset=reset, skip_check_array=True)  # its names
-    return check_array(array, estimator=estimator, input_name="X", **options)
+    with naming_text(X):
+        if array is X or not is_frame(X):
+            return validate_data(estimator, array, reset=reset, **options)
+        validate_data(estimator, X, reset=reset, skip_check_array=True)  # its names
+        return check_array(array, estimator=estimator, input_name="X", **options)
 
 
 def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=None):

@@ -56,6 +56,22 @@ def test_dates_are_not_numbers(estimator, X):
         method(X)
 
 
+@pytest.mark.parametrize(
+    "X",
+    [
+        pd.DataFrame({"number": NUMBERS, "name": [*"abcdef"]}),
+        pd.DataFrame({"number": NUMBERS, "name": [*"abcdef"]}, dtype=object),
+        pd.DataFrame({"number": NUMBERS, "name": pd.Categorical([*"abcdef"])}),
+        pl.DataFrame({"number": NUMBERS, "name": [*"abcdef"]}),
+    ],
+    ids=["strings", "objects", "categories", "polars"],
+)
+@pytest.mark.parametrize("estimator", TAKE_X, ids=lambda e: type(e).__name__)
+def test_an_error_names_the_column_of_text(estimator, X):
+    with pytest.raises(ValueError, match="string to float: 'a'. The column 'name' of"):
+        clone(estimator).fit(X, [0, 0, 0, 1, 1, 1])
+
+
 def test_dates_are_no_targets_and_no_corrupted_samples():
     y = DATES.to_numpy()
     message = "has dates or durations.*not numbers"
