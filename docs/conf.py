@@ -64,6 +64,7 @@ copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = f"skae {release}"
 html_favicon = "images/icon.svg"
+html_static_path, html_css_files = ["_static"], ["gallery.css"]
 # The search takes the place of an index, which is wider than a phone.
 html_use_index = html_domain_indices = False
 
