@@ -12,7 +12,8 @@ class StoredArrays(nn.Module):
     """
 
     def __getstate__(self):
-        return {name: t.numpy(force=True) for name, t in self.named_buffers()}
+        buffers = self.named_buffers(remove_duplicate=False)  # two may be one tensor
+        return {name: t.numpy(force=True) for name, t in buffers}
 
     def __setstate__(self, state):
         self.__init__(**{k: torch.from_numpy(np.array(a)) for k, a in state.items()})

@@ -1,5 +1,7 @@
 """Missing values are means, or draws, of the nearest samples that have them."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -44,3 +46,14 @@ def test_what_no_near_sample_has_stays_as_at_first():
     fill = NearestSamples(x, x.nan_to_num(7.0))
     assert fill(incomplete, start)[0, 1].item() == pytest.approx(7.0)
     assert fill(incomplete, start, torch.Generator().manual_seed(0))[0, 1] == 7.0
+
+
+def test_samples_without_missing_values_are_saved():
+    """They are the same tensor before and after the first fill."""
+    x = torch.arange(12.0).view(6, 2)
+    fill = NearestSamples(x, x)
+    loaded = pickle.loads(pickle.dumps(fill))
+    incomplete, start = torch.tensor([[4.0, NAN]]), torch.tensor([[4.0, 5.0]])
+    torch.testing.assert_close(
+        loaded(incomplete, start), fill(incomplete, start), rtol=0, atol=0
+    )
