@@ -172,7 +172,8 @@ class LinearMixtures(BaseEstimator):
             if not len(rows):
                 continue
             if member < len(self._mixtures):
-                drawn = self._mixtures[member](rows, generator)
+                mixture = self._mixtures[member].with_drawn_loadings(generator)
+                drawn = mixture(rows, generator)
             else:
                 drawn = self._nearest(rows, self._mixtures[0](rows), generator)
             out[chosen == member] = drawn

@@ -311,6 +311,30 @@ default=None
         self.precision = self._make_precision()
 
     @torch.no_grad()
+    def with_drawn_loadings(self, generator):
+        """Draw a model from the posterior of the loadings.
+
+        What is drawn from it also differs by what few samples leave unknown of them.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        FactorMixture
+            A model whose loadings are known; this one where they are so already.
+        """
+        if self.spread is None:
+            return self
+        factor = torch.linalg.cholesky(self.spread)
+        shape, device = (*self.loadings.shape, 1), self.loadings.device
+        noise = draw(torch.randn, shape, generator, device).to(self.loadings.dtype)
+        loadings = self.loadings + (factor @ noise).squeeze(3)
+        return FactorMixture(self.mean, loadings, self.noise, self.log_share)
+
+    @torch.no_grad()
     def forward(self, x, generator=None):
         """Fill missing values.
 

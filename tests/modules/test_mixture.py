@@ -60,6 +60,21 @@ def test_draws_have_the_conditional_moments(mixture):
     np.testing.assert_allclose(np.cov(drawn.T), spread, atol=0.05 * spread.max())
 
 
+def test_loadings_are_drawn_from_their_posterior(mixture):
+    generator = torch.Generator().manual_seed(0)
+    assert mixture.with_drawn_loadings(generator) is mixture  # they are known
+    spread = torch.tensor([[0.5, 0.2], [0.2, 0.3]]).double()
+    parts = {name: getattr(mixture, name) for name in (*SHAPES, "log_share")}
+    made = FactorMixture(**parts, spread=spread.expand(2, 4, 2, 2))
+    drawn = [made.with_drawn_loadings(generator) for _ in range(2000)]
+    loadings = torch.stack([one.loadings for one in drawn])
+    error = (loadings.mean(dim=0) - made.loadings).abs() / (0.5 / 2000) ** 0.5
+    assert error.max() < 4
+    for found in loadings.flatten(1, 2).unbind(1):
+        np.testing.assert_allclose(np.cov(found.T), spread, atol=0.06)
+    assert all(one.spread is None for one in drawn)
+
+
 def test_samples_of_one_pattern_are_treated_as_those_of_many(mixture):
     rng = np.random.default_rng(1)
     x = np.where(rng.random((200, 4)) < 0.4, np.nan, rng.normal(size=(200, 4)))
