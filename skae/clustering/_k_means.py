@@ -105,7 +105,6 @@ def _nearest(centers, columns):
 
 def _first_come(labels):
     """Return the labels numbered in the order in which they come."""
-    values, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    numbers = np.empty(len(values), dtype=np.intp)
-    numbers[first.argsort()] = np.arange(len(values))
-    return numbers[inverse]
+    first = np.full(labels.max() + 1, len(labels))
+    first[labels[::-1]] = np.arange(len(labels))[::-1]  # the last one stays
+    return first.argsort().argsort()[labels]

@@ -94,6 +94,7 @@ class PartitionSearch:
         vectors = _spectral.leading_eigenvectors(graph, components, max(tried), start)
         seed = rng.randint(np.iinfo(np.int32).max)
         found, merged, numbers = [], [], []
+        n_with_surplus = 0
         for n_components in tried:
             rows = _spectral.scale_to_unit_length(vectors[:, :n_components])
             partitions = _k_means.find_partitions(
@@ -101,8 +102,10 @@ class PartitionSearch:
             )
             found += partitions
             numbers += [n_components] * len(partitions)
-            n_distinct = _spectral.count_distinct_rows(rows, rng)
-            n_with_surplus = min(n_clusters + MAX_SURPLUS, n_distinct)
+            # More eigenvectors make more rows distinct, never fewer.
+            if n_with_surplus < n_clusters + MAX_SURPLUS:
+                n_distinct = _spectral.count_distinct_rows(rows, rng)
+                n_with_surplus = min(n_clusters + MAX_SURPLUS, n_distinct)
             labels = found[-1]
             if n_with_surplus > n_clusters:
                 (labels,) = _k_means.find_partitions(
