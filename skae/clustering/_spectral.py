@@ -32,15 +32,14 @@ def leading_eigenvectors(graph, components, n_vectors, start):
     # sent to the other end of the spectrum, and Lanczos finds the others.
     volumes = np.bincount(components, roots**2)
     lengths = (roots / np.sqrt(volumes[components])).astype(np.float32)
-    known = np.zeros((n_points, len(volumes)), dtype=np.float32)
+    known = np.zeros((n_points, len(volumes)), dtype=np.float32, order="F")
     known[np.arange(n_points), components] = lengths
     n_others = n_vectors - len(volumes)
     if n_others == 0:
         return known
 
     def multiply(v):
-        shares = np.bincount(components, lengths * v).astype(np.float32)
-        return similarity @ v - 2 * lengths * shares[components]
+        return similarity @ v - known @ (2 * (known.T @ v))
 
     operator = LinearOperator(similarity.shape, multiply, dtype=np.float32)
     start = start.astype(np.float32)
