@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from skae._common.runtime import draw, make_generator
+from skae._common.runtime import default_modes, draw, make_generator
 from skae._training.objective import SMALLEST_ERROR, evaluate_present
 from skae._training.variational_objective import log_ratio
 from skae.autoencoders._principal_components import (
@@ -23,6 +23,9 @@ N_DRAWS = 8
 # The mean ELBO must be higher in a one-sided test at this value of Student's t, or by
 # so many nats per feature: a few samples of a very low ELBO make the test blunt.
 T_LIMIT, CLEAR_GAIN = 3.0, 0.1
+# Samples beyond all those that are held out are judged, too, if they have more than
+# this share of the squared error of the start.
+TAIL_SHARE = 0.05
 
 
 class ProbabilisticPCAMixin(SelectionMixin):
@@ -110,6 +113,44 @@ class ProbabilisticPCAMixin(SelectionMixin):
             share = 1.0 - missing.to(error.dtype).mean(dim=1)
             total = total + torch.stack([error.mean(dim=1), ratio, share], dim=1)
         return total / N_DRAWS
+
+    def _judge_held_out(self, inputs, targets, held_out):
+        """Judge the module by held-out samples, and by those that lie farther out.
+
+        Where a few samples have much of the start's error, those that are held out may
+        lack their kind. The module was trained on them, so another one, trained on the
+        rest, tells what they cost if they are new.
+        """
+        terms = self._held_out_terms(held_out)
+        verdict = self._judge(*terms)
+        every = self._make_batches(
+            inputs, targets, {**self._trainer.generators, "order": None}
+        )
+        if verdict <= 0 or every.in_window:  # whose copy may not fit into memory
+            return verdict
+        errors = self._start_errors(every)
+        is_far = errors > self._start_errors(held_out).max()
+        share = np.ones(len(errors)) if inputs.weight is None else inputs.weight
+        if (errors * share)[is_far].sum() <= TAIL_SHARE * (errors * share).sum():
+            return verdict
+        *tail, _ = self._terms_without(inputs, targets, ~is_far, is_far)
+        *terms, weight = terms
+        near = np.ones(len(terms[0])) if weight is None else weight
+        near = near * (share[~is_far].sum() / near.sum())  # they stand for all of them
+        both = [np.concatenate(pair) for pair in zip(terms, tail, strict=True)]
+        return self._judge(*both, np.concatenate([near, share[is_far]]))
+
+    def _start_errors(self, batches):
+        """Return the squared errors of samples that the start reconstructs."""
+        start, errors = self._start_module(), []
+        with default_modes(self.device_), torch.no_grad():
+            for x, target, *_ in batches:
+                mean, _ = start.encode_distribution(x)
+                error, _ = evaluate_present(
+                    self._likelihood, self._likelihood.error, start.decode(mean), target
+                )
+                errors.append(error.mean(dim=1))
+        return torch.cat(errors).double().cpu().numpy()
 
     def _judge(self, terms, baseline, weight):
         """Compare ELBOs, each with the variance that is most likely for its errors.

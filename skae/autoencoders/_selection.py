@@ -83,7 +83,7 @@ class SelectionMixin:
         with isolated_generators(self._user_seed(), self.device_):
             if self._selects and not self._is_solved:
                 if held_out is not None:
-                    verdict = self._judge(*self._held_out_terms(held_out))
+                    verdict = self._judge_held_out(inputs, targets, held_out)
                 else:
                     for terms in self._cross_fitted_terms(inputs, targets):
                         verdict = self._judge(*terms)
@@ -111,11 +111,19 @@ class SelectionMixin:
         is_clear = self.error_ratio_ < SMALL_RATIO
         return judge(errors, baseline, weight, is_clear=is_clear)
 
-    def _held_out_terms(self, batches):
-        """Return the terms of samples, of the module and of its start, and weights."""
+    def _judge_held_out(self, inputs, targets, held_out):
+        """Judge the module by samples that were held out."""
+        return self._judge(*self._held_out_terms(held_out))
+
+    def _start_module(self):
+        """Make the module of the affine maps alone."""
         start = copy.deepcopy(self.module_)
         start.start_at(*self._affine_maps, alone=True)
-        n_rows, terms = 0, None
+        return start
+
+    def _held_out_terms(self, batches):
+        """Return the terms of samples, of the module and of its start, and weights."""
+        start, n_rows, terms = self._start_module(), 0, None
         with default_modes(self.device_), torch.no_grad():
             for x, target, *_ in batches:
                 both = [self._row_terms(m, x, target) for m in (self.module_, start)]
@@ -138,20 +146,24 @@ class SelectionMixin:
         parts = []
         folds = KFold(N_FOLDS, shuffle=True, random_state=self._seed)
         for train, test in folds.split(inputs.rows):
-            part = copy.copy(self)
-            part.callbacks, part.verbose, part.compile = None, 0, False
-            part.random_state = self._seed
-            samples, others = (
-                (inputs.take(part_of), targets and targets.take(part_of))
-                for part_of in (train, test)
-            )
-            part._initialize(*samples)
-            part._selects = False  # it is trained in any case
-            part._train(*samples)
-            batches = part._make_batches(
-                *others, {**part._trainer.generators, "order": None}
-            )
-            parts.append(part._held_out_terms(batches))
+            parts.append(self._terms_without(inputs, targets, train, test))
             *terms, weights = zip(*parts, strict=True)
             weight = None if inputs.weight is None else np.concatenate(weights)
             yield *map(np.concatenate, terms), weight
+
+    def _terms_without(self, inputs, targets, train, test):
+        """Return the terms of some samples by a module trained on others."""
+        part = copy.copy(self)
+        part.callbacks, part.verbose, part.compile = None, 0, False
+        part.random_state = self._seed
+        samples, others = (
+            (inputs.take(part_of), targets and targets.take(part_of))
+            for part_of in (train, test)
+        )
+        part._initialize(*samples)
+        part._selects = False  # it is trained in any case
+        part._train(*samples)
+        batches = part._make_batches(
+            *others, {**part._trainer.generators, "order": None}
+        )
+        return part._held_out_terms(batches)

@@ -13,6 +13,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import scale
 
 from skae import AutoEncoderTransformer, DenoisingAutoEncoder, VariationalAutoEncoder
+from skae.autoencoders import _probabilistic_pca
 from skae.autoencoders._selection import SelectionMixin, compare, judge
 from skae.corruption import Masking
 from skae.likelihood import Gaussian, Laplace
@@ -82,6 +83,30 @@ def test_what_is_clearly_worse_is_not_fitted_again(kind, is_bent, monkeypatch):
     model = kind(1 if is_bent else 4, random_state=0).fit(X)
     assert model.is_linear_ is not is_bent
     assert n_folds == ([100] * 4 if is_bent else [30])
+
+
+def spiked(n_samples, seed):
+    """Waves, and features that are zero but in a sample of thousand."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(-3, 3, size=(n_samples, 2))
+    waves = np.sin(angle @ np.random.default_rng(5).normal(size=(2, 20)))
+    waves += 0.05 * rng.normal(size=waves.shape)
+    spikes = np.where(rng.random(waves.shape) < 1e-3, 60.0, 0.0)
+    return np.hstack([waves, spikes * rng.exponential(size=spikes.shape)])
+
+
+def test_rare_samples_that_are_not_held_out_are_judged_too(monkeypatch):
+    X, new = spiked(1100, 0), spiked(2000, 100)
+    pca = PCA(4, svd_solver="full").fit(X)
+    model = VariationalAutoEncoder(4, random_state=0).fit(X)
+    assert model.is_linear_
+    expected = model.noise_variance_, model.score(new)
+    assert expected == pytest.approx((pca.noise_variance_, pca.score(new)), rel=0.02)
+    # Held-out samples alone would choose what is far worse for new samples.
+    monkeypatch.setattr(_probabilistic_pca, "TAIL_SHARE", 1.0)
+    model = VariationalAutoEncoder(4, random_state=0).fit(X)
+    assert not model.is_linear_
+    assert model.score(new) < pca.score(new) - 100
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.Adagrad])
