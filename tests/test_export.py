@@ -25,6 +25,7 @@ from sklearn.svm import SVC
 import skae
 from skae import (
     AutoEncoderImputer,
+    AutoEncoderOutlierDetector,
     AutoEncoderTransformer,
     ClusterClassifier,
     ColorizationAutoEncoder,
@@ -230,6 +231,16 @@ def test_what_cannot_be_exported_is_refused_in_words():
         to_program(estimator, "score_samples")
     with pytest.raises(ValueError, match="dtype='int8' must be 'float32', 'float64'"):
         to_program(estimator, dtype="int8")
+
+
+def test_estimators_that_cannot_be_exported_are_refused_in_words():
+    for estimator in (AutoEncoderOutlierDetector(), AutoEncoderImputer(AE)):
+        name = type(estimator).__name__
+        for fitted in (estimator.fit(X), make_pipeline(PCA(3), estimator).fit(X)):
+            with pytest.raises(
+                ValueError, match=rf"^{name} cannot be exported; .*: AutoEncoderTransf"
+            ):
+                to_onnx(fitted, io.BytesIO(), "predict")
 
 
 def test_what_skl2onnx_cannot_convert_is_refused_in_words():

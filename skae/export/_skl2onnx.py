@@ -6,6 +6,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
+from skae._common.linked import LinkedEstimator
 from skae.autoencoders import (
     AutoEncoderTransformer,
     ColorizationAutoEncoder,
@@ -70,6 +71,12 @@ def make_pipeline_graph(estimator, method, dtype):
     last = estimator
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
+    if isinstance(last, LinkedEstimator) and not isinstance(last, ESTIMATORS):
+        names = ", ".join(each.__name__ for each in ESTIMATORS)
+        raise ValueError(
+            f"{type(last).__name__} cannot be exported; these of skae's estimators can "
+            f"be: {names}."
+        )
     known = ["transform", "predict", "predict_proba"]
     if isinstance(last, ESTIMATORS):
         known.append("score_samples")
