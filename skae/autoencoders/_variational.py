@@ -250,8 +250,8 @@ class VariationalAutoEncoder(
     model is selected if the ELBO of most samples is higher by a sign test, and if its
     mean is higher by three standard errors or by 0.1 nats per feature. Where samples
     farther out than all of those have over 5 % of the start's squared error, a second
-    module is trained without them, and they are compared, too.
-    If ``beta`` is not 1, the optimum is another one, and the trained model is kept.
+    module is trained without them, and they are compared, too. If ``beta`` is not 1,
+    the optimum is another one, and the trained model is kept.
 
     Values may be missing (NaN, or ``pandas.NA``), at random as in
     :class:`AutoEncoderTransformer`, and are filled for the encoder as there. The ELBO
