@@ -123,13 +123,16 @@ class ProbabilisticPCAMixin(SelectionMixin):
         """
         terms = self._held_out_terms(held_out)
         verdict = self._judge(*terms)
+        if verdict <= 0:
+            return verdict
         every = self._make_batches(
             inputs, targets, {**self._trainer.generators, "order": None}
         )
-        if verdict <= 0 or every.in_window:  # whose copy may not fit into memory
+        if every.in_window:  # a copy may not fit into memory
             return verdict
-        errors = self._start_errors(every)
-        is_far = errors > self._start_errors(held_out).max()
+        start = self._start_module()
+        errors = self._errors_of(start, every)
+        is_far = errors > self._errors_of(start, held_out).max()
         share = np.ones(len(errors)) if inputs.weight is None else inputs.weight
         if (errors * share)[is_far].sum() <= TAIL_SHARE * (errors * share).sum():
             return verdict
@@ -140,14 +143,17 @@ class ProbabilisticPCAMixin(SelectionMixin):
         both = [np.concatenate(pair) for pair in zip(terms, tail, strict=True)]
         return self._judge(*both, np.concatenate([near, share[is_far]]))
 
-    def _start_errors(self, batches):
-        """Return the squared errors of samples that the start reconstructs."""
-        start, errors = self._start_module(), []
+    def _errors_of(self, module, batches):
+        """Return the squared errors of samples that a module reconstructs."""
+        errors = []
         with default_modes(self.device_), torch.no_grad():
             for x, target, *_ in batches:
-                mean, _ = start.encode_distribution(x)
+                mean, _ = module.encode_distribution(x)
                 error, _ = evaluate_present(
-                    self._likelihood, self._likelihood.error, start.decode(mean), target
+                    self._likelihood,
+                    self._likelihood.error,
+                    module.decode(mean),
+                    target,
                 )
                 errors.append(error.mean(dim=1))
         return torch.cat(errors).double().cpu().numpy()
