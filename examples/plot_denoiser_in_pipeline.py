@@ -65,8 +65,8 @@ print("best for the denoiser:", search.best_params_)
 # The input of the classifier. Blocks of 8 x 8 pixels are hard to recognize, so they are
 # drawn smooth.
 named = {f"{name}\naccuracy {accuracy[name]:.3f}": row for name, row in rows.items()}
-display = ReconstructionDisplay(named, image_shape=(8, 8)).plot(n_images=6)
-display.image_.set_interpolation("bicubic")
+display = ReconstructionDisplay(named, image_shape=(8, 8))
+display.plot(n_images=6, interpolation="bicubic")
 display.ax_.set_title("Held-out digits, and the accuracy of k-NN on them")
 
 # %%

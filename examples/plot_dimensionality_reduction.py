@@ -62,7 +62,7 @@ ax.legend()
 # %%
 # The reconstructions of one of them. Blocks of 8 x 8 pixels are hard to recognize, so
 # they are drawn smooth.
-display = ReconstructionDisplay(rows, image_shape=(8, 8)).plot(n_images=6)
-display.image_.set_interpolation("bicubic")
+display = ReconstructionDisplay(rows, image_shape=(8, 8))
+display.plot(n_images=6, interpolation="bicubic")
 display.ax_.set_title(f"Held-out digits, reconstructed from {shown} components")
 plt.show()

@@ -8,7 +8,6 @@ into new digits, and codes between those of two digits are decoded into digits, 
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -49,22 +48,16 @@ for what, X in (("sample", rows), ("held-out digit", held_out[:1000])):
     distance = np.median(neighbours.kneighbors(X)[0])
     print(f"from a {what} to the nearest training digit: {distance:.2f}")
 
-
 # %%
-# Some of the new digits. A picture of 8 x 8 pixels is hard to recognize, so they are
-# drawn four times as large, with cubic interpolation between the pixels.
-def enlarge(images):
-    factors = [1] * (images.ndim - 2) + [4, 4]
-    return zoom(images, factors, mode="nearest", grid_mode=True)
-
-
-drawn = enlarge(samples[:28].reshape(4, 7, 8, 8))
-display = InterpolationDisplay(images=drawn, limits=(0, 1)).plot()
+# Some of the new digits. Blocks of 8 x 8 pixels are hard to recognize, so they are
+# drawn smooth.
+drawn = samples[:28].reshape(4, 7, 8, 8)
+display = InterpolationDisplay(images=drawn).plot(interpolation="bicubic")
 display.ax_.set(title="Samples", xticks=[])
 
 # %%
 # Interpolations between pairs of held-out digits.
-pairs = zip(X_test[:4], X_test[4:8], strict=True)
-walks = np.array([model.interpolate(*pair, 7) for pair in pairs])
-InterpolationDisplay(images=enlarge(walks), limits=(0, 1)).plot()
+InterpolationDisplay.from_estimator(
+    model, X_test[:4], X_test[4:8], n_steps=7, interpolation="bicubic"
+)
 plt.show()

@@ -54,8 +54,9 @@ LatentSpaceDisplay.from_estimator(autoencoder, X_test, y_test)
 # %%
 # Digits decoded from points of the plane, which is blank where there are no codes.
 # Blocks of 8 x 8 pixels are hard to recognize, so they are drawn smooth.
-display = ManifoldDisplay.from_estimator(autoencoder, X_train, n_steps=14)
-display.image_.set_interpolation("bicubic")
+ManifoldDisplay.from_estimator(
+    autoencoder, X_train, n_steps=14, interpolation="bicubic"
+)
 plt.show()
 
 # %%

@@ -108,7 +108,9 @@ class ClusterDisplay:
         self.contingency = contingency
         self.classes = classes
 
-    def plot(self, ax=None, *, cmap="Blues", image_cmap="gray"):
+    def plot(
+        self, ax=None, *, cmap="Blues", image_cmap="gray", interpolation="nearest"
+    ):
         """Draw the clusters.
 
         Parameters
@@ -119,6 +121,8 @@ class ClusterDisplay:
             Colours of the table.
         image_cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images and of single channels.
+        interpolation : {"nearest", "bicubic"}, default="nearest"
+            Draw pixels as blocks, or smooth. Neighbouring images are not mixed.
 
         Returns
         -------
@@ -129,7 +133,7 @@ class ClusterDisplay:
         ------
         ValueError
             If ``contingency`` does not have one row per class and one column per
-            cluster.
+            cluster, or if ``interpolation`` is neither of the two.
         """
         cluster_classes = np.asarray(self.cluster_to_class)
         order = np.argsort(cluster_classes, kind="stable")
@@ -176,7 +180,7 @@ class ClusterDisplay:
                 f"Percent of each class in each cluster\naccuracy {self.accuracy_:.3f}"
             )
         self.image_, middles = draw_tiles(
-            ax, images, value_range(images), image_cmap, top
+            ax, images, value_range(images), image_cmap, interpolation, top
         )
         bottom = self.image_.get_extent()[2]
         ax.set(xlim=(-0.5, n_clusters - 0.5), ylim=(bottom, -0.5))
@@ -208,6 +212,7 @@ class ClusterDisplay:
         image_shape=None,
         cmap="Blues",
         image_cmap="gray",
+        interpolation="nearest",
         ax=None,
     ):
         """Draw the clusters of a classifier.
@@ -233,6 +238,8 @@ class ClusterDisplay:
             Colours of the table.
         image_cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images and of single channels.
+        interpolation : {"nearest", "bicubic"}, default="nearest"
+            Draw pixels as blocks, or smooth. Neighbouring images are not mixed.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
 
@@ -293,4 +300,6 @@ class ClusterDisplay:
             contingency=contingency,
             classes=classes,
         )
-        return display.plot(ax, cmap=cmap, image_cmap=image_cmap)
+        return display.plot(
+            ax, cmap=cmap, image_cmap=image_cmap, interpolation=interpolation
+        )

@@ -71,6 +71,7 @@ class ColorizationDisplay(ImageRowsDisplay):
         *,
         image_shape=None,
         n_images=10,
+        interpolation="nearest",
         ax=None,
     ):
         """Draw the colours that an estimator predicts.
@@ -88,6 +89,8 @@ class ColorizationDisplay(ImageRowsDisplay):
             estimator's ``image_shape_``.
         n_images : int, default=10
             Number of columns.
+        interpolation : {"nearest", "bicubic"}, default="nearest"
+            Draw pixels as blocks, or smooth. Neighbouring images are not mixed.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
 
@@ -111,4 +114,4 @@ class ColorizationDisplay(ImageRowsDisplay):
             "gray": as_images(as_floats(X_gray, are_images=are_images), gray),
             "predicted": as_images(estimator.predict(X_gray), color),
         }
-        return cls(rows).plot(ax, n_images=n_images)
+        return cls(rows).plot(ax, n_images=n_images, interpolation=interpolation)

@@ -18,6 +18,9 @@ COLORS = (
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 
+# Pixels along the side of an image that is drawn smooth, at least.
+SMOOTH = 64
+
 
 def new_axes(width, height):
     """Make a pyplot figure with one Axes.
@@ -269,7 +272,34 @@ def as_panels(images):
     return np.pad(panels, [(0, 0)] * 3 + [(1, 0)], constant_values=np.nan)
 
 
-def mosaic(images, limits, cmap):
+def enlarge(tiles, factor):
+    """Enlarge pictures by cubic interpolation, each of them by itself.
+
+    Parameters
+    ----------
+    tiles : ndarray of shape (n_rows, n_columns, height, width, 4)
+        Red, green, blue and opacity in [0, 1].
+    factor : int
+        Length of a side divided by its length before.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns, factor * height, factor * width, 4)
+        The pictures. Colours of transparent pixels have no influence.
+    """
+    from torch import from_numpy
+    from torch.nn.functional import interpolate
+
+    opacity = tiles[..., 3:]
+    stacked = np.concatenate([tiles[..., :3] * opacity, opacity], axis=-1)
+    stacked = from_numpy(stacked.reshape(-1, *tiles.shape[2:])).movedim(-1, 1)
+    stacked = interpolate(stacked, scale_factor=factor, mode="bicubic")
+    large = stacked.movedim(1, -1).numpy()
+    large[..., :3] /= np.where(large[..., 3:] > 0, large[..., 3:], 1)
+    return large.clip(0, 1).reshape(*tiles.shape[:2], *large.shape[1:])
+
+
+def mosaic(images, limits, cmap, factor=1):
     """Put images side by side into one picture.
 
     Parameters
@@ -281,10 +311,13 @@ def mosaic(images, limits, cmap):
         The values shown as darkest and brightest; values beyond are clipped.
     cmap : str or Colormap
         Colours of gray images.
+    factor : int, default=1
+        Length of a pixel in the picture; pixels of more than 1 are smooth.
 
     Returns
     -------
-    ndarray of shape (n_rows * (height + 1) - 1, n_columns * (width + 1) - 1, 4)
+    ndarray of shape (factor * (n_rows * (height + 1) - 1), \
+            factor * (n_columns * (width + 1) - 1), 4)
         Red, green, blue and opacity in [0, 1]; one blank pixel between two images.
     """
     from matplotlib import colormaps
@@ -295,13 +328,15 @@ def mosaic(images, limits, cmap):
     else:
         opacity = np.isfinite(images).all(axis=-1, keepdims=True)
         tiles = np.concatenate([np.nan_to_num(images), opacity], axis=-1)
-    tiles = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1), (0, 0)))
+    if factor > 1:
+        tiles = enlarge(tiles, factor)
+    tiles = np.pad(tiles, ((0, 0), (0, 0), (0, factor), (0, factor), (0, 0)))
     n_rows, n_columns, height, width, _ = tiles.shape
     picture = tiles.swapaxes(1, 2).reshape(n_rows * height, n_columns * width, 4)
-    return picture[:-1, :-1]
+    return picture[:-factor, :-factor]
 
 
-def draw_tiles(ax, images, limits, cmap, top=-0.5):
+def draw_tiles(ax, images, limits, cmap, interpolation, top=-0.5):
     """Draw images in rows and columns; column j has width 1 and its center at j.
 
     Parameters
@@ -315,6 +350,8 @@ def draw_tiles(ax, images, limits, cmap, top=-0.5):
         As for :func:`mosaic`.
     cmap : str or Colormap
         As for :func:`mosaic`.
+    interpolation : {"nearest", "bicubic"}
+        Whether pixels are drawn as blocks or smooth.
     top : float, default=-0.5
         Where the first row begins.
 
@@ -324,7 +361,16 @@ def draw_tiles(ax, images, limits, cmap, top=-0.5):
         All images as one picture.
     middles : ndarray of shape (n_rows,)
         Centers of the rows.
+
+    Raises
+    ------
+    ValueError
+        If ``interpolation`` is neither of them.
     """
+    if interpolation not in ("nearest", "bicubic"):
+        raise ValueError(
+            f"interpolation={interpolation!r} must be 'nearest' or 'bicubic'."
+        )
     n_rows, n_columns, height, width = images.shape[:4]
     pixel = 1 / (width + 1)
     row_height = (height + 1) * pixel
@@ -332,7 +378,10 @@ def draw_tiles(ax, images, limits, cmap, top=-0.5):
     # Each field has half of the blank pixel on every side.
     extent = np.array([-0.5, n_columns - 0.5, bottom, top])
     extent += np.array([1, -1, -1, 1]) * pixel / 2
-    image = ax.imshow(mosaic(images, limits, cmap), extent=extent, aspect="equal")
+    # Matplotlib would interpolate across the borders of the images.
+    factor = -(-SMOOTH // min(height, width)) if interpolation == "bicubic" else 1
+    picture = mosaic(images, limits, cmap, factor)
+    image = ax.imshow(picture, extent=extent, aspect="equal")
     return image, top + (np.arange(n_rows) + 0.5) * row_height
 
 

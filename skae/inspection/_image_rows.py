@@ -25,7 +25,7 @@ class ImageRowsDisplay:
         self.rows = rows
         self.image_shape = image_shape
 
-    def plot(self, ax=None, *, n_images=10, cmap="gray"):
+    def plot(self, ax=None, *, n_images=10, cmap="gray", interpolation="nearest"):
         """Draw the first images of each row.
 
         All rows have one scale: the range of the first row's values, or [0, 1] if they
@@ -41,6 +41,8 @@ class ImageRowsDisplay:
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images and of single channels. Not used if any row has
             colour images.
+        interpolation : {"nearest", "bicubic"}, default="nearest"
+            Draw pixels as blocks, or smooth. Neighbouring images are not mixed.
 
         Returns
         -------
@@ -50,7 +52,8 @@ class ImageRowsDisplay:
         Raises
         ------
         ValueError
-            If the rows are not images, or differ in number or shape.
+            If the rows are not images, or differ in number or shape, or if
+            ``interpolation`` is neither of the two.
         """
         check_scalar(n_images, "n_images", Integral, min_val=1)
         rows = {
@@ -82,7 +85,9 @@ class ImageRowsDisplay:
             inches = max(1.0, 0.5 * width / height)
             size = (n_columns * inches + 1.2, (n_rows + 0.4) * inches * height / width)
             ax = new_axes(*size)
-        self.image_, middles = draw_tiles(ax, shown, value_range(truth), cmap)
+        self.image_, middles = draw_tiles(
+            ax, shown, value_range(truth), cmap, interpolation
+        )
         errors = [
             f"{name}\nMSE {error:,.0f}" if error >= 1000 else f"{name}\nMSE {error:.3g}"
             for name, error in self.mse_.items()

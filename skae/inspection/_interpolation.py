@@ -60,7 +60,7 @@ class InterpolationDisplay:
         self.images = images
         self.limits = limits
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax=None, *, cmap="gray", interpolation="nearest"):
         """Draw the images.
 
         Parameters
@@ -69,18 +69,25 @@ class InterpolationDisplay:
             Axes to draw on; None makes a new figure.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images and of single channels.
+        interpolation : {"nearest", "bicubic"}, default="nearest"
+            Draw pixels as blocks, or smooth. Neighbouring images are not mixed.
 
         Returns
         -------
         self : InterpolationDisplay
             The Display.
+
+        Raises
+        ------
+        ValueError
+            If ``interpolation`` is neither of the two.
         """
         images = as_panels(self.images)
         n_walks, n_steps, height, width = images.shape[:4]
         if ax is None:
             ax = new_axes(7, 0.8 + 6.8 * n_walks / n_steps * height / width)
         limits = choose_limits(self.limits, images)
-        self.image_, _ = draw_tiles(ax, images, limits, cmap)
+        self.image_, _ = draw_tiles(ax, images, limits, cmap, interpolation)
         ax.set_xticks([0, n_steps - 1], ["first", "second"])
         ax.set_yticks([])
         ax.set(title="Images decoded in equal steps between two codes")
@@ -92,7 +99,16 @@ class InterpolationDisplay:
     @classmethod
     @on_numpy
     def from_estimator(
-        cls, estimator, X1, X2, *, n_steps=10, image_shape=None, cmap="gray", ax=None
+        cls,
+        estimator,
+        X1,
+        X2,
+        *,
+        n_steps=10,
+        image_shape=None,
+        cmap="gray",
+        interpolation="nearest",
+        ax=None,
     ):
         """Walk from each sample to its partner and draw the images between them.
 
@@ -111,6 +127,8 @@ class InterpolationDisplay:
             estimator's ``image_shape_``.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images and of single channels.
+        interpolation : {"nearest", "bicubic"}, default="nearest"
+            Draw pixels as blocks, or smooth. Neighbouring images are not mixed.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
 
@@ -136,4 +154,5 @@ class InterpolationDisplay:
         images = as_images(np.concatenate(walks), image_shape)
         images = images.reshape(-1, n_steps, *images.shape[1:])
         limits = find_limits(estimator, X1)
-        return cls(images=images, limits=limits).plot(ax, cmap=cmap)
+        display = cls(images=images, limits=limits)
+        return display.plot(ax, cmap=cmap, interpolation=interpolation)

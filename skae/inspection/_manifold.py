@@ -22,7 +22,8 @@ def _write_values(values):
     """Write numbers such that their range has three digits."""
     span = np.ptp(values)
     decimals = max(0, 2 - int(np.floor(np.log10(span)))) if span else 2
-    return [f"{value:.{decimals}f}" for value in values]
+    # The sum is zero instead of minus zero.
+    return [f"{value:.{decimals}f}" for value in np.round(values, decimals) + 0.0]
 
 
 class ManifoldDisplay:
@@ -76,7 +77,7 @@ class ManifoldDisplay:
         self.values = values
         self.limits = limits
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax=None, *, cmap="gray", interpolation="nearest"):
         """Draw the images.
 
         Parameters
@@ -85,11 +86,18 @@ class ManifoldDisplay:
             Axes to draw on; None makes a new figure.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images and of single channels.
+        interpolation : {"nearest", "bicubic"}, default="nearest"
+            Draw pixels as blocks, or smooth. Neighbouring images are not mixed.
 
         Returns
         -------
         self : ManifoldDisplay
             The Display.
+
+        Raises
+        ------
+        ValueError
+            If ``interpolation`` is neither of the two.
         """
         from matplotlib.ticker import Formatter
 
@@ -100,7 +108,7 @@ class ManifoldDisplay:
         # Component 1 grows upwards, as in a plot.
         from_top = images.swapaxes(0, 1)[::-1]
         limits = choose_limits(self.limits, images)
-        self.image_, middles = draw_tiles(ax, from_top, limits, cmap)
+        self.image_, middles = draw_tiles(ax, from_top, limits, cmap, interpolation)
         labelled = np.arange(0, n_steps, -(-n_steps // 8))
         labels = [
             [Formatter.fix_minus(text) for text in _write_values(axis[labelled])]
@@ -120,7 +128,15 @@ class ManifoldDisplay:
     @classmethod
     @on_numpy
     def from_estimator(
-        cls, estimator, X, *, n_steps=15, image_shape=None, cmap="gray", ax=None
+        cls,
+        estimator,
+        X,
+        *,
+        n_steps=15,
+        image_shape=None,
+        cmap="gray",
+        interpolation="nearest",
+        ax=None,
     ):
         """Decode images over the codes of samples and draw them.
 
@@ -138,6 +154,8 @@ class ManifoldDisplay:
             estimator's ``image_shape_``.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images and of single channels.
+        interpolation : {"nearest", "bicubic"}, default="nearest"
+            Draw pixels as blocks, or smooth. Neighbouring images are not mixed.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
 
@@ -161,4 +179,5 @@ class ManifoldDisplay:
         images = decode_grid(estimator, values, image_shape).copy()
         images[n_codes == 0] = np.nan
         limits = find_limits(estimator, X)
-        return cls(images=images, values=values, limits=limits).plot(ax, cmap=cmap)
+        display = cls(images=images, values=values, limits=limits)
+        return display.plot(ax, cmap=cmap, interpolation=interpolation)

@@ -78,6 +78,7 @@ class ReconstructionDisplay(ImageRowsDisplay):
         image_shape=None,
         n_images=10,
         cmap="gray",
+        interpolation="nearest",
         ax=None,
     ):
         """Draw images and their reconstructions.
@@ -101,6 +102,8 @@ class ReconstructionDisplay(ImageRowsDisplay):
             Number of columns.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of gray images and of single channels.
+        interpolation : {"nearest", "bicubic"}, default="nearest"
+            Draw pixels as blocks, or smooth. Neighbouring images are not mixed.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
 
@@ -129,4 +132,6 @@ class ReconstructionDisplay(ImageRowsDisplay):
             codes = estimator.transform(X_corrupted)
             rows["output"] = estimator.inverse_transform(codes)
         display = cls(rows, image_shape=image_shape)
-        return display.plot(ax, n_images=n_images, cmap=cmap)
+        return display.plot(
+            ax, n_images=n_images, cmap=cmap, interpolation=interpolation
+        )

@@ -312,3 +312,15 @@ def test_two_channels_are_panels(ax):
     # The cluster of class 0 stands first.
     np.testing.assert_allclose(picture[:4, 1:6, 0], images[1, 0, ..., 0], atol=1 / 255)
     np.testing.assert_allclose(picture[:4, 7:12, 0], images[1, 0, ..., 1], atol=1 / 255)
+
+
+def test_smooth_images(classifier, digits, ax):
+    display = ClusterDisplay.from_estimator(
+        classifier,
+        digits[0],
+        n_images=2,
+        image_shape=(8, 8),
+        interpolation="bicubic",
+        ax=ax,
+    )
+    assert display.image_.get_array().shape == (8 * 17, 8 * 89, 4)

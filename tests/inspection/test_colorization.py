@@ -117,3 +117,18 @@ def test_new_figure(colors):
     )
     assert plt.get_fignums() == [display.figure_.number]
     plt.close(display.figure_)
+
+
+def test_smooth_images(colors, ax):
+    display = ColorizationDisplay.from_estimator(
+        Colorizer(),
+        colors.mean(axis=-1),
+        colors,
+        n_images=2,
+        interpolation="bicubic",
+        ax=ax,
+    )
+    height, width = colors.shape[1:3]
+    factor = -(-64 // min(height, width))
+    shape = (factor * (3 * height + 2), factor * (2 * width + 1), 4)
+    assert display.image_.get_array().shape == shape

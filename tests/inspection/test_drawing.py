@@ -301,7 +301,7 @@ def test_mosaic_of_images_of_one_value():
 
 def test_tiles_have_their_middles_at_the_columns_and_rows(ax):
     images = np.random.default_rng(0).random((3, 4, 5, 9))
-    image, middles = draw_tiles(ax, images, (0, 1), "gray")
+    image, middles = draw_tiles(ax, images, (0, 1), "gray", "nearest")
     left, right, bottom, top = image.get_extent()
     height, width, _ = image.get_array().shape
     assert (height, width) == (3 * 6 - 1, 4 * 10 - 1)
@@ -314,9 +314,59 @@ def test_tiles_have_their_middles_at_the_columns_and_rows(ax):
 
 
 def test_tiles_begin_where_they_are_told(ax):
-    image, middles = draw_tiles(ax, np.zeros((2, 2, 4, 4)), (0, 1), "gray", top=9.5)
+    image, middles = draw_tiles(
+        ax, np.zeros((2, 2, 4, 4)), (0, 1), "gray", "nearest", top=9.5
+    )
     np.testing.assert_allclose(middles, [10, 11])
     assert image.get_extent()[3] == pytest.approx(9.5 + 0.1)
+
+
+def test_smooth_tiles_lie_where_the_blocks_lie(ax):
+    images = np.random.default_rng(0).random((3, 4, 5, 9))
+    blocks, middles = draw_tiles(ax, images, (0, 1), "gray", "nearest")
+    smooth, same_middles = draw_tiles(ax, images, (0, 1), "gray", "bicubic")
+    assert smooth.get_extent() == blocks.get_extent()
+    np.testing.assert_array_equal(same_middles, middles)
+    # Pixels of 13 x 13, since the shorter side of an image then has more than 64.
+    height, width, _ = blocks.get_array().shape
+    assert smooth.get_array().shape == (13 * height, 13 * width, 4)
+
+
+def test_smooth_tiles_are_not_mixed_with_their_neighbours():
+    images = np.zeros((2, 2, 8, 8))
+    images[0, 1] = 1
+    images[1, 0] = np.nan
+    picture = mosaic(images, (0, 1), "gray", 4)
+    assert picture.shape == (4 * 17, 4 * 17, 4)
+    np.testing.assert_array_equal(picture[:32, :32], [[[0, 0, 0, 1]] * 32] * 32)
+    np.testing.assert_allclose(picture[:32, 36:], 1, atol=1e-12)
+    np.testing.assert_array_equal(picture[36:, :32], 0)
+    np.testing.assert_array_equal(picture[36:, 36:], [[[0, 0, 0, 1]] * 32] * 32)
+    # The gap keeps its share of the picture.
+    np.testing.assert_array_equal(picture[32:36, :, 3], 0)
+
+
+def test_smooth_tiles_keep_a_slope_and_the_middles_of_pixels():
+    slope = np.linspace(0, 1, 8)
+    picture = mosaic(np.tile(slope, (1, 1, 8, 1)), (0, 1), "gray", 5)
+    middles = picture[2::5, 2::5, 0]
+    np.testing.assert_allclose(middles, np.tile(slope, (8, 1)), atol=1 / 255)
+    assert (np.diff(picture[0, 10:-10, 0]) > 0).all()
+
+
+def test_a_missing_pixel_has_no_colour_in_a_smooth_tile():
+    images = np.full((1, 1, 8, 8), 0.5)
+    images[0, 0, 4, 4] = np.nan
+    picture = mosaic(images, (0, 1), "gray", 4)
+    assert picture[18, 18, 3] < 0.5  # blank
+    assert picture[2, 2, 3] == 1
+    gray = picture[..., 0][picture[..., 3] > 0.01]
+    np.testing.assert_allclose(gray, 0.5, atol=1 / 255)
+
+
+def test_an_unknown_interpolation_is_named(ax):
+    with pytest.raises(ValueError, match="interpolation='cubic' must be 'nearest' or"):
+        draw_tiles(ax, np.zeros((1, 1, 4, 4)), (0, 1), "gray", "cubic")
 
 
 def test_labels_stand_among_their_class():

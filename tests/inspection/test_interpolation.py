@@ -77,3 +77,16 @@ def test_two_channels_are_panels(ax):
     shown = picture[5:9, 14:27, 0]
     np.testing.assert_allclose(shown[:, 1:6], images[1, 1, ..., 0], atol=1 / 255)
     np.testing.assert_allclose(shown[:, 7:12], images[1, 1, ..., 1], atol=1 / 255)
+
+
+def test_smooth_images(byte_images, image_autoencoder, ax):
+    display = InterpolationDisplay.from_estimator(
+        image_autoencoder,
+        byte_images[:2],
+        byte_images[2:4],
+        n_steps=3,
+        interpolation="bicubic",
+        ax=ax,
+    )
+    assert display.images.shape == (2, 3, 8, 8)
+    assert display.image_.get_array().shape == (8 * (2 * 9 - 1), 8 * (3 * 9 - 1), 4)

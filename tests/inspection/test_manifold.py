@@ -109,6 +109,7 @@ def test_eight_values_a_side_are_written_at_most(square, ax):
         ([-23.04, 0.794, 17], ["-23.0", "0.8", "17.0"]),
         ([-0.01, 0.004], ["-0.0100", "0.0040"]),
         ([1000, 3000], ["1000", "3000"]),
+        ([-0.04, 3, 17], ["0.0", "3.0", "17.0"]),
         ([5, 5], ["5.00", "5.00"]),
     ],
 )
@@ -225,3 +226,11 @@ def test_four_channels_are_panels_and_no_field_is_called_blank(ax):
         shown = picture[5:, left : left + 5, 0]
         expected = (display.images[0, 0, ..., channel] - low) / (high - low)
         np.testing.assert_allclose(shown, expected.clip(0, 1), atol=1 / 255)
+
+
+def test_smooth_images(byte_images, image_autoencoder, ax):
+    display = ManifoldDisplay.from_estimator(
+        image_autoencoder, byte_images, n_steps=3, interpolation="bicubic", ax=ax
+    )
+    assert display.images.shape == (3, 3, 8, 8)
+    assert display.image_.get_array().shape == (8 * 26, 8 * 26, 4)

@@ -163,3 +163,10 @@ def test_new_figure(digits, pca):
     )
     assert plt.get_fignums() == [display.figure_.number]
     plt.close(display.figure_)
+
+
+def test_smooth_images(digits, pca, ax):
+    display = ReconstructionDisplay.from_estimator(
+        pca, digits[0], image_shape=(8, 8), n_images=3, interpolation="bicubic", ax=ax
+    )
+    assert display.image_.get_array().shape == (8 * 17, 8 * 26, 4)
