@@ -10,14 +10,13 @@ from skae._common.labels import count_classes, split_labels
 from skae.inspection._drawing import (
     as_floats,
     as_images,
-    as_panels,
-    draw_tiles,
     find_image_shape,
     new_axes,
     on_numpy,
     takes_images,
     value_range,
 )
+from skae.inspection._tiles import as_panels, draw_tiles
 
 # Space between the table and the images, in widths of a field of the table.
 GAP = 0.2

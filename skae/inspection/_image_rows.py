@@ -8,11 +8,10 @@ from sklearn.utils import check_scalar
 from skae.inspection._drawing import (
     as_floats,
     as_images,
-    as_panels,
-    draw_tiles,
     new_axes,
     value_range,
 )
+from skae.inspection._tiles import as_panels, draw_tiles
 
 # Colour between two images, which separates black and white ones.
 GAP_COLOR = "#6f93b8"

@@ -7,14 +7,13 @@ from sklearn.utils import check_consistent_length, check_scalar
 
 from skae.inspection._drawing import (
     as_images,
-    as_panels,
     choose_limits,
-    draw_tiles,
     find_image_shape,
     find_limits,
     new_axes,
     on_numpy,
 )
+from skae.inspection._tiles import as_panels, draw_tiles
 
 
 class InterpolationDisplay:

@@ -6,16 +6,15 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from skae.inspection._drawing import (
-    as_panels,
     choose_limits,
     decode_grid,
-    draw_tiles,
     encode_plane,
     find_image_shape,
     find_limits,
     new_axes,
     on_numpy,
 )
+from skae.inspection._tiles import as_panels, draw_tiles
 
 
 def _write_values(values):

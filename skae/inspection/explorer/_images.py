@@ -5,7 +5,8 @@ from base64 import b64encode
 
 import numpy as np
 
-from skae.inspection._drawing import as_panels, shade
+from skae.inspection._drawing import shade
+from skae.inspection._tiles import as_panels
 
 # Limit in bytes of all decoded images together. zlib hardly enlarges what it cannot
 # compress, and base64 adds a third: so a page stays under 3 MB whatever the images are.

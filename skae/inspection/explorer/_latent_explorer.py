@@ -9,7 +9,6 @@ from sklearn.utils import check_scalar
 from skae._common.atomic_write import write_atomically
 from skae.inspection._drawing import (
     COLORS,
-    as_panels,
     check_plane,
     choose_limits,
     find_image_shape,
@@ -17,6 +16,7 @@ from skae.inspection._drawing import (
     on_numpy,
 )
 from skae.inspection._point_labels import find_classes, place_labels
+from skae.inspection._tiles import as_panels
 from skae.inspection.explorer._axes import find_range, find_ticks
 from skae.inspection.explorer._images import find_blending_error, find_n_steps, pack
 from skae.inspection.explorer._page import fill_page, frame_page
