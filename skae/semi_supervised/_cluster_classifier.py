@@ -383,10 +383,11 @@ class ClusterClassifier(
         """
         check_is_fitted(self)
         memberships = self._memberships(X)
-        scores = np.empty((len(memberships), len(self.classes_)))
-        for column, label in enumerate(self.classes_):
-            of_class = memberships[:, self.cluster_to_class_ == label]
-            scores[:, column] = of_class.max(axis=1, initial=0.0)
+        scores = np.zeros((len(memberships), len(self.classes_)))
+        columns = np.searchsorted(self.classes_, self.cluster_to_class_)
+        for of_cluster, column in zip(memberships.T, columns, strict=True):
+            of_class = scores[:, column]
+            np.maximum(of_class, of_cluster, out=of_class)
         return scores / scores.sum(axis=1, keepdims=True)
 
     def __sklearn_tags__(self):
