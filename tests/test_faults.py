@@ -294,6 +294,8 @@ from skae import AutoEncoderTransformer
 
 warnings.simplefilter("ignore")
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+# Shells start what runs in the background with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).normal(size=(2000, 50))
 ae = AutoEncoderTransformer(4, max_epochs=100_000, random_state=0)
 search = GridSearchCV(ae, {"lr": [1e-4, 1e-3]}, cv=2, n_jobs=int(sys.argv[1]))
@@ -337,3 +339,4 @@ def test_a_search_ends_with_its_workers(name, n_jobs):
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(search.pid, signal.SIGKILL)
+        search.communicate()
