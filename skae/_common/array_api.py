@@ -1,7 +1,8 @@
 """Arrays of other libraries under scikit-learn's ``array_api_dispatch``."""
 
+from collections import ChainMap
 from functools import wraps
-from inspect import getattr_static, isfunction, signature
+from inspect import isfunction, signature
 
 import numpy as np
 import torch
@@ -97,8 +98,8 @@ class ArrayAPIMixin:
     def __init_subclass__(cls, **kwargs):
         # First scikit-learn's, which puts what transform returns into frames.
         super().__init_subclass__(**kwargs)
-        for name in dir(cls):
-            method = getattr_static(cls, name)
+        # As written, since `getattr` calls descriptors such as `available_if`.
+        for name, method in ChainMap(*map(vars, cls.__mro__)).items():
             if (
                 not name.startswith("_")
                 and isfunction(method)
