@@ -21,6 +21,7 @@ from sklearn.feature_extraction.image import (
 from skae import DenoisingAutoEncoder
 from skae.corruption import GaussianNoise, Masking, SaltAndPepper
 
+# sphinx_gallery_thumbnail_number = 2
 SIZE = (8, 8)
 
 # %%
@@ -65,4 +66,9 @@ for row, (what, corruption) in zip(axes, corruptions.items(), strict=True):
     errors = [np.square(image - clean).mean() for image in (corrupted, denoised)]
     print(f"{what:40}{errors[0]:10.4f}{errors[1]:10.4f}")
 
+# %%
+# The last one again, larger: noise on the left, and removed on the right.
+figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
+ax.imshow(np.hstack([corrupted[:, :100], denoised[:, 100:]]), cmap="gray", vmin=0, vmax=1)
+ax.axis("off")
 plt.show()

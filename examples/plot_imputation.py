@@ -18,6 +18,7 @@ from sklearn.impute import KNNImputer, SimpleImputer
 
 from skae import AutoEncoderImputer
 
+# sphinx_gallery_thumbnail_number = 2
 SIZE = 8
 
 # %%
@@ -71,4 +72,11 @@ axes[1, 2].axis("off")
 for ax, (name, shown) in zip(axes.flat, images.items(), strict=False):
     ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
     ax.set(title=name, xticks=[], yticks=[])
+plt.show()
+
+# %%
+# The last one again, larger: pixels missing on the left, and filled on the right.
+figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
+ax.imshow(np.hstack([incomplete[:, :100], filled[:, 100:]]), cmap="gray", vmin=0, vmax=1)
+ax.axis("off")
 plt.show()
