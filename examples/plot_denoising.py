@@ -69,6 +69,7 @@ for row, (what, corruption) in zip(axes, corruptions.items(), strict=True):
 # %%
 # The last one again, larger: noise on the left, and removed on the right.
 figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
-ax.imshow(np.hstack([corrupted[:, :100], denoised[:, 100:]]), cmap="gray", vmin=0, vmax=1)
+halves = np.hstack([corrupted[:, :100], denoised[:, 100:]])
+ax.imshow(halves, cmap="gray", vmin=0, vmax=1)
 ax.axis("off")
 plt.show()

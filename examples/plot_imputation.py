@@ -77,6 +77,7 @@ plt.show()
 # %%
 # The last one again, larger: pixels missing on the left, and filled on the right.
 figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
-ax.imshow(np.hstack([incomplete[:, :100], filled[:, 100:]]), cmap="gray", vmin=0, vmax=1)
+halves = np.hstack([incomplete[:, :100], filled[:, 100:]])
+ax.imshow(halves, cmap="gray", vmin=0, vmax=1)
 ax.axis("off")
 plt.show()
