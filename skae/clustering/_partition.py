@@ -153,19 +153,19 @@ def choose_partition(graph, found, merged, n_clusters):
 
     Returns its index among the partitions that k-means found, followed by the merged
     ones, and which of them are about equally good. A partition with sparse borders
-    excludes those with dense borders, however small its clusters are, unless they are
-    as clean: a few edges may be in a sparse region by chance. But clusters with fewer
-    points than a point has neighbours are outliers, around which it is always sparse:
-    a partition with one excludes others only if each has one. Among the rest the best
-    uncertainty coefficient is taken from those that k-means found: mergers maximize
-    nothing else, and would separate the smallest of groups for it.
+    excludes those with dense borders that are not as clean, however small its clusters
+    are. Among the rest the best uncertainty coefficient is taken from those that
+    k-means found: mergers maximize nothing else, and would separate the smallest of
+    groups for it. But those count as well whose borders are also sparser, if they are
+    cleaner by more than the standard errors of both. Clusters with fewer points than a
+    point has neighbours are outliers, around which it is always sparse: the sparse
+    borders of a partition with one do not count, unless each has one.
     """
     partitions = found + merged
     information, coefficients, sparsity = np.full((3, len(partitions)), -np.inf)
     is_large = np.zeros(len(partitions), dtype=bool)
-    n_neighbors = (
-        np.diff(graph.edges.indptr).min() - 1
-    )  # each is linked with itself, too
+    # Each point is linked with itself, too.
+    n_neighbors = np.diff(graph.edges.indptr).min() - 1
     for i, labels in enumerate(partitions):
         cut = cut_edges(graph, labels)
         joint = joint_weights(graph, labels, n_clusters, cut)
@@ -175,18 +175,24 @@ def choose_partition(graph, found, merged, n_clusters):
             sparsity[i] = border_sparsity(graph, labels, cut)
             is_large[i] = np.bincount(labels).min() >= n_neighbors
 
-    def is_as_clean(as_which, n_errors):
-        error = standard_error(graph, partitions[as_which], n_clusters)
-        return coefficients >= coefficients[as_which] - n_errors * error
-
-    candidates = np.where(is_large, sparsity, -np.inf) if is_large.any() else sparsity
-    sparsest = candidates.argmax()
+    counted = np.where(is_large, sparsity, -np.inf) if is_large.any() else sparsity
+    sparsest = counted.argmax()
     is_sparse = sparsity >= sparsity[sparsest] - MAX_SPARSITY_LOSS
-    coefficients[~(is_sparse | is_as_clean(sparsest, 1))] = -np.inf
+    is_clean = coefficients >= coefficients[sparsest]
+    coefficients[~(is_sparse | is_clean)] = -np.inf
+
+    def margin(i):
+        return MAX_STANDARD_ERRORS * standard_error(graph, partitions[i], n_clusters)
+
     best = coefficients[: len(found)].argmax()
     if coefficients[best] == -np.inf:  # none that k-means found is left
         best = coefficients.argmax()
-    is_good = is_as_clean(best, MAX_STANDARD_ERRORS)
+    limit = coefficients[best] + margin(best)
+    is_cleaner = (counted > sparsity[best]) & (coefficients > limit)
+    for i in np.flatnonzero(is_cleaner):
+        if coefficients[i] > max(coefficients[best], limit + margin(i)):
+            best = i
+    is_good = coefficients >= coefficients[best] - margin(best)
     return np.where(is_good, information, -np.inf).argmax(), is_good
 
 

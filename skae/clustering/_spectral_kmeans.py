@@ -142,8 +142,8 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
     The ends of the edges between clusters are ranked by how far their neighbours are,
     among the samples of their cluster. The mean rank is about 1/2 or less where a
     border runs through one dense region, and larger where it runs between two. A
-    partition is not chosen if its mean rank is more than 0.1 below the largest, and if
-    it is not as clean as that one, by its coefficient and within one standard error.
+    partition is not chosen if its mean rank is more than 0.1 below the largest and its
+    coefficient below that of the partition whose mean rank is the largest.
     Then the partition with the greatest mutual information is chosen among those whose
     coefficient is at most three standard errors below the best: sizes count where the
     edges do not decide. On large data sets these errors are small, and the coefficient
@@ -160,7 +160,9 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
     of eigenvectors up to eight surplus clusters are found as well. These are merged two
     by two, such that the coefficient becomes as large as possible. The resulting
     partitions take part in the choice, but the best coefficient, of which three
-    standard errors may be missing, is one that k-means found.
+    standard errors may be missing, is one that k-means found, unless a merged partition
+    has both a larger mean rank and a coefficient that is larger by more than three
+    standard errors of each of the two.
 
     From 10,000 distinct samples on, the neighbours in the graph are approximate if the
     package faiss is installed (``pip install "skae[neighbors]"``): faiss divides the

@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from skae import SpectralKMeans
+from skae.clustering._borders import border_sparsity
 from skae.clustering._graph import Graph
 from skae.clustering._partition import (
     _find_best_merger,
@@ -160,6 +161,20 @@ def test_borders_in_sparse_regions_come_before_sizes(n_edges, radius, expected):
     for found, merged in ((partitions, []), (partitions[:1], partitions[1:])):
         chosen, _ = choose_partition(graph, found, merged, 2)
         assert chosen == expected
+
+
+def test_a_merger_counts_if_it_is_clearly_cleaner_and_its_border_sparser():
+    sizes = [40, 40, 10]
+    halves, small = (np.repeat(labels, sizes) for labels in ([0, 1, 1], [0, 0, 1]))
+    # The border of the small group is hardly sparser, or hardly denser.
+    for radius, expected in ((0.9, 1), (1.1, 0)):
+        radii = np.ones(sum(sizes))
+        radii[2:4] = radius  # of points without an edge to the small group
+        graph = as_graph(link_cliques(sizes, [400, 2]), radii=radii)
+        sparsity = [border_sparsity(graph, labels) for labels in (halves, small)]
+        assert np.argmax(sparsity) == expected
+        assert np.ptp(sparsity) < 0.05
+        assert choose_partition(graph, [halves], [small], 2)[0] == expected
 
 
 def test_an_outlier_is_not_a_cluster_because_it_lies_alone():
