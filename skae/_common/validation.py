@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import validate_data
 
 from skae._common import stored
@@ -25,6 +26,22 @@ _DTYPES = set(map(np.dtype, DTYPES))
 # Of a table of at most this many numbers that does not lie row by row, such as most
 # frames, a copy is made that does: rows are then gathered several times as fast.
 MAX_COPY_SIZE = 2**24
+
+
+class Instance(HasMethods):
+    """A constraint of parameters: an object with these methods, not its class.
+
+    Parameters
+    ----------
+    methods : str or list of str
+        Names of the methods.
+    """
+
+    def is_satisfied_by(self, val):
+        return not isclass(val) and super().is_satisfied_by(val)
+
+    def __str__(self):
+        return super().__str__().replace("object", "instance (not a class)", 1)
 
 
 class Samples(NamedTuple):

@@ -12,7 +12,7 @@ from sklearn.base import (
     clone,
 )
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -23,7 +23,7 @@ from skae._common.sample_weight import attach_weight, moments
 from skae._common.sparse import dense_blocks
 from skae._common.tables import as_array
 from skae._common.user_code import make_user_module
-from skae._common.validation import Samples, check_samples, check_sizes
+from skae._common.validation import Instance, Samples, check_samples, check_sizes
 from skae._estimator.base import BaseTorchEstimator
 from skae._estimator.held_out import bind
 from skae._training.regularization import Regularization
@@ -71,7 +71,7 @@ class BaseAutoEncoder(
         "skip_connection": ["boolean"],
         "likelihood": [StrOptions(set(LIKELIHOODS)), Likelihood],
         "module": [callable, None],
-        "density": [HasMethods(["fit", "sample"]), None],
+        "density": [Instance(["fit", "sample"]), None],
         "lr": [*BaseTorchEstimator._parameter_constraints["lr"], StrOptions({"auto"})],
         "weight_decay": [
             *BaseTorchEstimator._parameter_constraints["weight_decay"],

@@ -14,7 +14,6 @@ from sklearn.base import (
 from sklearn.impute import MissingIndicator
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_scalar
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,7 +21,7 @@ from skae._common.array_api import ArrayAPIMixin, dispatched
 from skae._common.linked import LinkedEstimator
 from skae._common.missing import empty_columns
 from skae._common.runtime import draw_seed
-from skae._common.validation import check_table
+from skae._common.validation import Instance, check_table
 from skae._common.warn import warn_user
 from skae.autoencoders._linear_mixtures import LinearMixtures
 
@@ -113,7 +112,7 @@ class AutoEncoderImputer(
     """
 
     _parameter_constraints: dict = {
-        "estimator": [HasMethods(["fit", "impute"]), None],
+        "estimator": [Instance(["fit", "impute"]), None],
         "keep_empty_features": ["boolean"],
         "add_indicator": ["boolean"],
         "random_state": ["random_state"],

@@ -9,7 +9,6 @@ from sklearn.base import (
     clone,
 )
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -23,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._common.array_api import ArrayAPIMixin
 from skae._common.callbacks import CallbackSupportMixin, report_fit, report_part
 from skae._common.linked import LinkedEstimator
+from skae._common.validation import Instance
 
 
 def _has_module(reconstructor):
@@ -88,7 +88,7 @@ class Reconstructor(
     True
     """
 
-    _parameter_constraints: dict = {"estimator": [HasMethods(["fit", "reconstruct"])]}
+    _parameter_constraints: dict = {"estimator": [Instance(["fit", "reconstruct"])]}
 
     def __init__(self, estimator):
         self.estimator = estimator

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import OutlierMixin, _fit_context, clone
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._common.array_api import ArrayAPIMixin
@@ -22,7 +22,7 @@ from skae._common.sample_weight import (
     weighted_quantile,
 )
 from skae._common.sparse import as_dense
-from skae._common.validation import Samples, check_samples
+from skae._common.validation import Instance, Samples, check_samples
 from skae._estimator.restoring import restore_on_error
 from skae._estimator.stream import StreamSample
 from skae._training.scaling import FLOAT32_ANSWERS
@@ -150,7 +150,7 @@ class AutoEncoderOutlierDetector(
     __metadata_request__fit = {"sample_weight": None}  # not in the signature
     _accepts_sparse = True
     _parameter_constraints: dict = {
-        "estimator": [HasMethods(["reconstruct", "score_samples"]), None],
+        "estimator": [Instance(["reconstruct", "score_samples"]), None],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "max_samples": [Interval(Integral, 1, None, closed="left")],
         "contamination": [

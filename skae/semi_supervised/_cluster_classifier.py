@@ -7,7 +7,7 @@ from os import PathLike
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context, clone
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skae._common.callbacks import (
@@ -20,7 +20,7 @@ from skae._common.labels import count_classes, split_labels, warn_without_unlabe
 from skae._common.linked import LinkedEstimator
 from skae._common.runtime import seed_unset
 from skae._common.sample_weight import check_sample_weight, pop_weight
-from skae._common.validation import check_table
+from skae._common.validation import Instance, check_table
 from skae.semi_supervised._cluster_module import ClusterModuleMixin
 from skae.semi_supervised._cluster_space import ClusterSpaceMixin
 from skae.semi_supervised._clusters import (
@@ -217,9 +217,9 @@ class ClusterClassifier(
 
     __metadata_request__fit = {"sample_weight": None}  # not in the signature
     _parameter_constraints: dict = {
-        "encoder": [HasMethods(["fit", "transform"]), None],
-        "clusterer": [HasMethods("fit_predict"), HasMethods(["fit", "predict"]), None],
-        "refiner": [HasMethods(["fit", "predict"]), None],
+        "encoder": [Instance(["fit", "transform"]), None],
+        "clusterer": [Instance("fit_predict"), Instance(["fit", "predict"]), None],
+        "refiner": [Instance(["fit", "predict"]), None],
         "refine": [StrOptions({"auto", "always"})],
         "doubtful": [Interval(Real, 0, 1, closed="left")],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],

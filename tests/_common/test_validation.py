@@ -1,14 +1,20 @@
-"""Tests of what images mean: bytes, floats in [0, 1], and others."""
+"""Tests of what images mean (bytes, floats in [0, 1], and others) and of parameters."""
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
+from sklearn.mixture import GaussianMixture
 
 from skae import (
+    AutoEncoderImputer,
+    AutoEncoderOutlierDetector,
     AutoEncoderTransformer,
+    ClusterClassifier,
     ColorizationAutoEncoder,
     DenoisingAutoEncoder,
     PseudoLabelClassifier,
+    Reconstructor,
     VariationalAutoEncoder,
 )
 
@@ -162,3 +168,25 @@ def test_one_row_is_encoded_as_many_are_however_it_is_stored():
     table[:, 1::2] = np.inf
     with pytest.raises(ValueError, match="contains infinity"):
         model.transform(table[:, :64].copy())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (Reconstructor(AutoEncoderTransformer), "estimator"),
+        (AutoEncoderImputer(estimator=AutoEncoderTransformer), "estimator"),
+        (AutoEncoderOutlierDetector(estimator=AutoEncoderTransformer), "estimator"),
+        (ClusterClassifier(encoder=AutoEncoderTransformer), "encoder"),
+        (ClusterClassifier(clusterer=KMeans), "clusterer"),
+        (ClusterClassifier(refiner=PseudoLabelClassifier), "refiner"),
+        (AutoEncoderTransformer(density=GaussianMixture), "density"),
+    ],
+)
+def test_a_class_in_the_place_of_an_estimator_is_refused(estimator, name):
+    X, y = np.zeros((6, 2)), np.array([0, 1] * 3)
+    with pytest.raises(
+        ValueError,
+        match=rf"The '{name}' parameter of {type(estimator).__name__} must be an "
+        r"instance \(not a class\) implementing .* Got <class ",
+    ):
+        estimator.fit(X, y)
