@@ -214,7 +214,8 @@ class AutoEncoderImputer(
         is not known for the missing values. Available by default, and with an
         ``estimator`` that has this method, such as :class:`VariationalAutoEncoder`. By
         default each row is drawn from one of the mixtures or from its nearest rows,
-        which are chosen by their weights.
+        which are chosen by their weights. What is drawn is as far from what
+        ``transform`` fills, on average, as present values that are hidden in ``fit``.
 
         Parameters
         ----------

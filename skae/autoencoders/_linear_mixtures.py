@@ -22,7 +22,7 @@ SAMPLES_PER_FEATURE, MAX_SAMPLES = 100, 2000
 # Share of the present values that is hidden to learn the weights by, and the number of
 # further samples to hide them in, where mixtures do not need all samples.
 HIDDEN_SHARE, N_HELD_OUT = 0.2, 500
-# Number of values by which all weights are equal.
+# Number of values by which all weights, and the spreads compared, are equal.
 PRIOR_VALUES = 50.0
 
 
@@ -30,7 +30,8 @@ class LinearMixtures(BaseEstimator):
     """Fill missing values of standardized samples by mixtures of linear autoencoders.
 
     Mixtures of several sizes, and the nearest samples of a wide table, are averaged.
-    Their weights are those that restore hidden values best [1]_.
+    Their weights are those that restore hidden values best [1]_. What is drawn differs
+    from the average by as much as the hidden values do [2]_.
 
     Parameters
     ----------
@@ -41,10 +42,15 @@ class LinearMixtures(BaseEstimator):
     ----------
     weights_ : ndarray of shape (n_members,)
         Weight of each mixture, and of the nearest samples.
+    spread_ : float
+        Mean distance of hidden values from the average, over that of values drawn from
+        the members, which are less certain than the average.
 
     References
     ----------
     .. [1] L. Breiman, "Stacked regressions", Machine Learning 24, 1996.
+    .. [2] V. Kuleshov, N. Fenner and S. Ermon, "Accurate uncertainties for deep
+       learning using calibrated regression", ICML 2018.
     """
 
     def __init__(self, random_state=None):
@@ -63,7 +69,9 @@ class LinearMixtures(BaseEstimator):
         self : LinearMixtures
             The fitted estimator.
         """
-        order_seed, hiding_seed, self._seed = seeds_of(self.random_state, 3)
+        order_seed, hiding_seed, self._seed, spread_seed = seeds_of(
+            self.random_state, 4
+        )
         with default_modes(torch.device("cpu")):
             x = torch.from_numpy(np.ascontiguousarray(X))
             self._low, self._high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
@@ -80,7 +88,12 @@ class LinearMixtures(BaseEstimator):
             hidden &= ~seen.isnan()
             x_hidden = torch.where(hidden, torch.nan, seen)
             self._learn(used if has_others else x_hidden)
-            self.weights_ = self._weigh(x_hidden, seen, hidden)
+            found = self._expected(x_hidden)[:, hidden].numpy()
+            truth = seen[hidden].numpy()
+            self.weights_ = self._weigh(found, truth)
+            average = self.weights_ @ found
+            drawn = self._draw(x_hidden, spread_seed)[hidden].numpy()
+            self.spread_ = self._compare(truth - average, drawn - average)
             if not has_others:
                 self._learn(used)
         return self
@@ -108,15 +121,20 @@ class LinearMixtures(BaseEstimator):
             out.append(self._nearest(x, out[0]))
         return torch.stack(out)
 
-    def _weigh(self, x, truth, hidden):
+    def _weigh(self, found, truth):
         """Return weights by least squares of hidden values, not negative."""
-        found = self._expected(x)[:, hidden].numpy()
-        truth = truth[hidden].numpy()
         n_members = len(found)
         prior = np.sqrt(PRIOR_VALUES * np.square(truth).mean()) if truth.size else 1.0
         rows = np.vstack([found.T, prior * np.eye(n_members)])
         aims = np.append(truth, np.full(n_members, prior / n_members))
         return nnls(rows, aims)[0]
+
+    def _compare(self, true, drawn):
+        """Return the mean size of the true distances over that of the drawn ones."""
+        prior = PRIOR_VALUES / max(1, len(true))
+        true, drawn = np.abs([true, drawn]).sum(axis=1)
+        prior *= (true + drawn) / 2.0
+        return float((true + prior) / (drawn + prior)) if drawn else 1.0
 
     def impute(self, X, *, max_iter=1):
         """Fill missing values.
@@ -155,12 +173,15 @@ class LinearMixtures(BaseEstimator):
         -------
         ndarray of shape (n_draws, n_samples, n_features)
             Copies without NaN. For each sample and draw one of the members is drawn by
-            its weight.
+            its weight, and its distance from the average is scaled by ``spread_``.
         """
+        average = self.impute(X)
         with default_modes(torch.device("cpu")):
             x = torch.from_numpy(np.ascontiguousarray(X))
             seeds = seeds_of(random_state, n_draws)
-            return np.stack([self._draw(x, seed).numpy() for seed in seeds])
+            drawn = np.stack([self._draw(x, seed).numpy() for seed in seeds])
+        # Present values are equal in both.
+        return average + self.spread_ * (drawn - average)
 
     def _draw(self, x, seed):
         generator = make_generator(seed)

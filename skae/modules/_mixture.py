@@ -264,43 +264,49 @@ default=None
         return cls(mean, loadings, noise.clamp(min=FIRST_NOISE), log_share, spread)
 
     def _expect(self, rows):
-        """Return codes, their covariances per pattern, and log-likelihoods."""
+        """Return codes, their covariances per pattern, and log-likelihoods.
+
+        Samples are the last dimension of all but the covariances: torch is slow where
+        it is as short as codes and samples of few features are.
+        """
         (n_mixed, _, k), n_patterns = self.loadings.shape, len(rows.patterns)
         precision = (rows.patterns @ self.precision).view(n_mixed, n_patterns, k, k)
         eye = torch.eye(k, dtype=precision.dtype)
         factor = torch.linalg.cholesky(precision + eye)
         covariance = torch.cholesky_inverse(factor)
-        distance = rows.present * (rows.x - self.mean.unsqueeze(1))
-        scaled = distance / self.noise.unsqueeze(1)
-        projected = scaled @ self.loadings
-        h = (covariance[:, rows.index] @ projected.unsqueeze(3)).squeeze(3)
+        distance = rows.present * (rows.x - self.mean.unsqueeze(2))
+        scaled = distance / self.noise.unsqueeze(2)
+        projected = self.loadings.mT @ scaled
+        h = covariance[:, rows.index] @ projected.mT.unsqueeze(3)
+        h = h.squeeze(3).mT.contiguous()
         volume = 2.0 * factor.diagonal(dim1=2, dim2=3).log().sum(dim=2)
         volume = volume + self.noise.log() @ rows.patterns.t()
         volume = volume + math.log(2.0 * math.pi) * rows.patterns.sum(dim=1)
-        length = (scaled * distance).sum(dim=2) - (projected * h).sum(dim=2)
+        length = (scaled * distance).sum(dim=1) - (projected * h).sum(dim=1)
         log_prob = self.log_share.unsqueeze(1) - (length + volume[:, rows.index]) / 2.0
         return h, covariance, log_prob
 
     def _maximize(self, rows, member, h, covariance):
         """Fit each component to the samples that are its members."""
         n_mixed, d, k = self.loadings.shape
-        share = member.unsqueeze(2) * rows.present
-        counts = share.sum(dim=1)
+        share = member.unsqueeze(1) * rows.present
+        counts = share.sum(dim=2)
         by_pattern = rows.sum_by_pattern(member)
         uncertain = (by_pattern.unsqueeze(2) * rows.patterns).mT @ covariance.flatten(2)
-        moments = uncertain + share.mT @ (h.unsqueeze(3) * h.unsqueeze(2)).flatten(2)
+        products = (h.unsqueeze(2) * h.unsqueeze(1)).flatten(1, 2)
+        moments = uncertain + share @ products.mT
         uncertain, moments = (m.view(n_mixed, d, k, k) for m in (uncertain, moments))
         spread = self.spread.diagonal(dim1=2, dim2=3)
         prior = (self.loadings.square() + spread).mean(dim=1) + SMALLEST_PRIOR
         precision = moments / self.noise[:, :, None, None]
         precision = precision + torch.diag_embed(1.0 / prior).unsqueeze(1)
         self.spread = torch.cholesky_inverse(torch.linalg.cholesky(precision))
-        distance = share * (rows.x - self.mean.unsqueeze(1))
-        projected = (distance.mT @ h) / self.noise.unsqueeze(2)
+        distance = share * (rows.x - self.mean.unsqueeze(2))
+        projected = (distance @ h.mT) / self.noise.unsqueeze(2)
         self.loadings = (self.spread @ projected.unsqueeze(3)).squeeze(3)
-        rest = rows.x - h @ self.loadings.mT
-        self.mean = (share * rest).sum(dim=1) / (counts + PRIOR_MEAN)
-        error = (share * (rest - self.mean.unsqueeze(1)).square()).sum(dim=1)
+        rest = rows.x - self.loadings @ h
+        self.mean = (share * rest).sum(dim=2) / (counts + PRIOR_MEAN)
+        error = (share * (rest - self.mean.unsqueeze(2)).square()).sum(dim=2)
         squares = self.loadings.unsqueeze(3) * self.loadings.unsqueeze(2)
         error += (squares * uncertain + self.spread * moments).sum(dim=(2, 3))
         common = (error.sum(dim=1) / counts.sum(dim=1)).unsqueeze(1)
@@ -367,15 +373,16 @@ default=None
         h, covariance, log_prob = self._expect(rows)
         member = log_prob.softmax(dim=0)
         if generator is None:
-            found = self.mean.unsqueeze(1) + h @ self.loadings.mT
-            found = (member.unsqueeze(2) * found).sum(dim=0)
+            found = self.mean.unsqueeze(2) + self.loadings @ h
+            found = (member.unsqueeze(1) * found).sum(dim=0).t()
         else:
             chosen = torch.multinomial(member.t(), 1, generator=generator).squeeze(1)
             of_row = torch.arange(len(x))
             covariance = covariance[:, rows.index][chosen, of_row]
             factor = torch.linalg.cholesky(covariance)
-            noise = draw(torch.randn, h.shape[1:], generator, x.device).to(x.dtype)
-            h = h[chosen, of_row] + (factor @ noise.unsqueeze(2)).squeeze(2)
+            h = h[chosen, :, of_row]
+            noise = draw(torch.randn, h.shape, generator, x.device).to(x.dtype)
+            h = h + (factor @ noise.unsqueeze(2)).squeeze(2)
             found = (self.loadings[chosen] @ h.unsqueeze(2)).squeeze(2)
             noise = draw(torch.randn, x.shape, generator, x.device).to(x.dtype)
             found = self.mean[chosen] + found + self.noise[chosen].sqrt() * noise
@@ -383,7 +390,7 @@ default=None
 
 
 class _Rows:
-    """Samples, and the patterns of present values that they have.
+    """Samples as columns, and the patterns of present values that they have.
 
     What depends on the pattern alone is computed once for all samples that share it,
     if many do.
@@ -391,16 +398,17 @@ class _Rows:
 
     def __init__(self, x):
         is_present = ~x.isnan()
-        self.x, self.present = x.nan_to_num(0.0), is_present.to(x.dtype)
+        self.x = x.nan_to_num(0.0).t().contiguous()
+        self.present = is_present.t().to(x.dtype).contiguous()
         packed = np.packbits(is_present.numpy(), axis=1)
         keys = packed.view(f"V{packed.shape[1]}").ravel()
         _, first, index = np.unique(keys, return_index=True, return_inverse=True)
         self.is_grouped = 2 * len(first) < len(x)
         if self.is_grouped:
-            self.patterns = self.present[torch.from_numpy(first)]
+            self.patterns = self.present[:, torch.from_numpy(first)].t()
             self.index = torch.from_numpy(index.ravel())
         else:
-            self.patterns, self.index = self.present, slice(None)
+            self.patterns, self.index = self.present.t(), slice(None)
 
     def sum_by_pattern(self, values):
         """Return sums over the samples of each pattern, for rows of values."""

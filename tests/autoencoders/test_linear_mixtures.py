@@ -84,3 +84,23 @@ def test_one_sample_and_one_feature():
     assert LinearMixtures(0).fit(np.zeros((1, 3))).impute([[np.nan, 1, 0]])[0, 0] == 0.0
     X = np.array([[0.5], [-0.5], [np.nan]])
     assert abs(LinearMixtures(0).fit(X).impute(X)[2, 0]) < 0.1
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(2500, 40, 20), (120, 12, 3)])
+def test_draws_are_as_far_from_the_average_as_the_truth_is(n, d, k):
+    # The members of many factors draw too wide, those of few samples too narrow.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, k)) @ rng.normal(size=(k, d)) + rng.normal(size=(n, d))
+    X = standardize(X)
+    sizes, covered = [], []
+    for seed in range(3):
+        holes, missing = hide(X, 0.3, seed)
+        model = LinearMixtures(0).fit(holes)
+        average, truth = model.impute(holes)[missing], X[missing]
+        draws = model.sample_imputations(holes, 19, random_state=0)[:, missing]
+        sizes.append([np.abs(draws - average).mean(), np.abs(truth - average).mean()])
+        between = (draws.min(axis=0) < truth) & (truth < draws.max(axis=0))
+        covered.append(between.mean())
+    drawn, true = np.sum(sizes, axis=0)
+    assert drawn == pytest.approx(true, rel=0.06)
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.015)
