@@ -43,9 +43,9 @@ from skae._training.trainer import Trainer, fast
 from skae.modules._hidden import ACTIVATIONS
 
 # Fewest steps of a fit with ``max_epochs="auto"``.
-MIN_STEPS = 650
+MIN_STEPS = 700
 # Learning rates of ``lr="auto"``, by where the module starts.
-AUTO_LR = {"pca": 5e-3, "random": 1e-3}
+AUTO_LR = {"pca": 6e-3, "random": 1e-3}
 # ... and the most that it may be, times the number of features, for wide rows: a step
 # of Adam moves all weights of a code by the rate, and so the code by its sum.
 MAX_WIDE_LR = {"pca": 5.0, "random": 5.0}
@@ -86,7 +86,7 @@ class BaseTorchEstimator(
     # Which samples have a target to score them by, or None for all.
     _has_target = None
     # Fewest epochs of a fit with ``max_epochs="auto"``.
-    _auto_epochs = 50
+    _auto_epochs = 55
     # Type in which the objective gets its targets, where they are not samples.
     _target_dtype = None
     # Whether training runs code that may draw from the global generators.
@@ -402,7 +402,9 @@ class BaseTorchEstimator(
                 objective,
                 generators,
                 self._seed,
-                *resolve_optimizer(self.optimizer, lr, self.weight_decay),
+                *resolve_optimizer(
+                    self.optimizer, lr, self.weight_decay, self._starts_at_pca
+                ),
                 callbacks,
                 compute_dtype=self.compute_dtype_,
                 compile_step=self.compile,

@@ -12,7 +12,12 @@ OPTIMIZERS = {
 }
 
 
-def resolve_optimizer(optimizer, lr, weight_decay):
+# Options where training starts at principal components. By default Adam averages
+# squared gradients over about 1000 steps, and a fit of a small table has fewer.
+OPTIONS_AT_PCA = {"adam": {"betas": (0.9, 0.99)}, "adamw": {"betas": (0.9, 0.99)}}
+
+
+def resolve_optimizer(optimizer, lr, weight_decay, starts_at_pca=False):
     """Return a callable that makes an optimizer, and its options.
 
     Parameters
@@ -23,6 +28,8 @@ def resolve_optimizer(optimizer, lr, weight_decay):
         Learning rate.
     weight_decay : float or "auto"
         Weight decay; "auto" is none.
+    starts_at_pca : bool, default=False
+        Whether training starts at principal components.
 
     Returns
     -------
@@ -39,6 +46,8 @@ def resolve_optimizer(optimizer, lr, weight_decay):
     if weight_decay == "auto":  # which is decoupled from the optimizer
         weight_decay = 0.0
     make = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+    if starts_at_pca and isinstance(optimizer, str):
+        make = partial(make, **OPTIONS_AT_PCA.get(optimizer, {}))
     kind = getattr(make, "func", make)  # of functools.partial
     if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):
         raise ValueError(

@@ -84,9 +84,10 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
         Optimizer: a name, a class of :mod:`torch.optim`, or a
         :class:`functools.partial` of such a class, which sets its other options. Its
         learning rate is always ``lr``, and a ``weight_decay`` above zero replaces that
-        of the partial. "sgd" has Nesterov momentum 0.9.
+        of the partial. "sgd" has Nesterov momentum 0.9, and the other two have the
+        betas (0.9, 0.99) where training starts at principal components.
     lr : float or "auto", default="auto"
-        Learning rate; with a schedule its largest value. "auto" is 5e-3 if training
+        Learning rate; with a schedule its largest value. "auto" is 6e-3 if training
         starts at principal components, and otherwise 1e-3; at most
         5 / n_features for more than 4096 features.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
@@ -96,7 +97,7 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     batch_size : int, default=128
         Number of samples per step.
     max_epochs : int or "auto", default="auto"
-        Number of passes over the training samples. "auto" is 50, or as many as 650
+        Number of passes over the training samples. "auto" is 55, or as many as 700
         steps need, whichever is more.
     max_steps : int, default=None
         Number of optimizer steps after which a fit ends, at the end of the epoch. With

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -282,7 +283,7 @@ def test_dead_codes_are_told():
         AutoEncoderTransformer(8, l1_penalty=0.01, random_state=0).fit(DIGITS)
 
 
-@pytest.mark.parametrize(("n_samples", "n_epochs"), [(100, 650), (300, 217)])
+@pytest.mark.parametrize(("n_samples", "n_epochs"), [(100, 700), (300, 234)])
 def test_small_sets_get_a_floor_of_steps(n_samples, n_epochs):
     X = DIGITS[:n_samples]
     ae = AutoEncoderTransformer(2, skip_connection=False, random_state=0)
@@ -290,3 +291,15 @@ def test_small_sets_get_a_floor_of_steps(n_samples, n_epochs):
     assert ae.set_params(max_steps=30).fit(X).n_epochs_ == -(
         -30 // -(-n_samples // 128)
     )
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+@pytest.mark.parametrize(("skip", "beta"), [(True, 0.99), (False, 0.999)])
+def test_squared_gradients_are_averaged_over_fewer_steps_at_pca(name, skip, beta):
+    ae = AutoEncoderTransformer(
+        2, optimizer=name, skip_connection=skip, max_epochs=1, random_state=0
+    ).fit(DIGITS[:100])
+    group = ae.net_.optimizer_.param_groups[0]
+    assert group["betas"] == (0.9, beta)
+    ae.set_params(optimizer=partial(torch.optim.Adam, betas=(0.8, 0.95)))
+    assert ae.fit(DIGITS[:100]).net_.optimizer_.param_groups[0]["betas"] == (0.8, 0.95)
