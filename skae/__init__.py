@@ -1,5 +1,7 @@
 """Autoencoders for scikit-learn users, on torch."""
 
+from importlib import import_module
+
 from skae._trusted_types import TRUSTED_TYPES
 from skae.autoencoders import (
     AutoEncoderImputer,
@@ -36,3 +38,16 @@ __all__ = [
     "make_self_supervised_classifier",
     "rgb_to_gray",
 ]
+
+# Loaded when they are first asked for: no estimator needs them.
+_ON_DEMAND = ("datasets", "export", "inspection", "metrics")
+
+
+def __getattr__(name):
+    if name in _ON_DEMAND:
+        return import_module(f"skae.{name}")
+    raise AttributeError(f"module 'skae' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_ON_DEMAND})

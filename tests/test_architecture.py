@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import skae
+
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "skae").rglob("*.py"))
 MAX_LINES = 450  # of a file
@@ -23,6 +25,16 @@ def test_import_needs_neither_matplotlib_nor_pandas():
         "import sys; sys.modules['pandas'] = sys.modules['matplotlib'] = None;"
         "import skae, skae.datasets, skae.likelihood, skae.metrics, skae.modules"
     )
+
+
+def test_subpackages_are_there_after_import_skae():
+    names = {"datasets", "export", "inspection", "metrics", "likelihood", "modules"}
+    run(
+        f"import skae; assert {names} <= set(dir(skae));"
+        f"assert all(getattr(skae, n).__name__ == 'skae.' + n for n in {names})"
+    )
+    with pytest.raises(AttributeError, match="'skae' has no attribute 'nothing'"):
+        skae.nothing  # noqa: B018
 
 
 def test_import_leaves_the_compiler_alone():
