@@ -43,7 +43,7 @@ from skae._training.trainer import Trainer, fast
 from skae.modules._hidden import ACTIVATIONS
 
 # Fewest steps of a fit with ``max_epochs="auto"``.
-MIN_STEPS = 700
+MIN_STEPS = 650
 # Learning rates of ``lr="auto"``, by where the module starts.
 AUTO_LR = {"pca": 6e-3, "random": 1e-3}
 # ... and the most that it may be, times the number of features, for wide rows: a step

@@ -114,7 +114,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     batch_size : int, default=128
         Number of samples per step.
     max_epochs : int or "auto", default="auto"
-        Number of passes over the training samples. "auto" is 55, or as many as 700
+        Number of passes over the training samples. "auto" is 55, or as many as 650
         steps need, whichever is more.
     max_steps : int, default=None
         Number of optimizer steps after which a fit ends, at the end of the epoch. With

@@ -283,7 +283,7 @@ def test_dead_codes_are_told():
         AutoEncoderTransformer(8, l1_penalty=0.01, random_state=0).fit(DIGITS)
 
 
-@pytest.mark.parametrize(("n_samples", "n_epochs"), [(100, 700), (300, 234)])
+@pytest.mark.parametrize(("n_samples", "n_epochs"), [(100, 650), (300, 217)])
 def test_small_sets_get_a_floor_of_steps(n_samples, n_epochs):
     X = DIGITS[:n_samples]
     ae = AutoEncoderTransformer(2, skip_connection=False, random_state=0)

@@ -3,6 +3,8 @@
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from skae.modules._dense import Residual
+
 # Multiplications per layer and batch above which bfloat16 pays for its conversions.
 MIN_PRODUCTS_FOR_BFLOAT16 = 2**23
 
@@ -39,8 +41,13 @@ def resolve_compute_dtype(compute_dtype, module, batch_size, n_features, device)
 
 
 def _products_per_layer(module, n_features, device):
-    """Multiplications that an average layer makes per row."""
-    weights = [p for p in module.parameters() if p.dim() > 1]
+    """Multiplications that an average layer makes per row.
+
+    Affine maps beside networks are left out: they are so small that they would lower
+    the average, and cost little in either type.
+    """
+    beside = {m.affine.weight for m in module.modules() if isinstance(m, Residual)}
+    weights = [p for p in module.parameters() if p.dim() > 1 and p not in beside]
     products = sum(w.numel() for w in weights)
     if any(w.dim() > 2 for w in weights):
         # The weights of a convolution are multiplied once per pixel: count how often.

@@ -8,7 +8,7 @@ from skae._training.fast.compute_dtype import (
     has_fast_bfloat16,
     resolve_compute_dtype,
 )
-from skae.modules import ConvAutoencoder, ConvColorizer
+from skae.modules import ConvAutoencoder, ConvColorizer, DenseAutoencoder
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -58,6 +58,16 @@ def test_weights_of_a_convolution_count_once_per_pixel(is_fast):
     colorizer = ConvColorizer((32, 32), 16)
     found = resolve_compute_dtype("auto", colorizer, 128, 1024, CPU)
     assert found == (torch.bfloat16 if is_fast else torch.float32)
+
+
+def test_affine_maps_beside_networks_do_not_count():
+    products = [
+        compute_dtype._products_per_layer(
+            DenseAutoencoder(784, 16, (256, 64), skip_connection=skip), 784, CPU
+        )
+        for skip in (False, True)
+    ]
+    assert products == [(784 * 256 + 256 * 64 + 64 * 16) / 3] * 2
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])
