@@ -23,6 +23,7 @@ def accuracies(seed):
     autoencoder = AutoEncoderTransformer(
         n_components=12,
         hidden_layer_sizes=(128, 128, 128),
+        skip_connection=False,
         activation="tanh",
         optimizer="adamw",
         weight_decay=1.0,
@@ -31,9 +32,10 @@ def accuracies(seed):
         max_epochs=30,
     )
     classifier = ClusterClassifier(
-        autoencoder, assignment="majority", unlabeled=-1, random_state=seed
+        autoencoder, assignment="majority", random_state=seed
     ).fit(X_train, y_train)
     everything = classifier.score(X_test, y_test)
+    classifier.set_params(unlabeled=-1)
 
     rng = np.random.default_rng(seed)
     hundred = np.full_like(y_train, -1)
