@@ -13,7 +13,7 @@ DECAY = 0.75
 # and the number of samples above which it falls, like the error of a mean does.
 INPUT_NOISE, NOISE_SAMPLES = 0.5, 300
 # Below this share of the noise of small sets there is none: it costs time.
-SMALLEST_NOISE_LEVEL = 0.1
+SMALLEST_NOISE_LEVEL = 0.2
 # Share of a regularized run after which the input noise begins to fall, with the rate.
 NOISE_HOLD = 0.3
 

@@ -228,7 +228,7 @@ class AutoEncoderTransformer(DeterministicAutoEncoder):
     The decay of ``weight_decay="auto"`` is decoupled from the optimizer [6]_. The noise
     of the inputs [7]_ has a standard deviation of half the root mean square of PCA's
     error. With more than 300 samples it falls with the square root of their number.
-    With more than 30,000 samples, or with ``augmentation``, there is none.
+    With more than 7,500 samples, or with ``augmentation``, there is none.
 
     Values may be missing (NaN, or ``pandas.NA``). They do not count in the loss, nor in
     the variances that are learned from errors. For the encoder they are filled: a
