@@ -10,14 +10,14 @@ OPTIMIZERS = {
     "adamw": partial(torch.optim.AdamW, fused=True),
     "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True, fused=True),
 }
+# Those of fits that start at principal components. By default Adam averages squared
+# gradients over about 1000 steps, and a fit of a small table has fewer.
+OPTIMIZERS_AT_PCA = OPTIMIZERS | {
+    name: partial(OPTIMIZERS[name], betas=(0.9, 0.99)) for name in ("adam", "adamw")
+}
 
 
-# Options where training starts at principal components. By default Adam averages
-# squared gradients over about 1000 steps, and a fit of a small table has fewer.
-OPTIONS_AT_PCA = {"adam": {"betas": (0.9, 0.99)}, "adamw": {"betas": (0.9, 0.99)}}
-
-
-def resolve_optimizer(optimizer, lr, weight_decay, starts_at_pca=False):
+def resolve_optimizer(optimizer, lr, weight_decay, starts_at_pca):
     """Return a callable that makes an optimizer, and its options.
 
     Parameters
@@ -28,7 +28,7 @@ def resolve_optimizer(optimizer, lr, weight_decay, starts_at_pca=False):
         Learning rate.
     weight_decay : float or "auto"
         Weight decay; "auto" is none.
-    starts_at_pca : bool, default=False
+    starts_at_pca : bool
         Whether training starts at principal components.
 
     Returns
@@ -45,9 +45,8 @@ def resolve_optimizer(optimizer, lr, weight_decay, starts_at_pca=False):
     """
     if weight_decay == "auto":  # which is decoupled from the optimizer
         weight_decay = 0.0
-    make = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
-    if starts_at_pca and isinstance(optimizer, str):
-        make = partial(make, **OPTIONS_AT_PCA.get(optimizer, {}))
+    named = OPTIMIZERS_AT_PCA if starts_at_pca else OPTIMIZERS
+    make = named[optimizer] if isinstance(optimizer, str) else optimizer
     kind = getattr(make, "func", make)  # of functools.partial
     if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):
         raise ValueError(

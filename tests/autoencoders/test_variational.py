@@ -224,16 +224,14 @@ def test_score_of_a_sample_depends_on_nothing_but_it(model):
 
 
 def test_score_is_that_of_the_unit_of_x():
-    other = make().fit(1000 * X + 7)
-    same = make().fit(X)
+    # In more epochs rounding errors would grow.
+    other = make(max_epochs=15).fit(1000 * X + 7)
+    same = make(max_epochs=15).fit(X)
     shift = 64 * np.log(1000)
-    # Rounding errors grow in training.
     np.testing.assert_allclose(
-        other.score_samples(1000 * X + 7), same.score_samples(X) - shift, atol=0.5
+        other.score_samples(1000 * X + 7), same.score_samples(X) - shift, atol=0.1
     )
-    assert other.score(1000 * X + 7) == pytest.approx(same.score(X) - shift, abs=0.02)
-    last = same.loss_curve_[-1] + shift
-    assert other.loss_curve_[-1] == pytest.approx(last, abs=0.05)
+    assert other.loss_curve_[-1] == pytest.approx(same.loss_curve_[-1] + shift)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
