@@ -1,14 +1,17 @@
-"""A random sample of all rows of a stream."""
+"""A weighted random sample of all rows of a stream."""
 
 import numpy as np
 
 from skae._common.sparse import as_dense
 
 
-def update_reservoir(kept, batch, n_seen, max_rows, seed):
+def update_reservoir(kept, batch, keys, max_rows, seed):
     """Let more rows of a stream into a random sample of those before [1]_.
 
-    Each row of the stream is in the sample with the same probability.
+    Each row has a key, a random number from 0 to 1 divided by its weight. The sample
+    has the rows of the smallest keys, and none with a key above 1. So the probability
+    that a row is in the sample is proportional to its weight, which is 1 for new rows.
+    The weight of rows that are kept is lowered by raising their keys.
 
     Parameters
     ----------
@@ -17,36 +20,35 @@ def update_reservoir(kept, batch, n_seen, max_rows, seed):
         of the same rows, such as inputs and targets.
     batch : list of {ndarray, csr_array, StoredRows} of shape (n_rows, ...)
         The next rows of the stream, of which only those that are drawn become dense.
-    n_seen : int
-        Number of rows seen before.
+    keys : ndarray of shape (n_kept,)
+        Keys of the rows in ``kept``.
     max_rows : int
         Largest number of rows of the sample.
-    seed : int
-        Seed of the stream.
+    seed : int or list of int
+        Seed of the keys of the batch.
 
     Returns
     -------
-    list of ndarray of shape (min(n_seen + n_rows, max_rows), ...)
-        The sample of all rows seen so far.
+    sample : list of ndarray of shape (n_sample, ...)
+        The sample of all rows seen so far, in their order.
+    keys : ndarray of shape (n_sample,)
+        Keys of its rows.
 
     References
     ----------
-    .. [1] J. S. Vitter, "Random sampling with a reservoir", ACM Transactions on
-       Mathematical Software 11, 1985.
+    .. [1] E. Ohlsson, "Sequential Poisson sampling", Journal of Official Statistics 14,
+       1998.
     """
-    n_kept, n_rows = len(kept[0]), batch[0].shape[0]
-    origin = np.arange(min(n_kept + n_rows, max_rows))  # in the rows of both
-    late = np.arange(n_rows)[max_rows - n_kept :]
-    rng = np.random.default_rng([seed, n_seen])
-    places = rng.integers(n_seen + late + 1)
-    is_drawn = places < max_rows
-    # Where two rows draw the same place, the later one stays.
-    origin[places[is_drawn]] = n_kept + late[is_drawn]
-    is_new = origin >= n_kept
-    samples = []
-    for old, new in zip(kept, batch, strict=True):
-        drawn = as_dense(new[origin[is_new] - n_kept])
-        sample = np.empty((len(origin), *old.shape[1:]), np.result_type(old, drawn))
-        sample[~is_new], sample[is_new] = old[origin[~is_new]], drawn
-        samples.append(sample)
-    return samples
+    n_kept = len(keys)
+    new_keys = np.random.default_rng(seed).random(batch[0].shape[0])
+    keys = np.concatenate([keys, new_keys])
+    drawn = np.flatnonzero(keys < 1.0)
+    if len(drawn) > max_rows:
+        smallest = np.argpartition(keys[drawn], max_rows)[:max_rows]
+        drawn = drawn[np.sort(smallest)]
+    is_new = drawn >= n_kept
+    old, new = drawn[~is_new], drawn[is_new] - n_kept
+    sample = []
+    for before, after in zip(kept, batch, strict=True):
+        sample.append(np.concatenate([before[old], as_dense(after[new])]))
+    return sample, keys[drawn]

@@ -1,6 +1,9 @@
 """What a stream of samples leaves: a random sample of them all, in one scale."""
 
+from numbers import Real
+
 import numpy as np
+from sklearn.utils._param_validation import Interval
 
 from skae._common.memmap import copy_memmaps
 from skae._common.reservoir import update_reservoir
@@ -14,10 +17,12 @@ MAX_NUMBERS = 2**22
 # A root mean square outside of this range, in the scale of the first samples, is told.
 # Fewer rows than so many do not show one.
 RMS_RANGE, MIN_RMS_ROWS = (0.1, 10.0), 10
+# What the parameter forget_factor may be.
+FORGET_FACTORS = Interval(Real, 0, 1, closed="right")
 
 
 class StreamSample:
-    """A random sample of all training samples so far, which stays as it is.
+    """A weighted random sample of all training samples so far, which does not change.
 
     Parameters
     ----------
@@ -25,17 +30,20 @@ class StreamSample:
         Inputs and, where there are any, targets, dense and in memory.
     max_rows : int
         Largest number of rows.
+    keys : ndarray of shape (n_kept,), default=None
+        The random numbers by which the rows were drawn; needed with rows.
     n_seen : int, default=0
         Number of training samples so far.
     is_whole : bool, default=True
         Whether it is of all samples that the module was trained on.
     """
 
-    def __init__(self, samples, max_rows, n_seen=0, *, is_whole=True):
+    def __init__(self, samples, max_rows, keys=None, n_seen=0, *, is_whole=True):
         self.rows = [some.rows for some in samples]
         self.byte_scales = [some.byte_scale for some in samples]
         self.weight = samples[0].weight
         self.max_rows = max_rows
+        self.keys = np.empty(0) if keys is None else keys
         self.n_seen = n_seen
         self.is_whole = is_whole
         # Whether partial_fit was called; a fit alone is saved without samples.
@@ -46,13 +54,15 @@ class StreamSample:
         vars(self).update(copy_memmaps(state))
 
     @classmethod
-    def of_fit(cls, samples):
+    def of_fit(cls, samples, seed):
         """Keep rows of a fit, spread evenly.
 
         Parameters
         ----------
         samples : list of Samples
             Inputs and, where there are any, targets.
+        seed : int
+            Seed of the stream.
 
         Returns
         -------
@@ -68,18 +78,22 @@ class StreamSample:
         some = [part._replace(rows=np.array(as_dense(part.rows))) for part in some]
         n_kept = len(some[0].rows)
         # A full sample has no room, in which later rows would count for more.
-        is_full = n_kept < n_rows
-        return cls(some, n_kept if is_full else _max_rows(samples), n_rows)
+        max_rows = n_kept if n_kept < n_rows else _max_rows(samples)
+        # As if they had the smallest keys of all rows.
+        keys = np.random.default_rng(seed).random(n_kept) * (n_kept / n_rows)
+        return cls(some, max_rows, keys, n_rows)
 
     @classmethod
-    def empty(cls, samples, *, is_whole):
+    def empty(cls, samples, *, max_numbers=None, is_whole=True):
         """Begin a stream.
 
         Parameters
         ----------
         samples : list of Samples
             Its first samples, which are not taken yet.
-        is_whole : bool
+        max_numbers : int, default=None
+            Keep at most so many numbers; None means 2**22.
+        is_whole : bool, default=True
             As for the class.
 
         Returns
@@ -89,7 +103,7 @@ class StreamSample:
         """
         none = [part.take(slice(0, 0)) for part in samples]
         none = [part._replace(rows=as_dense(part.rows)) for part in none]
-        return cls(none, _max_rows(samples), is_whole=is_whole)
+        return cls(none, _max_rows(samples, max_numbers), is_whole=is_whole)
 
     def to_samples(self):
         """Return the samples as they were passed.
@@ -104,7 +118,7 @@ class StreamSample:
             for rows, byte_scale in zip(self.rows, self.byte_scales, strict=True)
         ]
 
-    def extended(self, samples, seed):
+    def extended(self, samples, seed, forget_factor):
         """Let more samples in.
 
         Parameters
@@ -113,6 +127,8 @@ class StreamSample:
             The next samples of the stream.
         seed : int
             Seed of the stream.
+        forget_factor : float
+            Factor of the weight of the samples before.
 
         Returns
         -------
@@ -135,7 +151,9 @@ class StreamSample:
             for rows, weight in zip(parts, weights, strict=True):
                 n_rows = rows[0].shape[0]
                 rows.append(np.ones(n_rows) if weight is None else weight)
-        rows = update_reservoir(*parts, self.n_seen, self.max_rows, seed)
+        rows, keys = update_reservoir(
+            *parts, self.keys / forget_factor, self.max_rows, [seed, self.n_seen]
+        )
         weight = rows.pop() if is_weighted else None
         new = StreamSample(
             [
@@ -143,6 +161,7 @@ class StreamSample:
                 for some, part in zip(rows, batch, strict=True)
             ],
             self.max_rows,
+            keys,
             self.n_seen + samples[0].rows.shape[0],
             is_whole=self.is_whole,
         )
@@ -150,10 +169,10 @@ class StreamSample:
         return new
 
 
-def _max_rows(samples):
+def _max_rows(samples, max_numbers=None):
     """Return the largest number of rows of a sample."""
     width = sum(part.rows.shape[1] for part in samples)
-    return max(1, min(MAX_STATISTICS_ROWS, MAX_NUMBERS // width))
+    return max(1, min(MAX_STATISTICS_ROWS, (max_numbers or MAX_NUMBERS) // width))
 
 
 class StreamMixin:
@@ -171,12 +190,14 @@ class StreamMixin:
         samples = [inputs] if targets is None else [inputs, targets]
         if not partial_fit:
             can_continue = hasattr(self, "partial_fit")
-            self._stream = StreamSample.of_fit(samples) if can_continue else None
+            self._stream = (
+                StreamSample.of_fit(samples, self._seed) if can_continue else None
+            )
             return inputs, targets
         stream = self._stream if continues else None
         if stream is None or len(stream.rows) != len(samples):
             stream = StreamSample.empty(samples, is_whole=not continues)
-        self._stream = stream.extended(samples, self._seed)
+        self._stream = stream.extended(samples, self._seed, self.forget_factor)
         if continues:
             self._warn_of_scale(samples)
         inputs, *targets = self._stream.to_samples()

@@ -26,6 +26,7 @@ from skae._common.user_code import make_user_module
 from skae._common.validation import Instance, Samples, check_samples, check_sizes
 from skae._estimator.base import BaseTorchEstimator
 from skae._estimator.held_out import bind
+from skae._estimator.stream import FORGET_FACTORS
 from skae._training.regularization import Regularization
 from skae._training.scaling import Scaling, subsample, warn_of_units
 from skae.autoencoders._data_modules import DataAutoencoder
@@ -72,6 +73,7 @@ class BaseAutoEncoder(
         "likelihood": [StrOptions(set(LIKELIHOODS)), Likelihood],
         "module": [callable, None],
         "density": [Instance(["fit", "sample"]), None],
+        "forget_factor": [FORGET_FACTORS],
         "lr": [*BaseTorchEstimator._parameter_constraints["lr"], StrOptions({"auto"})],
         "weight_decay": [
             *BaseTorchEstimator._parameter_constraints["weight_decay"],
@@ -310,9 +312,10 @@ class BaseAutoEncoder(
         The learning rate is constant at ``lr``. The first call fixes the scaling
         (``mean_``, ``scale_``); a warning says if it does not suit later samples. The
         noise variance, the density and the model of missing values are learned from a
-        random sample of all samples so far. ``lr``, ``batch_size``, ``augmentation``,
-        ``corruption`` and ``density`` may change between two calls. Changes of other
-        parameters take effect in the next ``fit``.
+        random sample of all samples so far, weighted by ``forget_factor``. ``lr``,
+        ``batch_size``, ``augmentation``, ``corruption``, ``density`` and
+        ``forget_factor`` may change between two calls. Changes of other parameters take
+        effect in the next ``fit``.
 
         Parameters
         ----------

@@ -18,6 +18,7 @@ from skae._common.gray import GRAY_WEIGHTS
 from skae._common.sample_weight import pop_weight
 from skae._common.validation import check_sizes, require_target
 from skae._estimator.base import BaseTorchEstimator
+from skae._estimator.stream import FORGET_FACTORS
 from skae._training.objective import ReconstructionObjective
 from skae._training.supervised_objective import PredictionObjective
 from skae.autoencoders._data_modules import DataColorizer
@@ -120,6 +121,9 @@ class ColorizationAutoEncoder(
         scaling, its likelihood if it has one, the device and the seed then stay as they
         are; parameters that would change them take effect only when this is False
         again.
+    forget_factor : float, default=1.0
+        Factor by which the weight of earlier samples falls with each ``partial_fit``,
+        in what is learned from a sample of them all. With 1 nothing is forgotten.
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
@@ -205,8 +209,7 @@ class ColorizationAutoEncoder(
     ----------
     .. [1] O. Ronneberger, P. Fischer and T. Brox, "U-Net: convolutional networks for
        biomedical image segmentation", MICCAI 2015.
-    .. [2] R. Zhang, P. Isola and A. A. Efros, "Colorful image colorization",
-       ECCV 2016.
+    .. [2] R. Zhang, P. Isola and A. A. Efros, "Colorful image colorization", ECCV 2016.
 
     Examples
     --------
@@ -236,7 +239,7 @@ class ColorizationAutoEncoder(
         "saturation": [Interval(Real, 0, None, closed="neither"), None],
         "skip_connections": ["boolean"],
         "hidden_layer_sizes": ["array-like", None],
-        "activation": [StrOptions({"identity", "logistic", "relu", "tanh"})],
+        "forget_factor": [FORGET_FACTORS],
     }
 
     def __init__(
@@ -262,6 +265,7 @@ class ColorizationAutoEncoder(
         n_iter_no_change=10,
         tol=1e-4,
         warm_start=False,
+        forget_factor=1.0,
         callbacks=None,
         checkpoint=None,
         checkpoint_every=1,
@@ -291,6 +295,7 @@ class ColorizationAutoEncoder(
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.forget_factor = forget_factor
         self.callbacks = callbacks
         self.checkpoint = checkpoint
         self.checkpoint_every = checkpoint_every

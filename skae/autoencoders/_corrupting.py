@@ -116,7 +116,8 @@ class CorruptingMixin:
         -------
         float
             Mean of log p(x|f(x̃)) in nats, higher is better. Only scores with the same
-            corruption are comparable.
+            corruption are comparable. :meth:`score_samples` encodes the samples as they
+            are; with ``X_corrupted=X`` this is the mean of it.
 
         Raises
         ------

@@ -137,6 +137,9 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         scaling, its likelihood if it has one, the device and the seed then stay as they
         are; parameters that would change them take effect only when this is False
         again.
+    forget_factor : float, default=1.0
+        Factor by which the weight of earlier samples falls with each ``partial_fit``,
+        in what is learned from a sample of them all. With 1 nothing is forgotten.
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
@@ -222,7 +225,6 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     --------
     Reconstructor : Makes it a cleaning step of a pipeline.
     AutoEncoderTransformer : The same without corruption.
-    skae.corruption : Corruption processes.
 
     Notes
     -----
@@ -309,6 +311,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         n_iter_no_change=10,
         tol=1e-4,
         warm_start=False,
+        forget_factor=1.0,
         callbacks=None,
         checkpoint=None,
         checkpoint_every=1,
@@ -345,6 +348,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.forget_factor = forget_factor
         self.callbacks = callbacks
         self.checkpoint = checkpoint
         self.checkpoint_every = checkpoint_every
@@ -396,12 +400,10 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
         y : None
             Ignored.
         X_corrupted : array-like of the shape of X, default=None
-            Recorded corrupted samples, one for each of X; the process ``corruption``
-            is then not used.
+            Recorded corrupted samples, one for each of X, instead of ``corruption``.
         X_val : array-like of the shape of samples in X, default=None
-            Clean samples to validate on, for early stopping or to select by, in the
-            place of a random share of X. Needed where random samples are not
-            independent of the others: for groups, time series and augmented copies.
+            Clean samples to validate on, instead of a random part of X. Needed for
+            groups, time series and augmented copies, which are not independent.
         X_val_corrupted : array-like of the shape of X_val, default=None
             Recorded corrupted samples, one for each of X_val; needed with X_corrupted.
         **fit_params : dict

@@ -31,8 +31,8 @@ class PairsMixin:
 
         The learning rate is constant at ``lr``. The first samples that the estimator
         sees fix its scaling (``mean_``, ``scale_``). ``lr``, ``batch_size``,
-        ``augmentation`` and ``saturation`` may change between two calls. Changes of
-        other parameters take effect in the next ``fit``.
+        ``augmentation``, ``forget_factor`` and ``saturation`` may change between two
+        calls. Changes of other parameters take effect in the next ``fit``.
 
         Parameters
         ----------

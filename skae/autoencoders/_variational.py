@@ -144,6 +144,9 @@ class VariationalAutoEncoder(
         scaling, its likelihood if it has one, the device and the seed then stay as they
         are; parameters that would change them take effect only when this is False
         again.
+    forget_factor : float, default=1.0
+        Factor by which the weight of earlier samples falls with each ``partial_fit``,
+        in what is learned from a sample of them all. With 1 nothing is forgotten.
     callbacks : list, default=None
         Callbacks of skorch. A fit works on copies of them, which are in
         ``net_.callbacks_``.
@@ -329,6 +332,7 @@ class VariationalAutoEncoder(
         n_iter_no_change=10,
         tol=1e-4,
         warm_start=False,
+        forget_factor=1.0,
         callbacks=None,
         checkpoint=None,
         checkpoint_every=1,
@@ -365,6 +369,7 @@ class VariationalAutoEncoder(
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.forget_factor = forget_factor
         self.callbacks = callbacks
         self.checkpoint = checkpoint
         self.checkpoint_every = checkpoint_every

@@ -24,16 +24,14 @@ from skae._common.sample_weight import (
 from skae._common.sparse import as_dense
 from skae._common.validation import Instance, Samples, check_samples
 from skae._estimator.restoring import restore_on_error
-from skae._estimator.stream import StreamSample
+from skae._estimator.stream import FORGET_FACTORS, StreamSample
 from skae._training.scaling import FLOAT32_ANSWERS
 from skae.outliers._attribution import equal_surplus_shares
 from skae.outliers._ensemble_density import EnsembleDensity
 from skae.outliers._given_autoencoder import is_prefitted, restore_training, take_over
 from skae.outliers._joint_density import JointDensity
 
-# Rows of all that were seen which the density is learned from.
-MAX_ROWS = 4096
-# ... and at most so many numbers.
+# Of all rows that were seen the density is learned from so many numbers at most.
 MAX_NUMBERS = 2**26
 # What contamination="auto" stands for, as in scikit-learn's EllipticEnvelope.
 AUTO_CONTAMINATION = 0.1
@@ -71,6 +69,9 @@ class AutoEncoderOutlierDetector(
     contamination : "auto" or float, default="auto"
         Fraction of the training samples that ``predict`` calls outliers, in (0, 0.5].
         "auto" means 0.1.
+    forget_factor : float, default=1.0
+        Factor by which the weight of earlier rows falls with each ``partial_fit``, in
+        the sample of them all. With 1 nothing is forgotten.
     random_state : int, RandomState instance or None, default=None
         Seed of all random numbers. Pass an int for the same result in each fit.
 
@@ -116,9 +117,8 @@ class AutoEncoderOutlierDetector(
     threshold. Of sparse rows only those that are drawn, and parts of those that are
     scored, become dense.
 
-    At most 4096 rows are kept, drawn evenly from all that ``fit`` and ``partial_fit``
-    have seen. ``partial_fit`` needs them to set the threshold for the model as it is
-    then.
+    At most 4096 rows are kept of all that ``fit`` and ``partial_fit`` have seen.
+    ``partial_fit`` needs them to set the threshold for the model as it is then.
 
     References
     ----------
@@ -157,6 +157,7 @@ class AutoEncoderOutlierDetector(
             StrOptions({"auto"}),
             Interval(Real, 0, 0.5, closed="right"),
         ],
+        "forget_factor": [FORGET_FACTORS],
         "random_state": ["random_state"],
     }
 
@@ -167,12 +168,14 @@ class AutoEncoderOutlierDetector(
         n_estimators=16,
         max_samples=256,
         contamination="auto",
+        forget_factor=1.0,
         random_state=None,
     ):
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.max_samples = max_samples
         self.contamination = contamination
+        self.forget_factor = forget_factor
         self.random_state = random_state
 
     # -- Fitting ------------------------------------------------------------------
@@ -230,8 +233,7 @@ class AutoEncoderOutlierDetector(
         An autoencoder is trained for one epoch on X by its own ``partial_fit``, unless
         it was fitted before. The ensemble is trained again, on a random sample of all
         rows so far, so pass at least some hundred rows at a time. The threshold is then
-        set by the scores of that sample under the new model. Old and new rows count the
-        same, also if the stream changes.
+        set by the scores of that sample under the new model.
 
         Parameters
         ----------
@@ -258,8 +260,11 @@ class AutoEncoderOutlierDetector(
         if is_trained and not is_first:
             restoring = restore_training(self.estimator_)
         with restore_on_error(self, continues=False), restoring:
-            start = self._start if is_first else self._continue
-            samples = start(X, sample_weight)
+            if is_first:
+                samples = self._start(X, sample_weight)
+            else:
+                samples = self._check(X, sample_weight, reset=False)
+                self._keep(samples)
             if is_trained:
                 if is_first:
                     self.estimator_ = self._new_estimator()
@@ -269,24 +274,20 @@ class AutoEncoderOutlierDetector(
         return self
 
     def _start(self, X, sample_weight):
-        """Check the first training samples, and start a sample of all rows."""
+        """Check the first training samples, and keep some of them."""
         takes_over = is_prefitted(self.estimator)
         if takes_over:
             self.estimator_ = self.estimator
             take_over(self, self.estimator)
         samples = self._check(X, sample_weight, reset=not takes_over)
         self._seed = draw_seed(self.random_state)
-        none = samples.take(slice(0, 0))
-        max_rows = max(1, min(MAX_ROWS, MAX_NUMBERS // self.n_features_in_))
-        stream = StreamSample([none._replace(rows=as_dense(none.rows))], max_rows)
-        self._stream = stream.extended([samples], self._seed)
+        self._stream = StreamSample.empty([samples], max_numbers=MAX_NUMBERS)
+        self._keep(samples)
         return samples
 
-    def _continue(self, X, sample_weight):
-        """Check more training samples, and let them into the sample of all rows."""
-        samples = self._check(X, sample_weight, reset=False)
-        self._stream = self._stream.extended([samples], self._seed)
-        return samples
+    def _keep(self, samples):
+        """Let training samples into the sample of all rows."""
+        self._stream = self._stream.extended([samples], self._seed, self.forget_factor)
 
     def _new_estimator(self):
         estimator = clone(self.estimator)

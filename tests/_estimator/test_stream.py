@@ -18,6 +18,7 @@ from skae import (
     VariationalAutoEncoder,
 )
 from skae._estimator import stream as stream_file
+from skae.autoencoders._density import NormalDensity
 from skae.corruption import Masking
 
 rng = np.random.default_rng(0)
@@ -112,6 +113,26 @@ def test_the_sample_is_bounded_and_even(monkeypatch):
     numbers = [(X[:60] == row).all(axis=1).any() for row in model._stream.rows[0]]
     assert len(numbers) == 40
     assert np.mean(numbers) < 0.4
+
+
+@all_autoencoders
+def test_earlier_samples_are_forgotten(autoencoder):
+    chunks = [X[:200], X[200:400], X[400:] + 3.0]
+    model = clone(autoencoder).set_params(forget_factor=1e-9, density=NormalDensity())
+    model = streamed(model, *chunks)
+    codes = model.transform(chunks[-1])
+    np.testing.assert_allclose(model.density_.mean_, codes.mean(axis=0), atol=0.3)
+    filled = model._fill(torch.full((1, 6), np.nan, dtype=torch.float64))
+    np.testing.assert_allclose(filled[0], chunks[-1].mean(axis=0))
+    # Three chunks of 200 rows count as 200 * (1/4 + 1/2 + 1).
+    model = streamed(clone(autoencoder).set_params(forget_factor=0.5), *chunks)
+    assert len(model._stream.rows[0]) == pytest.approx(350, abs=30)
+
+
+def test_nothing_is_forgotten_by_zero():
+    model = clone(AUTOENCODERS[0]).set_params(forget_factor=0.0)
+    with pytest.raises(ValueError, match="'forget_factor' parameter"):
+        model.partial_fit(X)
 
 
 def test_kinds_of_chunks_may_change():

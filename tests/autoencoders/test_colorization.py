@@ -246,7 +246,7 @@ def test_skip_connections_are_more_weights():
     assert (joined.predict(GRAY) != alone.predict(GRAY)).any()
 
 
-ACTIVATIONS = ["identity", "logistic", "relu", "tanh"]
+ACTIVATIONS = ["identity", "logistic", "relu", "tanh", "gelu", torch.nn.ELU]
 
 
 @pytest.mark.parametrize("is_image", [True, False])

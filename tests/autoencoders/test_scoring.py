@@ -73,6 +73,17 @@ def test_what_the_likelihood_cannot_produce_has_probability_zero(
         assert np.isfinite(method(outside)).all()
 
 
+def test_the_score_is_the_weighted_mean_of_the_scores_of_samples(make):
+    model = make("gaussian").fit(GRAY)
+    weight = np.arange(100.0)
+    # A denoiser draws corrupted samples to score by, unless they are passed.
+    pairs = {"X_corrupted": GRAY[:100]} if hasattr(model, "corrupt") else {}
+    for each in (None, weight):
+        expected = np.average(model.score_samples(GRAY[:100]), weights=each)
+        found = model.score(GRAY[:100], sample_weight=each, **pairs)
+        assert found == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("likelihood", [Gaussian("logit"), Laplace("logit")], ids=str)
 def test_what_no_mean_can_reach_is_refused_and_scores_low(make, likelihood):
     model = make(likelihood).fit(GRAY)

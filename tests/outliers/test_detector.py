@@ -393,6 +393,22 @@ def test_an_integer_weight_stands_for_equal_rows(estimator):
     assert share == pytest.approx(0.1, abs=0.004)
 
 
+def test_a_stream_that_drifts(contaminated):
+    X, _ = contaminated
+    drifted = X + 5 * X.std(axis=0)
+    fractions = {}
+    for forget_factor in (1.0, 0.1):
+        detector = AutoEncoderOutlierDetector(
+            forget_factor=forget_factor, random_state=0
+        )
+        for chunk in (X, X, X, drifted):
+            detector.partial_fit(chunk)
+        fractions[forget_factor] = (detector.predict(X) == -1).mean()
+    # Nothing but the last chunk is usual where the others are forgotten.
+    assert fractions[1.0] < 0.2
+    assert fractions[0.1] > 0.8
+
+
 def test_weights_in_a_stream(contaminated):
     X, _ = contaminated
     weight = np.linspace(0.5, 3, 400)
