@@ -76,7 +76,6 @@ def resolve_device(device):
     return resolved
 
 
-@contextlib.contextmanager
 def default_modes(device):
     """Compute in torch's default modes, whatever modes the caller is in.
 
@@ -88,25 +87,43 @@ def default_modes(device):
     device : torch.device
         The device that computes.
 
-    Yields
-    ------
-    None
+    Returns
+    -------
+    context manager
+        In which to compute.
     """
+    # For one sample, entering contexts would take most of the time.
+    kind = device.type
+    is_default = (
+        torch.is_grad_enabled()
+        and not torch.is_inference_mode_enabled()
+        and not (
+            torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        )
+        and torch.get_default_dtype() == torch.float32
+        and _default_device_is_cpu()
+    )
+    return contextlib.nullcontext() if is_default else _leave_modes(device)
+
+
+def _default_device_is_cpu():
+    # torch.get_default_device takes ten times as long as to look at what it decides.
+    return torch.empty(0).device.type == "cpu"
+
+
+@contextlib.contextmanager
+def _leave_modes(device):
+    """Leave the modes of the caller, and put them back."""
     with contextlib.ExitStack() as stack:
-        # Only what differs: for one sample, entering contexts would take most of the
-        # time.
-        if torch.is_inference_mode_enabled():
-            stack.enter_context(torch.inference_mode(False))
-        if not torch.is_grad_enabled():
-            stack.enter_context(torch.enable_grad())
-        kind = device.type
-        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-            stack.enter_context(torch.autocast(kind, enabled=False))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if torch.amp.is_autocast_available(device.type):
+            stack.enter_context(torch.autocast(device.type, enabled=False))
         if torch.get_default_dtype() != torch.float32:
             stack.callback(torch.set_default_dtype, torch.get_default_dtype())
             torch.set_default_dtype(torch.float32)
         # Only then: a default device costs time at each call of torch.
-        if torch.get_default_device().type != "cpu":
+        if not _default_device_is_cpu():
             stack.enter_context(torch.device(device))
         yield
 
@@ -248,7 +265,6 @@ def global_states():
     return random.getstate(), bytes(keys), place, bytes(torch.get_rng_state().numpy())
 
 
-@contextlib.contextmanager
 def isolated_generators(seed, device):
     """Seed the global generators of Python, NumPy and torch, and put them back after.
 
@@ -263,13 +279,17 @@ def isolated_generators(seed, device):
     device : torch.device
         The device whose generator is seeded too.
 
-    Yields
-    ------
-    None
+    Returns
+    -------
+    context manager
+        In which to draw.
     """
-    if seed is None:
-        yield
-        return
+    return contextlib.nullcontext() if seed is None else _isolate(seed, device)
+
+
+@contextlib.contextmanager
+def _isolate(seed, device):
+    """Seed the global generators, and put them back."""
     with _borrowing:
         states = get_global_states(device)
         try:

@@ -15,6 +15,7 @@ from scipy.sparse import issparse
 
 from skae._common import stored
 from skae._common.missing import has_missing
+from skae._common.runtime import default_modes
 from skae._common.sparse import as_dense
 from skae._common.stored import StoredRows
 from skae._common.validation import Samples
@@ -84,7 +85,7 @@ class Rows:
         self.in_window = isinstance(self.array, StoredRows)
         self.tensor = None
         if not (self.in_window or issparse(self.array)):
-            with torch.inference_mode(False):  # its tensors are good for nothing else
+            with default_modes(device):  # tensors of inference mode stay in it
                 self._set_tensor()
 
     def _set_tensor(self):

@@ -62,7 +62,7 @@ class LinearMixtures(BaseEstimator):
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            Samples in float64, NaN where a value is missing.
+            Samples, NaN where a value is missing.
 
         Returns
         -------
@@ -73,7 +73,8 @@ class LinearMixtures(BaseEstimator):
             self.random_state, 4
         )
         with default_modes(torch.device("cpu")):
-            x = torch.from_numpy(np.ascontiguousarray(X))
+            # Of float64, as the samples of the other methods.
+            x = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float64))
             self._low, self._high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
             n, d = x.shape
             self._sizes = N_MIXED_FEW if n <= FEW_SAMPLES else N_MIXED

@@ -323,7 +323,7 @@ class ClusterClassifier(
         of_labeled = None if weight is None else weight[is_labeled]
         self._assign_classes(self.labels_[is_labeled], labels, of_labeled)
         if not counts.all():
-            rest = self._memberships(_safe_indexing(every, ~counts)).argmax(axis=1)
+            rest = self._assign(_safe_indexing(every, ~counts))
             labels = np.empty(len(counts), dtype=np.intp)
             labels[counts], labels[~counts] = self.labels_, rest
             self.labels_ = labels
@@ -358,8 +358,7 @@ class ClusterClassifier(
         self._validate_params()
         is_labeled, labels = split_labels(y, self.unlabeled)
         check_consistent_length(X, is_labeled)
-        clusters = self._memberships(X).argmax(axis=1)
-        return self._assign_classes(clusters[is_labeled], labels)
+        return self._assign_classes(self._assign(X)[is_labeled], labels)
 
     def predict_proba(self, X):
         """Return a score of each class for each sample.

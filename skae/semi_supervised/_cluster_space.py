@@ -42,6 +42,23 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         return self.fit(X, y, **fit_params).predict(X)
 
+    def predict(self, X):
+        """Predict the class of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or what the encoder accepts
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The class of the cluster that each sample is in, which has the largest
+            probability of ``predict_proba``.
+        """
+        check_is_fitted(self)
+        return self.cluster_to_class_[self._assign(X)]
+
     def transform(self, X):
         """Return the distances of samples to the clusters.
 
@@ -66,23 +83,38 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _encode(self, X):
         """Return the codes of X, of the type that the clusterer was fitted on."""
         options = {"dtype": self._code_dtype, "accept_sparse": "csr"}
-        if self.encoder_ is None:
-            return check_table(self, X, reset=False, **options)
-        codes = self.encoder_.transform(X)
-        # scikit-learn would return them as they are, after 100 µs of checks.
-        if is_plain_table(codes, [self._code_dtype]) and _are_finite(codes):
-            return codes
-        return check_array(codes, **options)
+        if self.encoder_ is not None:
+            codes = self.encoder_.transform(X)
+            return codes if self._is_checked(codes) else check_array(codes, **options)
+        if (
+            self._is_checked(X)
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+        ):
+            return X
+        return check_table(self, X, reset=False, **options)
+
+    def _is_checked(self, codes):
+        """Whether 100 µs of checks would return codes as they are."""
+        return is_plain_table(codes, [self._code_dtype]) and _are_finite(codes)
+
+    def _assign(self, X):
+        """Return the clusters of samples, without the memberships in all of them."""
+        if self.refined_:
+            return self._predict_refined(X)[0]
+        return self._clusters.assign(self._encode(X))
+
+    def _predict_refined(self, X):
+        """Return the refiner's clusters of samples, and its probabilities or None."""
+        # Without an encoder X is validated here.
+        checked = self._encode(X) if self.encoder_ is None else X
+        return predict_clusters(self.refiner_, checked, repr(self.refiner))
 
     def _memberships(self, X):
         """Return p(cluster | sample) up to a factor; a sample's cluster comes first."""
         memberships = None
         if self.refined_:
-            # Without an encoder X is validated here.
-            checked = self._encode(X) if self.encoder_ is None else X
-            clusters, memberships = predict_clusters(
-                self.refiner_, checked, repr(self.refiner)
-            )
+            clusters, memberships = self._predict_refined(X)
         if memberships is None:
             codes = self._encode(X)
             memberships = self._clusters.likelihoods(codes)

@@ -322,7 +322,7 @@ class Clusters:
             return self._neighbors.predict(codes)
         found = self._predict(codes)
         labels = np.searchsorted(self.numbers, found)
-        labels = labels.clip(max=len(self.numbers) - 1)
+        labels = np.minimum(labels, len(self.numbers) - 1)
         # Noise, or a component of a mixture that no training sample belongs to.
         is_unknown = self.numbers[labels] != found
         if is_unknown.any():

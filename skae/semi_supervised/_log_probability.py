@@ -24,19 +24,3 @@ class LogProbabilityMixin(ArrayAPIMixin):
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
-
-    def predict(self, X):
-        """Predict the class of each sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), or what ``fit`` accepts
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            The class with the largest probability of ``predict_proba``.
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]

@@ -430,3 +430,18 @@ class PseudoLabelClassifier(
         samples = check_samples(self, X, reset=False, ensure_all_finite=False)
         is_image = self.image_shape_ is not None
         return self._probabilities(self._make_rows(samples), fused=is_image)
+
+    def predict(self, X):
+        """Predict the class of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or images
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The class with the largest probability of ``predict_proba``.
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]

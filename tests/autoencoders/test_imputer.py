@@ -240,6 +240,16 @@ def test_results_are_in_the_precision_of_the_caller(table, imputer, dtype):
         np.testing.assert_array_equal(filled, expected, err_msg=name)
 
 
+def test_wide_tables_in_single_precision():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 4)) @ rng.normal(size=(4, 40))
+    X[rng.random(X.shape) < 0.1] = np.nan
+    single = AutoEncoderImputer(random_state=0).fit_transform(X.astype(np.float32))
+    assert single.dtype == np.float32
+    double = AutoEncoderImputer(random_state=0).fit_transform(X)
+    np.testing.assert_allclose(single, double, atol=1e-4)
+
+
 def test_frames_of_polars(gap):
     frame = pl.from_pandas(gap[[*"acd"]])
     imputer = AutoEncoderImputer(random_state=0).set_output(transform="polars")
