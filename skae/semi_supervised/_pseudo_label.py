@@ -444,4 +444,5 @@ class PseudoLabelClassifier(
         ndarray of shape (n_samples,)
             The class with the largest probability of ``predict_proba``.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)  # first, since it may be unfitted
+        return self.classes_[best]
