@@ -240,7 +240,8 @@ def check_table(estimator, X, *, reset, **options):
         refuse_dates(X)
         array = as_array(X)
         # scikit-learn turns pandas' nullable types, which name NumPy's, into float64.
-        types = {getattr(t, "numpy_dtype", t) for t in getattr(X, "dtypes", ())}
+        dtypes = X.dtypes if is_frame(X) else ()
+        types = {getattr(t, "numpy_dtype", t) for t in dtypes}
         if types == {np.dtype(np.float32)} and isinstance(options["dtype"], list):
             options["dtype"] = np.float32
     with naming_text(X):
@@ -285,15 +286,10 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
     elif getattr(X, "ndim", 2) in (3, 4):
         X = np.asarray(as_array(X))
         shape = tuple(X.shape[1:])
+    if not reset:
+        _check_shape(estimator, getattr(X, "shape", ()), shape)
+    if isinstance(X, np.ndarray) and X.ndim > 2:
         X = X.reshape(X.shape[0], int(np.prod(shape)))
-    if shape is not None and not reset and shape != estimator.image_shape_:
-        is_one = (X.shape[0], *shape) == estimator.image_shape_
-        raise ValueError(
-            f"X has images of shape {shape}, but {type(estimator).__name__} was "
-            f"fitted with {estimator.image_shape_ or 'a table'}."
-            + " If X is one image, pass X[np.newaxis]."
-            * is_one
-        )
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
         X = X.astype(X.dtype.newbyteorder("="))
     if accept_sparse is None:
@@ -326,6 +322,23 @@ def check_samples(estimator, X, *, reset, ensure_all_finite=True, accept_sparse=
     if estimator.image_shape_ is None:
         return Samples(rows)
     return Samples(rows, check_byte_scale(rows, estimator._bytes))
+
+
+def _check_shape(estimator, shape_of_all, shape):
+    """Refuse one image alone, and images of another shape than those of the fit."""
+    expected = estimator.image_shape_
+    if shape is None and shape_of_all[1:] == (estimator.n_features_in_,):
+        return  # flat rows
+    if shape_of_all == expected:
+        raise ValueError(
+            f"X has the shape {expected} of one image, without an axis of samples; "
+            "pass X[np.newaxis]."
+        )
+    if shape not in (None, expected):
+        raise ValueError(
+            f"X has images of shape {shape}, but {type(estimator).__name__} was "
+            f"fitted with {expected or 'a table'}."
+        )
 
 
 def check_other(values, name, **options):

@@ -193,6 +193,9 @@ class ClusterClassifier(
 
     ``score`` counts all samples in X; leave unlabelled ones out.
 
+    There is no ``class_weight``: clusters are found without classes, and with
+    "hungarian" each class gets a cluster, however few labels it has.
+
     References
     ----------
     .. [1] H. W. Kuhn, "The Hungarian method for the assignment problem", Naval

@@ -1,7 +1,9 @@
 """Tests of what images mean (bytes, floats in [0, 1], and others) and of parameters."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.mixture import GaussianMixture
@@ -140,14 +142,33 @@ def test_small_images_are_not_channels(shape):
     assert AutoEncoderTransformer(2, **OPTIONS).fit(X).image_shape_ == shape
 
 
-def test_one_image_is_to_be_passed_as_several():
-    X = np.random.default_rng(0).random((6, 4, 5, 3))
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
+def test_one_image_is_to_be_passed_as_several(shape):
+    X = np.random.default_rng(0).random((6, *shape))
     autoencoder = AutoEncoderTransformer(2, **OPTIONS).fit(X)
-    with pytest.raises(ValueError, match=r"\(5, 3\), .*pass X\[np\.newaxis\]\.$"):
+    with pytest.raises(ValueError, match=r"one image, .*pass X\[np\.newaxis\]\.$"):
         autoencoder.transform(X[0])
     assert autoencoder.transform(X[0][np.newaxis]).shape == (1, 2)
-    with pytest.raises(ValueError, match=r"\(4, 3\), .*\(4, 5, 3\)\.$"):
-        autoencoder.transform(X[0].swapaxes(0, 1))
+    with pytest.raises(ValueError, match=r"shape \(4, 2\), .*\(4, 5(, 3)?\)\.$"):
+        autoencoder.transform(np.zeros((5, 4, 2)))
+
+
+def test_a_row_of_pixels_is_not_an_image_alone():
+    X = np.random.default_rng(0).random((6, 1, 5))
+    autoencoder = AutoEncoderTransformer(2, **OPTIONS).fit(X)
+    np.testing.assert_array_equal(
+        autoencoder.transform(X[0]), autoencoder.transform(X)[:1]
+    )
+
+
+def test_one_row_is_to_be_passed_as_several():
+    model = AutoEncoderTransformer(4, **OPTIONS).fit(DIGITS.data[:80])
+    row = DIGITS.data[0]
+    for alone in (row, torch.from_numpy(row), row.tolist()):
+        with pytest.raises(ValueError, match=r"Reshape .*reshape\(1, -1\)"):
+            model.transform(alone)
+    with pytest.raises(ValueError, match="DataFrame containing a single row"):
+        model.transform(pd.Series(row))
 
 
 @pytest.mark.parametrize("rows", [[0], [[0.0] * 63], np.zeros((0, 64))])
