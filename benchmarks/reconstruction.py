@@ -28,9 +28,11 @@ NOISE = GaussianNoise(mean=0.5, std=0.5, clip=(0, 1))
 COMMON = {"likelihood": Gaussian(link="logit"), "optimizer": "adamw"}
 DENSE = {**COMMON, "hidden_layer_sizes": (500, 500, 2000), "batch_size": 256}
 CONV = {**COMMON, "architecture": "conv", "weight_decay": 0.05, "lr": 3e-3}
-# 30 epochs of batches of 64, Adam at 1e-3 falling to nothing.
+# 30 epochs of batches of 64, Adam at 1e-3 falling to nothing, no affine maps beside it.
 LECTURE = {
     "architecture": "conv",
+    "skip_connection": False,
+    "lr": 1e-3,
     "lr_schedule": "cosine",
     "batch_size": 64,
     "max_epochs": 30,
