@@ -7,14 +7,18 @@ import scipy.sparse as sp
 from joblib import effective_n_jobs
 from threadpoolctl import threadpool_limits
 
-# From this number of points on neighbours are approximate.
-MIN_POINTS = 10_000
+# From these numbers of points and features on neighbours are approximate. Of fewer
+# points an exact search takes about as long, and with fewer features less.
+MIN_POINTS, MIN_FEATURES = 4000, 6
 # More neighbours lie in more cells.
 MAX_NEIGHBORS = 20
-# The points are divided into 4 sqrt(n_points) cells, and the nearest of them searched.
-N_SEARCHED_CELLS = 16
-# Number of points per cell that the centres of the cells are fitted to.
-MAX_FITTED_PER_CELL = 64
+# The points are divided into sqrt(n_points) cells, and the nearest of them searched.
+# More and smaller cells take about as long, but miss more neighbours.
+N_SEARCHED_CELLS = 12
+# Number of points per cell that the centres of the cells are fitted to, and how often
+# these are moved; the cells need not be the best.
+MAX_FITTED_PER_CELL = 32
+MAX_ITER = 10
 
 
 def can_approximate(points, n_neighbors):
@@ -22,6 +26,7 @@ def can_approximate(points, n_neighbors):
     return (
         not sp.issparse(points)
         and len(points) >= MIN_POINTS
+        and points.shape[1] >= MIN_FEATURES
         and n_neighbors <= MAX_NEIGHBORS
         and find_spec("faiss") is not None
     )
@@ -40,8 +45,9 @@ def find_approximate_neighbors(points, n_neighbors, n_jobs):
     points = np.ascontiguousarray(points - center, dtype=np.float32)
     n_points, n_features = points.shape
     coarse = faiss.IndexFlatL2(n_features)
-    index = faiss.IndexIVFFlat(coarse, n_features, int(4 * np.sqrt(n_points)))
+    index = faiss.IndexIVFFlat(coarse, n_features, int(np.sqrt(n_points)))
     index.nprobe = N_SEARCHED_CELLS
+    index.cp.niter = MAX_ITER
     index.cp.max_points_per_centroid = MAX_FITTED_PER_CELL
     index.cp.min_points_per_centroid = 1  # it would print
     with threadpool_limits(1):

@@ -45,8 +45,8 @@ def test_most_neighbours_are_found_at_their_distance(blobs, offset, dtype):
 
 def test_points_with_too_few_in_their_cells_are_searched_exactly(monkeypatch):
     # Most cells have a single point.
-    far = 1e3 * np.random.default_rng(0).normal(size=(40, 3))
-    points = np.concatenate([far, np.random.default_rng(1).normal(size=(60, 3))])
+    far = 1e3 * np.random.default_rng(0).normal(size=(40, 6))
+    points = np.concatenate([far, np.random.default_rng(1).normal(size=(60, 6))])
     neighbors = FeatureNeighbors()
     points, *_ = neighbors.fit(points)
     exact, _ = neighbors.nearest_others(points, 10)
@@ -61,9 +61,10 @@ def test_points_with_too_few_in_their_cells_are_searched_exactly(monkeypatch):
 
 
 def test_only_many_dense_points_have_approximate_neighbours(monkeypatch):
-    points = np.zeros((_approximate.MIN_POINTS, 2))
+    points = np.zeros((_approximate.MIN_POINTS, _approximate.MIN_FEATURES))
     assert _approximate.can_approximate(points, 10)
     assert not _approximate.can_approximate(points[1:], 10)
+    assert not _approximate.can_approximate(points[:, 1:], 10)
     assert not _approximate.can_approximate(points, 100)
     assert not _approximate.can_approximate(sp.csr_array(points), 10)
     monkeypatch.setattr(_approximate, "find_spec", lambda name: None)
