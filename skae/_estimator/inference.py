@@ -15,10 +15,10 @@ from skae._training.trainer import fast
 
 # Inference takes at most this many numbers at a time, and at most MAX_CHUNK samples.
 CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
-# ... with convolutions on a CPU this many: their feature maps are many times as large
-# as the samples, and up to twice as fast to compute while they stay in its cache.
-# Of float64 it takes still fewer, since torch unfolds the maps for their products.
-CONV_CHUNK_SIZE = {torch.float32: 2**16, torch.float64: 2**13}
+# ... on a CPU this many of float64, to stay in its cache; the same with convolutions,
+# whose feature maps are many times as large as the samples.
+MAX_CACHED = 2**18
+MAX_CACHED_IMAGES = {torch.float32: 2**16, torch.float64: 2**14}
 # ... and this many where a gradient is taken, which needs many arrays of that size.
 GRADIENT_CHUNK_SIZE = 2**18
 
@@ -81,12 +81,15 @@ class InferenceMixin:
 
     def _chunk_length(self, n_rows, dtype):
         """Return the number of samples that inference takes at a time."""
-        size, conv_size = CHUNK_SIZE, CONV_CHUNK_SIZE[dtype]
-        if n_rows * self.n_features_in_ > conv_size and (
-            self.device_.type == "cpu"
-            and any(weight.dim() > 2 for weight in self.module_.parameters())
-        ):
-            size = conv_size
+        size = CHUNK_SIZE
+        if self.device_.type == "cpu":
+            if dtype == torch.float64:
+                size = min(size, MAX_CACHED)
+            most = MAX_CACHED_IMAGES[dtype]
+            if n_rows * self.n_features_in_ > most and any(
+                weight.dim() > 2 for weight in self.module_.parameters()
+            ):
+                size = most
         return max(1, min(MAX_CHUNK, size // self.n_features_in_))
 
     def _map_chunks(
