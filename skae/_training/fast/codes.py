@@ -96,10 +96,10 @@ class VariationalCode:
         """
         self.mean, self.log_variance = encoded.float().chunk(2, dim=1)
         self.clamped = self.log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
-        self.std = (0.5 * self.clamped).exp_()
+        std = (0.5 * self.clamped).exp_()
         shape, device = self.mean.shape, self.mean.device
         noise = draw(torch.randn, shape, self.objective.generator, device)
-        self.deviation = noise.mul_(self.std)
+        self.deviation = noise.mul_(std)
         return (self.mean + self.deviation).to(encoded.dtype)
 
     def backward(self, loss, grad, n_features, weight=None, fraction=1.0):
@@ -128,19 +128,20 @@ class VariationalCode:
         """
         objective, mean, dtype = self.objective, self.mean, grad.dtype
         # Twice the divergence of each component is mean² + excess - log(variance).
-        excess = (self.std * self.std).sub_(1.0)
+        excess = torch.expm1(self.clamped)
         divergence = torch.addcmul(excess - self.clamped, mean, mean)
-        divergence = divergence.sum(dim=1, keepdim=True)
-        divergence = weighted_mean(divergence, weight).mul_(0.5 / n_features)
+        divergence = weighted_mean(divergence, weight)
+        divergence.mul_(0.5 * mean.shape[1] / n_features)
         objective.add_terms(loss, divergence, len(mean), n_features)
         # Its derivatives are mean and, by the logarithm of the variance, excess / 2.
-        rate = fraction * objective.weight / (len(mean) * n_features)
         if weight is not None:
-            rate = rate * weight.unsqueeze(1)
+            mean, excess = mean * weight.unsqueeze(1), excess * weight.unsqueeze(1)
+        rate = fraction * objective.weight / (len(mean) * n_features)
         grad = grad.float()
-        grad_log_variance = excess.mul_(rate).addcmul_(grad, self.deviation).mul_(0.5)
+        grad_log_variance = excess.mul_(0.5 * rate)
+        grad_log_variance.addcmul_(grad, self.deviation, value=0.5)
         grad_log_variance = torch.ops.aten.hardtanh_backward(
             grad_log_variance, self.log_variance, -MAX_LOG_VARIANCE, MAX_LOG_VARIANCE
         )
-        grad = torch.cat([grad + rate * mean, grad_log_variance], dim=1).to(dtype)
-        return loss + objective.weight * divergence, grad
+        grad = torch.cat([torch.add(grad, mean, alpha=rate), grad_log_variance], dim=1)
+        return torch.add(loss, divergence, alpha=objective.weight), grad.to(dtype)
