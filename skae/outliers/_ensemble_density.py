@@ -17,6 +17,7 @@ from skae._estimator.inference import InferenceMixin
 from skae._estimator.pickling import PicklingMixin
 from skae._training.scaling import Scaling
 from skae.outliers._ensemble import FAR, AutoencoderEnsemble
+from skae.outliers._forest import find_path_lengths, score_by_forest
 
 # Most components of an autoencoder, and fewest rows for each of them.
 MAX_COMPONENTS, MIN_ROWS_PER_COMPONENT = 32, 4
@@ -124,6 +125,7 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         if weight is not None:
             rows = rows[draw_rows(rng, n_samples, n_samples, weight)]
         self._forest = IsolationForest(random_state=self.seed).fit(rows)
+        self._path_lengths = find_path_lengths(self._forest)
         parts = self._map_chunks(self._parts, (2,), self._make_rows(samples))
         _, (variance, variance_of_forest) = moments(parts, weight)
         self.forest_weight_ = 0.0
@@ -157,6 +159,7 @@ class EnsembleDensity(InferenceMixin, PicklingMixin, BaseEstimator):
         is_missing = None
         if not math.isfinite(z.sum()):
             is_missing, z = z.isnan(), self._expected(z)
-        of_forest = self._forest.score_samples(z.float().numpy())
+        rows = np.ascontiguousarray(z.float().numpy())
+        of_forest = score_by_forest(self._forest, self._path_lengths, rows)
         of_forest = torch.from_numpy(of_forest).to(x)
         return torch.stack([module.log_density(z, is_missing), of_forest], dim=1)
