@@ -215,7 +215,8 @@ class AutoEncoderImputer(
         ``estimator`` that has this method, such as :class:`VariationalAutoEncoder`. By
         default each row is drawn from one of the mixtures or from its nearest rows,
         which are chosen by their weights. What is drawn is as far from what
-        ``transform`` fills, on average, as present values that are hidden in ``fit``.
+        ``transform`` fills, on average, as present values that are hidden in ``fit``,
+        unless draws of those get worse by it.
 
         Parameters
         ----------

@@ -22,6 +22,8 @@ SAMPLES_PER_FEATURE, MAX_SAMPLES = 100, 2000
 # Share of the present values that is hidden to learn the weights by, and the number of
 # further samples to hide them in, where mixtures do not need all samples.
 HIDDEN_SHARE, N_HELD_OUT = 0.2, 500
+# Draws are not scaled where this makes them worse by so many standard errors.
+WORSE_LIMIT = 2.0
 # Number of values by which all weights, and the spreads compared, are equal.
 PRIOR_VALUES = 50.0
 
@@ -31,7 +33,9 @@ class LinearMixtures(BaseEstimator):
 
     Mixtures of several sizes, and the nearest samples of a wide table, are averaged.
     Their weights are those that restore hidden values best [1]_. What is drawn differs
-    from the average by as much as the hidden values do [2]_.
+    from the average by as much as the hidden values do [2]_. It is not scaled if this
+    makes draws of hidden values worse by the continuous ranked probability score [3]_:
+    where a few values are far from the average, and all others near to it.
 
     Parameters
     ----------
@@ -44,13 +48,15 @@ class LinearMixtures(BaseEstimator):
         Weight of each mixture, and of the nearest samples.
     spread_ : float
         Mean distance of hidden values from the average, over that of values drawn from
-        the members, which are less certain than the average.
+        the members, which are less certain than the average; or 1.
 
     References
     ----------
     .. [1] L. Breiman, "Stacked regressions", Machine Learning 24, 1996.
     .. [2] V. Kuleshov, N. Fenner and S. Ermon, "Accurate uncertainties for deep
        learning using calibrated regression", ICML 2018.
+    .. [3] T. Gneiting and A. E. Raftery, "Strictly proper scoring rules, prediction,
+       and estimation", Journal of the American Statistical Association 102, 2007.
     """
 
     def __init__(self, random_state=None):
@@ -93,7 +99,8 @@ class LinearMixtures(BaseEstimator):
             truth = seen[hidden].numpy()
             self.weights_ = self._weigh(found, truth)
             average = self.weights_ @ found
-            drawn = self._draw(x_hidden, spread_seed)[hidden].numpy()
+            drawn = self._draw(torch.cat([x_hidden, x_hidden]), spread_seed)
+            drawn = drawn.view(2, *x_hidden.shape)[:, hidden].numpy()
             self.spread_ = self._compare(truth - average, drawn - average)
             if not has_others:
                 self._learn(used)
@@ -131,11 +138,20 @@ class LinearMixtures(BaseEstimator):
         return nnls(rows, aims)[0]
 
     def _compare(self, true, drawn):
-        """Return the mean size of the true distances over that of the drawn ones."""
-        prior = PRIOR_VALUES / max(1, len(true))
-        true, drawn = np.abs([true, drawn]).sum(axis=1)
-        prior *= (true + drawn) / 2.0
-        return float((true + prior) / (drawn + prior)) if drawn else 1.0
+        """Return the mean size of the true distances over that of two draws, or 1."""
+        if not drawn.any():
+            return 1.0
+        sizes = np.array([np.abs(true).mean(), np.abs(drawn).mean()])
+        prior = PRIOR_VALUES / len(true) * sizes.mean()
+        spread = np.divide(*(sizes + prior))
+        scaled, as_drawn = (
+            np.abs(scale * drawn - true).mean(axis=0)
+            - scale * np.abs(np.subtract(*drawn)) / 2.0
+            for scale in (spread, 1.0)
+        )
+        loss = scaled - as_drawn
+        is_worse = loss.mean() > WORSE_LIMIT * loss.std() / np.sqrt(len(loss))
+        return 1.0 if is_worse else float(spread)
 
     def impute(self, X, *, max_iter=1):
         """Fill missing values.

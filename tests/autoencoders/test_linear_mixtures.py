@@ -61,23 +61,45 @@ def test_filled_values_are_in_the_range_of_their_feature():
 
 
 def test_draws_differ_by_what_is_not_known():
-    rng = np.random.default_rng(0)
-    a = rng.normal(size=1000)
-    X = standardize(np.stack([a, a + 0.5 * rng.normal(size=1000)], axis=1))
-    holes, missing = hide(X, 0.3)
-    model = LinearMixtures(0).fit(holes)
-    draws = model.sample_imputations(holes, 40, random_state=0)
-    np.testing.assert_array_equal(draws[:, ~missing], np.tile(X[~missing], (40, 1)))
-    known = missing[:, 1] & ~missing[:, 0]
-    rho = np.corrcoef(X.T)[0, 1]
-    found = draws[:, known, 1].var(axis=0).mean()
-    assert found == pytest.approx(1 - rho**2, rel=0.2)
+    found, ranks = [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        a = rng.normal(size=1000)
+        X = standardize(np.stack([a, a + 0.5 * rng.normal(size=1000)], axis=1))
+        holes, missing = hide(X, 0.3)
+        model = LinearMixtures(0).fit(holes)
+        draws = model.sample_imputations(holes, 40, random_state=0)
+        np.testing.assert_array_equal(draws[:, ~missing], np.tile(X[~missing], (40, 1)))
+        known = missing[:, 1] & ~missing[:, 0]
+        rho = np.corrcoef(X.T)[0, 1]
+        found.append(draws[:, known, 1].var(axis=0).mean() / (1 - rho**2))
+        ranks.append((draws[:, known, 1] < X[known, 1]).mean(axis=0))
+    assert np.mean(found) == pytest.approx(1.0, rel=0.15)
     # The truth is like one more draw.
-    rank = (draws[:, known, 1] < X[known, 1]).mean(axis=0)
+    rank = np.concatenate(ranks)
     assert abs(rank.mean() - 0.5) < 0.07
     assert np.quantile(rank, 0.9) - np.quantile(rank, 0.1) == pytest.approx(
         0.8, abs=0.1
     )
+
+
+def test_draws_are_not_scaled_where_it_makes_them_worse():
+    # Pairs of equal columns of zeros and a few ones, far from the mean.
+    ones = np.random.default_rng(0).random((400, 30)) < 0.05
+    X = standardize(np.hstack([ones, ones]).astype(float))
+    holes, missing = hide(X, 0.2)
+    model = LinearMixtures(0).fit(holes)
+    draws = model.sample_imputations(holes, 2, random_state=0)[:, missing]
+    average, truth = model.impute(holes)[missing], X[missing]
+    scale = np.abs(truth - average).mean() / np.abs(draws - average).mean()
+    assert scale < 0.7
+    assert model.spread_ == 1.0
+
+    def score(draws):
+        error = np.abs(draws - truth).mean()
+        return error - np.abs(np.subtract(*draws)).mean() / 2
+
+    assert score(draws) < 0.95 * score(average + scale * (draws - average))
 
 
 def test_one_sample_and_one_feature():
