@@ -102,6 +102,29 @@ def is_frame(X):
     return hasattr(X, "columns") and hasattr(X, "dtypes")
 
 
+def numbers_of_frame(X, names):
+    """Return the numbers of a frame of pandas that needs no conversion.
+
+    Parameters
+    ----------
+    X : object
+        Samples.
+    names : ndarray of str
+        The columns that it must have.
+
+    Returns
+    -------
+    ndarray or None
+        None where X is something else, or has other columns or several types.
+    """
+    if type(X).__module__.partition(".")[0] != "pandas" or not is_frame(X):
+        return None
+    first, *others = {*X.dtypes} or [None]
+    if others or not isinstance(first, np.dtype) or [*X.columns] != names.tolist():
+        return None
+    return X.to_numpy()
+
+
 def as_array(X):
     """Return tensors of torch and frames of polars as arrays, in their own type.
 

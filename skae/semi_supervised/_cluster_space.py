@@ -5,7 +5,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skae._common.validation import check_table, is_plain_table
+from skae._common.validation import check_table, find_plain_rows, is_plain_table
 from skae.semi_supervised._clusters import predict_clusters, squared_distances
 
 # By how much the cluster of a sample leads, also where several clusters are best.
@@ -86,12 +86,9 @@ class ClusterSpaceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if self.encoder_ is not None:
             codes = self.encoder_.transform(X)
             return codes if self._is_checked(codes) else check_array(codes, **options)
-        if (
-            self._is_checked(X)
-            and X.shape[1] == self.n_features_in_
-            and not hasattr(self, "feature_names_in_")
-        ):
-            return X
+        rows = find_plain_rows(self, X)
+        if self._is_checked(rows):
+            return rows
         return check_table(self, X, reset=False, **options)
 
     def _is_checked(self, codes):

@@ -6,7 +6,9 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
+from sklearn.utils.validation import validate_data
 
 from skae import (
     AutoEncoderImputer,
@@ -19,6 +21,8 @@ from skae import (
     Reconstructor,
     VariationalAutoEncoder,
 )
+from skae._common.stored import DTYPES
+from skae._common.validation import find_plain_rows
 
 DIGITS = load_digits()
 BYTES = np.round(DIGITS.images[:80] / 16 * 255).astype(np.uint8)
@@ -211,3 +215,52 @@ def test_a_class_in_the_place_of_an_estimator_is_refused(estimator, name):
         r"instance \(not a class\) implementing .* Got <class ",
     ):
         estimator.fit(X, y)
+
+
+FRAME = pd.DataFrame(DIGITS.data[:50, 2:6], columns=[*"abcd"])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "uint8"])
+def test_a_plain_frame_is_what_checks_return(dtype):
+    frame = FRAME.astype(dtype)
+    fitted = PCA(2).fit(frame)
+    for X in (frame, frame[:1], frame[::-3], frame[["a", "b"]].assign(c=frame.c, d=1)):
+        X = X.astype(dtype)
+        rows = find_plain_rows(fitted, X)
+        expected = validate_data(fitted, X, reset=False, dtype=DTYPES, order="C")
+        assert rows.dtype == expected.dtype
+        assert rows.flags.c_contiguous
+        np.testing.assert_array_equal(rows, expected)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        FRAME[[*"abdc"]],
+        FRAME[[*"abc"]],
+        FRAME.set_axis([*"wxyz"], axis=1),
+        FRAME.astype({"a": "float32"}),
+        FRAME.astype("Float64"),
+        FRAME.astype("category"),
+        FRAME.astype(object),
+        FRAME[:0],
+        FRAME.a,
+        FRAME.to_numpy(),
+        FRAME.to_numpy().tolist(),
+    ],
+    ids=lambda X: type(X).__name__,
+)
+def test_what_checks_convert_or_refuse_is_left_to_them(X):
+    assert find_plain_rows(PCA(2).fit(FRAME), X) is None
+
+
+def test_arrays_are_plain_where_fit_saw_no_names():
+    X = FRAME.to_numpy()
+    fitted = PCA(2).fit(X)
+    assert find_plain_rows(fitted, X) is not None
+    assert find_plain_rows(fitted, X[:, :3]) is None
+    assert find_plain_rows(fitted, X.astype(complex)) is None
+    assert find_plain_rows(fitted, FRAME) is None  # a warning says that it has names
+    rows = find_plain_rows(fitted, np.asfortranarray(X))
+    assert rows.flags.c_contiguous
+    np.testing.assert_array_equal(rows, X)
