@@ -95,8 +95,9 @@ class LinearMixtures(BaseEstimator):
             hidden &= ~seen.isnan()
             x_hidden = torch.where(hidden, torch.nan, seen)
             self._learn(used if has_others else x_hidden)
+            truth, rows = seen[hidden].numpy(), hidden.any(dim=1)
+            x_hidden, hidden = x_hidden[rows], hidden[rows]
             found = self._expected(x_hidden)[:, hidden].numpy()
-            truth = seen[hidden].numpy()
             self.weights_ = self._weigh(found, truth)
             average = self.weights_ @ found
             drawn = self._draw(torch.cat([x_hidden, x_hidden]), spread_seed)
