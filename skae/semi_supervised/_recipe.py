@@ -17,6 +17,7 @@ from skae.semi_supervised._pseudo_label import PseudoLabelClassifier
     {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "n_encoders": [Interval(Integral, 0, None, closed="left")],
+        "effort": [Interval(Integral, 1, None, closed="left")],
         "image_shape": ["array-like", None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -24,7 +25,13 @@ from skae.semi_supervised._pseudo_label import PseudoLabelClassifier
     prefer_skip_nested_validation=True,
 )
 def make_self_supervised_classifier(
-    n_clusters=None, *, n_encoders=2, image_shape=None, n_jobs=2, random_state=None
+    n_clusters=None,
+    *,
+    n_encoders=2,
+    effort=1,
+    image_shape=None,
+    n_jobs=2,
+    random_state=None,
 ):
     """Make a classifier that finds the classes itself; labels only name them.
 
@@ -48,6 +55,12 @@ def make_self_supervised_classifier(
         Number of autoencoders. More make the clusters better and more reliable, but
         take longer. With 0 the samples are clustered as they are, and step 3 is left
         out as well: the choice for tables, see Notes.
+
+    effort : int, default=1
+        How much more to train than by default, from 1. The number of encoders is
+        multiplied by it, and the number of training steps of the refiner by its square.
+        With 2, MNIST takes about three times as long and has a quarter fewer errors.
+        More adds little.
 
     image_shape : tuple of int, default=None
         Shape of an image, (height, width) or (height, width, n_channels), if the rows
@@ -143,7 +156,7 @@ def make_self_supervised_classifier(
                 max_steps=11500,
             ),
         )
-        for number in range(n_encoders)
+        for number in range(n_encoders * effort)
     ]
     return ClusterClassifier(
         FeatureUnion(encoders, n_jobs=n_jobs),
@@ -154,8 +167,8 @@ def make_self_supervised_classifier(
             image_shape=image_shape,
             augmentation=clone(augmentation),
             lr=6e-3,
-            max_epochs=100,
-            max_steps=2800,
+            max_epochs=100 * effort**2,
+            max_steps=2800 * effort**2,
         ),
         doubtful=0.15,
         n_clusters=n_clusters,

@@ -75,6 +75,16 @@ def test_it_is_an_unfitted_classifier_whose_parts_can_be_changed():
     assert copied.refiner.confidence == 0.8
 
 
+def test_effort_trains_more_encoders_and_the_refiner_longer():
+    usual, more = (make_self_supervised_classifier(effort=effort) for effort in (1, 2))
+    n_usual, n_more = (len(c.encoder.transformer_list) for c in (usual, more))
+    assert (n_usual, n_more) == (2, 4)
+    assert more.refiner.max_steps == 4 * usual.refiner.max_steps
+    assert more.refiner.max_epochs == 4 * usual.refiner.max_epochs
+    three = make_self_supervised_classifier(n_encoders=1, effort=3)
+    assert len(three.encoder.transformer_list) == 3
+
+
 def test_the_parts_share_nothing():
     classifier = make_self_supervised_classifier()
     classifier.set_params(refiner__augmentation__images__rotation=5.0)
@@ -143,6 +153,7 @@ def test_a_table():
     [
         ({"n_clusters": 0}, r"'n_clusters' .* \[1, inf\) or None. Got 0"),
         ({"n_encoders": -1}, r"'n_encoders' .* \[0, inf\). Got -1"),
+        ({"effort": 0}, r"'effort' .* \[1, inf\). Got 0"),
         ({"random_state": "x"}, "'random_state' .* Got 'x'"),
     ],
 )
