@@ -37,6 +37,17 @@ class Graph:
         return self.edges.sum(axis=1)
 
     @cached_property
+    def pairs(self):
+        """The two points of each edge, the larger number last, and its weight."""
+        edges = self.edges
+        first = np.repeat(
+            np.arange(len(self.counts), dtype=edges.indices.dtype),
+            np.diff(edges.indptr),
+        )
+        once = np.flatnonzero(first < edges.indices)
+        return first[once], edges.indices[once], edges.data[once]
+
+    @cached_property
     def by_radius(self):
         """The points in the order of their radii."""
         return self.radii.argsort()
@@ -122,10 +133,12 @@ def cut_edges(graph, labels):
     """
     # Single bytes are moved in less time.
     short = labels.astype(np.min_scalar_type(labels.max()))
-    edges = graph.edges
-    first = np.repeat(short, np.diff(edges.indptr))
-    cut = np.flatnonzero(first != short[edges.indices])
-    return first[cut].astype(np.intp), edges.indices[cut], edges.data[cut]
+    first, second, weights = graph.pairs
+    cut = np.flatnonzero(short.take(first) != short.take(second))
+    first, second, weights = first[cut], second[cut], weights[cut]
+    ends = np.concatenate([second, first])
+    others = np.concatenate([first, second])
+    return labels[others], ends, np.concatenate([weights, weights])
 
 
 def joint_weights(graph, labels, n_clusters, cut=None):

@@ -45,7 +45,10 @@ def _spread_centers(rows, weights, n_clusters, n_init, rng):
     """
     n_rows = len(rows)
     n_candidates = 2 + int(np.log(n_clusters))
-    squares = np.square(rows).sum(axis=1)
+    # Squared distances as one product: a row for a candidate, a column for each row.
+    squares, ones = np.square(rows).sum(axis=1), np.ones_like(weights)
+    left = np.column_stack([-2 * rows, squares, ones])
+    right = np.vstack([rows.T, ones, squares])
     runs = np.arange(n_init)
     chosen = np.empty((n_init, n_clusters), dtype=np.intp)
     shares = np.cumsum(weights, dtype=np.float64)
@@ -60,9 +63,7 @@ def _spread_centers(rows, weights, n_clusters, n_init, rng):
                 [s.searchsorted(d) for s, d in zip(shares, draws, strict=True)]
             )
             candidates = candidates.clip(max=n_rows - 1)
-        distances = (-2 * rows[candidates]) @ rows.T
-        distances += squares
-        distances += squares[candidates][:, :, np.newaxis]
+        distances = (left[candidates.ravel()] @ right).reshape(n_init, -1, n_rows)
         np.minimum(distances, closest[:, np.newaxis], out=distances)
         best = (distances @ weights).argmin(axis=1)
         closest = distances[runs, best].clip(min=0)

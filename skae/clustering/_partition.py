@@ -124,7 +124,8 @@ def merge_clusters(graph, labels, n_clusters):
         kept, removed = _find_best_merger(joint)  # the first is the smaller number
         joint[kept] += joint[removed]
         joint[:, kept] += joint[:, removed]
-        joint = np.delete(np.delete(joint, removed, axis=0), removed, axis=1)
+        is_left = np.arange(len(joint)) != removed
+        joint = joint[is_left][:, is_left]
         numbers[numbers == removed] = kept
         numbers -= numbers > removed
     return numbers[labels]
