@@ -225,6 +225,7 @@ class DenoisingAutoEncoder(CorruptingMixin, DeterministicAutoEncoder):
     --------
     Reconstructor : Makes it a cleaning step of a pipeline.
     AutoEncoderTransformer : The same without corruption.
+    skae.corruption : Corruption processes.
 
     Notes
     -----

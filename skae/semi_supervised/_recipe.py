@@ -60,7 +60,7 @@ def make_self_supervised_classifier(
         How much more to train than by default, from 1. The number of encoders is
         multiplied by it, and the number of training steps of the refiner by its square.
         With 2, MNIST takes about three times as long and has a quarter fewer errors.
-        More adds little.
+        More adds little. It changes nothing where there are no encoders.
 
     image_shape : tuple of int, default=None
         Shape of an image, (height, width) or (height, width, n_channels), if the rows
