@@ -47,6 +47,12 @@ class Share(NamedTuple):
 
 
 _share = ContextVar("share", default=None)
+# Looked up once: every training step asks whether there are other processes.
+_IS_LAUNCHED = distributed.is_available() and distributed.is_torchelastic_launched()
+
+
+def _is_initialized():
+    return distributed.is_available() and distributed.is_initialized()
 
 
 def joined():
@@ -58,12 +64,12 @@ def joined():
         Whether there is more than one. Workers of joblib and other threads than the
         main one train alone: their calls would meet those of others.
     """
-    if not distributed.is_available():
+    if not (_IS_LAUNCHED or _is_initialized()):
         return False
     is_main = current_process().name == "MainProcess"
     if not is_main or threading.current_thread() is not threading.main_thread():
         return False
-    if not distributed.is_initialized() and distributed.is_torchelastic_launched():
+    if not distributed.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(local_rank())
         # Imported later, as torch's optimizers do, this module would take the group as
@@ -72,7 +78,7 @@ def joined():
         import_module("torch.distributed.nn")
         distributed.init_process_group()
         atexit.register(_leave)
-    return distributed.is_initialized() and distributed.get_world_size() > 1
+    return distributed.get_world_size() > 1
 
 
 def _leave():
@@ -88,8 +94,7 @@ def is_first():
     bool
         True without other processes.
     """
-    is_joined = distributed.is_available() and distributed.is_initialized()
-    return not is_joined or distributed.get_rank() == 0
+    return not _is_initialized() or distributed.get_rank() == 0
 
 
 def local_rank():
@@ -266,7 +271,7 @@ def share_gradient(gradient, batch):
     torch.Tensor
         The loss of the batch.
     """
-    share = share_of(len(batch[0]))
+    share = share_of(batch[0].shape[0])
     if share is None:
         return gradient(*batch)
     token = _share.set(share)

@@ -254,7 +254,7 @@ class Trainer:
         for batch in batches:
             if watched:
                 watched.notify("on_batch_begin", batch=batch, training=training)
-            loss, length = take_step(batch), len(batch[0])
+            loss, length = take_step(batch), batch[0].shape[0]
             if total is None:
                 # Cloned: a compiled step on a GPU returns its losses in one place.
                 total, first_loss = torch.zeros_like(loss), loss.clone()

@@ -156,7 +156,7 @@ class DenseNetwork:
         for i, (_, weight_t, bias, _, _) in enumerate(self.layers):
             if i and self.activation is not None:
                 self.activation(x)  # in place, also in the results
-            x = torch.addmm(bias, x, weight_t, out=self._rows(len(bias)))
+            x = torch.addmm(bias, x, weight_t, out=self._rows(bias.shape[0]))
             results.append(x)
         if self.skip is not None:
             _, weight_t, bias, _, _ = self.skip
