@@ -279,14 +279,14 @@ class Trainer:
     def _train_step(self, batch):
         """Update the weights on a batch and return the loss before the step."""
         dense, optimizer, watched = self.dense_step, self.net.optimizer_, self.watched
-        progress = self.step / self.n_steps
-        rate = SCHEDULES[self.lr_schedule](progress)
+        rate = SCHEDULES[self.lr_schedule](self.step / self.n_steps)
         if self.lr_schedule != "constant":  # which leaves the rate to callbacks
             for group in optimizer.param_groups:
                 group["lr"] = self.lr * rate
         if (regularization := self.objective.regularization) is not None:
             own = list if dense is None else dense.own
-            x = regularization.step(batch[0], progress, rate / self.sum_of_rates, own)
+            share = rate / self.sum_of_rates
+            x = regularization.step(batch[0], self.step, self.n_steps, share, own)
             batch = (x, *batch[1:])
 
         losses = []
