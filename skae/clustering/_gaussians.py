@@ -1,8 +1,8 @@
-"""Clusters of few samples that are Gaussian are those of a Gaussian mixture.
+"""Clusters that are Gaussian are those of a Gaussian mixture.
 
-A graph of few samples cannot show a border where clusters overlap, but differ in shape.
-If one Gaussian describes a cluster, a mixture tells which samples belong to it. Many
-samples need no such assumption.
+A graph cannot show a border where clusters overlap. If one Gaussian describes each of
+them, a mixture tells which samples belong to it. It starts at the clusters of the
+graph, and they may be wrong: only those of the fitted mixture need be Gaussian.
 """
 
 import numpy as np
@@ -10,7 +10,12 @@ import scipy.sparse as sp
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
-MAX_POINTS = 500
+from skae._common.sparse import column_range
+
+# More points show where clusters overlap less, and need no such assumption.
+MAX_POINTS = 5000
+# A mixture is fitted to at most so many of the points.
+MAX_FITTED = 2000
 # A Gaussian is fitted to so many samples for each of its parameters at least.
 MIN_SAMPLES_PER_PARAMETER = 1.5
 # By how many standard errors one Gaussian per cluster must describe samples that were
@@ -20,7 +25,7 @@ MIN_STANDARD_ERRORS = 2
 N_FOLDS = 5
 # Part of the variance of a feature that is added to that of each Gaussian.
 REGULARIZATION = 1e-3
-MAX_ITER = 100
+MAX_ITER = 50
 # A mixture is fitted once the mean log-likelihood of a sample rises by less.
 TOL = 1e-4
 
@@ -29,40 +34,57 @@ def assign_to_gaussians(points, counts, labels, n_clusters):
     """Return the clusters of a mixture that starts at given clusters.
 
     The given clusters are returned if there are many points or few for each parameter
-    of a Gaussian, if it is not clear that the clusters are Gaussian, and if the mixture
-    leaves one without samples.
+    of a Gaussian, and if it is not clear that the clusters of the mixture are Gaussian.
     """
-    if n_clusters == 1 or points.shape[0] > MAX_POINTS:
+    n_points = points.shape[0]
+    if n_clusters == 1 or n_points > MAX_POINTS:
         return labels
-    sizes = np.bincount(labels, counts)
-    points = _scale(points)
-    n_features = points.shape[1]
+    # The points are ordered by place, so that these are from everywhere.
+    some = np.linspace(0, n_points - 1, min(n_points, MAX_FITTED)).astype(int)
+    weights, found = counts[some], labels[some]
+    low, high = column_range(points)
+    varying = np.flatnonzero(high > low)
+    if not _are_large(weights, found, n_clusters, len(varying)):
+        return labels
+    points = _scale(points[:, varying])
+    fitted = points[some]
+    shares = _fit_shares(fitted, weights, _shares(found, weights, n_clusters))
+    found = shares.argmax(axis=1)
+    if not (
+        _are_large(weights, found, n_clusters, len(varying))
+        and _are_gaussian(fitted, weights, found, n_clusters)
+    ):
+        return labels
+    found = _log_joint(fitted, shares, points).argmax(axis=1)
+    return found if len(np.unique(found)) == n_clusters else labels
+
+
+def _are_large(counts, labels, n_clusters, n_features):
+    """Return whether each cluster has enough samples to fit a Gaussian to them."""
     n_parameters = n_features * (n_features + 3) / 2
-    if sizes.min() < MIN_SAMPLES_PER_PARAMETER * n_parameters:
-        return labels
-    if not _are_gaussian(points, counts, labels, n_clusters):
-        return labels
-    shares = _shares(labels, counts, n_clusters)
+    sizes = np.bincount(labels, counts, minlength=n_clusters)
+    return sizes.min() >= MIN_SAMPLES_PER_PARAMETER * n_parameters
+
+
+def _fit_shares(points, counts, shares):
+    """Return the shares of the points in the Gaussians of a mixture fitted to them."""
     old = -np.inf
     for _ in range(MAX_ITER):
         joint = _log_joint(points, shares, points)
         total = logsumexp(joint, axis=1, keepdims=True)
         new = np.average(total.ravel(), weights=counts)
-        shares = np.exp(joint - total) * counts[:, np.newaxis]
-        if shares.sum(axis=0).min() < 1:
-            return labels
-        if new - old < TOL:
+        likely = np.exp(joint - total) * counts[:, np.newaxis]
+        if new - old < TOL or likely.sum(axis=0).min() < 1:
             break
-        old = new
-    found = joint.argmax(axis=1)
-    return found if len(np.unique(found)) == n_clusters else labels
+        shares, old = likely, new
+    return shares
 
 
 def _scale(points):
-    """Return the features that are not constant, with a variance of one."""
+    """Return the features with a mean of zero and a variance of one."""
     if sp.issparse(points):
         points = points.toarray()
-    points = points[:, np.ptp(points, axis=0) > 0].astype(np.float64)
+    points = points.astype(np.float64)
     return (points - points.mean(axis=0)) / points.std(axis=0)
 
 
@@ -100,9 +122,10 @@ def _are_gaussian(points, counts, labels, n_clusters):
 
 def _moments(points, weights):
     """Return the mean and the regularized covariance of points with weights."""
-    mean = np.average(points, axis=0, weights=weights)
+    total = weights.sum()
+    mean = weights @ points / total
     centered = points - mean
-    covariance = (centered.T * weights) @ centered / weights.sum()
+    covariance = (centered.T * weights) @ centered / total
     return mean, covariance + REGULARIZATION * np.identity(len(mean))
 
 

@@ -175,13 +175,13 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
     features. ``predict`` always searches exactly. K-means is fitted to at most 2,000
     samples, or 100 per cluster if that is more.
 
-    A graph of few samples hardly shows a border where clusters touch and differ in
-    shape only. So for up to 500 distinct samples and Euclidean distances the clusters
-    are the start of a mixture of Gaussians with full covariances, and a sample belongs
-    to the component that it most likely comes from. This needs clusters that are
-    Gaussian: one Gaussian for each must describe held-out samples better than two, by
-    at least two standard errors of the mean log-likelihood. And it needs at least 1.5
-    samples in each cluster for each parameter of a Gaussian.
+    A graph hardly shows a border where clusters overlap. So for up to 5,000 distinct
+    samples and Euclidean distances the clusters are the start of a mixture of Gaussians
+    with full covariances, fitted to at most 2,000 of the samples, and a sample belongs
+    to the component that it most likely comes from. This needs clusters of the mixture
+    that are Gaussian: one Gaussian for each must describe held-out samples better than
+    two, by at least two standard errors of the mean log-likelihood. And it needs at
+    least 1.5 of the fitted samples in each cluster for each parameter of a Gaussian.
 
     If the graph has as many components as there are clusters, these are the clusters
     [3]_. If it has more, the smallest are linked to the samples nearest to them.

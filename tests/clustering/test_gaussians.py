@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.stats import multivariate_normal
-from sklearn.datasets import make_circles, make_moons, make_swiss_roll
+from sklearn.datasets import make_blobs, make_circles, make_moons, make_swiss_roll
+from sklearn.metrics import adjusted_rand_score
 
 from skae.clustering import _gaussians
 from skae.clustering._gaussians import assign_to_gaussians
@@ -68,6 +69,22 @@ def test_clusters_of_other_shapes_stay(make):
     labels = (y > np.median(y)).astype(int)
     found = assign_to_gaussians(X, np.ones(400), labels, 2)
     np.testing.assert_array_equal(found, labels)
+
+
+@pytest.mark.parametrize("sizes", [(1000, 100), (1000, 50), (1000, 30)])
+def test_halves_of_a_large_cluster_become_it_and_the_small_one_beside(sizes):
+    X, y = make_blobs(sizes, centers=[[0, 0], [4, 0]], random_state=1)
+    halves = (X[:, 1] > 0).astype(int)
+    found = assign_to_gaussians(X, np.ones(len(X)), halves, 2)
+    assert adjusted_rand_score(y, found) > 0.8
+
+
+def test_a_mixture_that_is_fitted_to_some_points_assigns_all(shapes, monkeypatch):
+    X, _, best = shapes
+    monkeypatch.setattr(_gaussians, "MAX_FITTED", 200)
+    straight = (X[:, 0] > 1.4).astype(int)
+    found = assign_to_gaussians(X, np.ones(400), straight, 2)
+    assert (found == best).mean() > 0.98
 
 
 def test_a_cluster_that_should_be_two_stays(shapes):
