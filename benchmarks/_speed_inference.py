@@ -112,36 +112,38 @@ def measure_classifier(report, repeats):
 
 
 def measure_threads(report, repeats):
-    """Time eight threads that share a fitted estimator, beside one of them.
+    """Time eight threads that share a fitted estimator, beside one; more is better.
 
     The same of its encoder alone is the limit: torch releases Python's lock only while
     it computes.
     """
-    X = _images(4000)
-    fitted = AutoEncoderTransformer(max_epochs=1, device="cpu", random_state=0).fit(X)
-    encoder = fitted.module_.encoder
-    parts, n_threads = np.array_split(X, 40), torch.get_num_threads()
+    X = _images(8000)
+    fitted = AutoEncoderTransformer(max_epochs=1, device="cpu", random_state=0)
+    encoder, n_threads = fitted.fit(X[:4000]).module_.encoder, torch.get_num_threads()
 
     @torch.inference_mode()
     def encode(x):
         return encoder(torch.from_numpy(x)).numpy()
 
-    def run(function, n):
-        def transform_all():
+    def run(function, n, parts):
+        def call_all():
             with ThreadPoolExecutor(
                 n, initializer=partial(torch.set_num_threads, 1)
             ) as pool:
                 list(pool.map(function, parts))
 
-        return transform_all
+        return call_all
 
     try:
-        for key, name, function in (
-            ("threads", "transform", fitted.transform),
-            ("threads_plain", "plain encoder", encode),
-        ):
-            contestants = {"one": run(function, 1), "eight": run(function, 8)}
-            text = f"{name}, rows per second, eight threads / one (higher is better)"
-            _race(report, key, text, contestants, repeats, None)
+        for length in (1000, 100):
+            parts = [X[start : start + length] for start in range(0, len(X), length)]
+            parts *= 5
+            for key, name, function in (
+                (f"threads_{length}", "transform", fitted.transform),
+                (f"threads_{length}_plain", "plain encoder", encode),
+            ):
+                contestants = {n: run(function, n, parts) for n in (1, 8)}
+                text = f"{name} of {length} rows a call, eight threads' rows / one's"
+                _race(report, key, text, contestants, repeats, None)
     finally:
         torch.set_num_threads(n_threads)

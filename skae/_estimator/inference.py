@@ -1,5 +1,7 @@
 """Inference: rows go through the module chunk by chunk into one array."""
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import torch
 from scipy.sparse import issparse
@@ -21,6 +23,15 @@ MAX_CACHED = 2**18
 MAX_CACHED_IMAGES = {torch.float32: 2**16, torch.float64: 2**14}
 # ... and this many where a gradient is taken, which needs many arrays of that size.
 GRADIENT_CHUNK_SIZE = 2**18
+# Looked at once per module, which takes as long as a layer.
+_convolutional = WeakKeyDictionary()
+
+
+def _is_convolutional(module):
+    """Whether a module has kernels."""
+    if module not in _convolutional:
+        _convolutional[module] = any(w.dim() > 2 for w in module.parameters())
+    return _convolutional[module]
 
 
 class InferenceMixin:
@@ -86,9 +97,7 @@ class InferenceMixin:
             if dtype == torch.float64:
                 size = min(size, MAX_CACHED)
             most = MAX_CACHED_IMAGES[dtype]
-            if n_rows * self.n_features_in_ > most and any(
-                weight.dim() > 2 for weight in self.module_.parameters()
-            ):
+            if n_rows * self.n_features_in_ > most and _is_convolutional(self.module_):
                 size = most
         return max(1, min(MAX_CHUNK, size // self.n_features_in_))
 

@@ -114,12 +114,15 @@ class Objective(nn.Module):
 
     Attributes
     ----------
+    evaluates : bool
+        Whether :meth:`end_epoch` evaluates the module, which is then not in training.
     regularization : Regularization or None
         What is done before each training step besides it.
     is_incomplete : bool
         Whether targets may have missing values, NaN. They do not count in the loss.
     """
 
+    evaluates = False
     regularization = None
     is_incomplete = False
 
@@ -266,18 +269,28 @@ class NegativeLogLikelihood(nn.Module):
                 known = total.sum() / n_values.sum()
             learned = torch.where(n_values > 0, total / n_values, known)
             mean = total / len(error)
-        learned = mean_over_shares(learned).clamp(min=self.smallest_error)
+        self.learn_mean(learned)
+        return mean
+
+    def learn_mean(self, error):
+        """Let the variance learn from the mean error of a batch.
+
+        Parameters
+        ----------
+        error : torch.Tensor of shape (n_features,) or ()
+            The mean over the samples, or over all values if they share a variance.
+        """
+        learned = mean_over_shares(error).clamp(min=self.smallest_error)
         if self.error is not None:
             learned = self.error.lerp(learned, BATCH_WEIGHT)
         self.error = learned
-        return mean
 
     def get_extra_state(self):
         """Return the running mean of the errors, for ``state_dict``.
 
         Returns
         -------
-        torch.Tensor of shape (n_features,) or None
+        torch.Tensor of shape (n_features,) or (), or None
             None before the first batch.
         """
         return self.error

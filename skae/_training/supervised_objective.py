@@ -70,6 +70,7 @@ class ClassificationObjective(Objective):
     """
 
     not_compiled = ("_draw",)  # a generator cannot be compiled
+    evaluates = True  # to correct labels
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from skae._common.runtime import STREAMS, reseed
 from skae._training.averaging import make_average, swap
 from skae._training.callbacks import watches_batches
 from skae._training.net import TrainingNet
-from skae._training.objective import Objective, compile_objective
+from skae._training.objective import compile_objective
 from skae._training.schedules import SCHEDULES
 from skae._training.weights import restore, snapshot
 from skae._training.whole_epoch import WholeEpoch
@@ -211,8 +211,8 @@ class Trainer:
         """Train until the last epoch, or until something asks for an end."""
         net, objective = self.net, self.objective
         datasets = {"dataset_train": training, "dataset_valid": validation}
-        learns = type(objective).end_epoch is not Objective.end_epoch
-        looks, first = learns or validation is not None or net.callbacks_, self.epoch
+        evaluates = objective.evaluates or validation is not None
+        looks, first = evaluates or net.callbacks_, self.epoch
         while not self.is_over:
             net.notify("on_epoch_begin", **datasets)
             if looks or self.epoch == first:

@@ -61,12 +61,12 @@ class VariationalObjective(Objective):
         self.beta = self.weight = beta
         self.beta_warm_up = beta_warm_up
         self.generator = generator
-        self._n_samples, self._sums = 0, 0.0
+        self._n_samples, self._sums = 0, None
 
     def begin_epoch(self, epoch):
         share = min(1.0, epoch / self.beta_warm_up) if self.beta_warm_up else 1.0
         self.weight = share * self.beta
-        self._n_samples, self._sums = 0, 0.0
+        self._n_samples, self._sums = 0, None
 
     def end_epoch(self, epoch, n_epochs):
         nll, self.divergence = (self._sums / self._n_samples).tolist()
@@ -126,7 +126,9 @@ class VariationalObjective(Objective):
         self.n_features = n_features
         self._n_samples += n_samples
         terms = mean_over_shares(torch.stack([nll, divergence]))
-        self._sums = self._sums + n_samples * terms
+        if self._sums is None:
+            self._sums = torch.zeros_like(terms)
+        self._sums.add_(terms, alpha=n_samples)
 
     def to_data_scale(self, loss):
         # The logarithm of a density changes with the scale, unlike a probability's.

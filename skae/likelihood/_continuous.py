@@ -99,7 +99,8 @@ class Gaussian(_LocationFamily):
         return (self.mean(output) - x).square()
 
     def variance(self, error):
-        return error if self.covariance_type == "diag" else error.mean()
+        is_one_for_all = self.covariance_type != "diag" and error.dim() > 0
+        return error.mean() if is_one_for_all else error
 
     def distribution(self, output, variance):
         mean = self.mean(output)

@@ -202,19 +202,21 @@ default=None
             The model, in float64.
         """
         x = x.double()
-        (n, d), missing = x.shape, x.isnan()
+        n, d = x.shape
         number = torch.ones(n, dtype=x.dtype)
         if weight is not None:
             number = weight.double()
             n = max(n, round(number.sum().item()))  # of equal samples
-        if is_complete := not missing.any():
+        # A sum shows NaN, and reads what may be large only once.
+        if is_complete := not x.sum().isnan():
             counts = number.sum().expand(d)
             mean = number @ x / counts
         else:
-            counts = number @ (~missing).double()
+            counts = number @ (~x.isnan()).double()
             mean = number @ x.nan_to_num(0.0) / counts
         z = x.sub_(mean)
-        scale = (number @ z.nan_to_num(0.0).square() / counts).sqrt()
+        known = z if is_complete else z.nan_to_num(0.0)
+        scale = (number @ known.square() / counts).sqrt()
         # What rounding of the mean makes of equal numbers is not a variance.
         rounding = n * torch.finfo(x.dtype).eps * mean.abs()
         scale = torch.where(scale > rounding, scale, 1.0)

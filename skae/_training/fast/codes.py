@@ -3,6 +3,7 @@
 import torch
 
 from skae._common.runtime import draw
+from skae._training.fast.numbers import number
 from skae._training.objective import weighted_mean
 from skae.modules._variational import MAX_LOG_VARIANCE
 
@@ -96,7 +97,8 @@ class VariationalCode:
         """
         self.mean, self.log_variance = encoded.float().chunk(2, dim=1)
         self.clamped = self.log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
-        std = (0.5 * self.clamped).exp_()
+        self.variance = self.clamped.exp()
+        std = self.variance.sqrt()
         shape, device = self.mean.shape, self.mean.device
         noise = draw(torch.randn, shape, self.objective.generator, device)
         self.deviation = noise.mul_(std)
@@ -128,17 +130,17 @@ class VariationalCode:
         """
         objective, mean, dtype = self.objective, self.mean, grad.dtype
         # Twice the divergence of each component is mean² + excess - log(variance).
-        excess = torch.expm1(self.clamped)
+        excess = self.variance.sub_(number(1.0, mean.device))
         divergence = torch.addcmul(excess - self.clamped, mean, mean)
         divergence = weighted_mean(divergence, weight)
-        divergence.mul_(0.5 * mean.shape[1] / n_features)
+        divergence.mul_(number(0.5 * mean.shape[1] / n_features, mean.device))
         objective.add_terms(loss, divergence, len(mean), n_features)
         # Its derivatives are mean and, by the logarithm of the variance, excess / 2.
         if weight is not None:
             mean, excess = mean * weight.unsqueeze(1), excess * weight.unsqueeze(1)
         rate = fraction * objective.weight / (len(mean) * n_features)
         grad = grad.float()
-        grad_log_variance = excess.mul_(0.5 * rate)
+        grad_log_variance = excess.mul_(number(0.5 * rate, mean.device))
         grad_log_variance.addcmul_(grad, self.deviation, value=0.5)
         grad_log_variance = torch.ops.aten.hardtanh_backward(
             grad_log_variance, self.log_variance, -MAX_LOG_VARIANCE, MAX_LOG_VARIANCE

@@ -1,25 +1,36 @@
 """Mean losses and their derivatives, written out."""
 
 import math
+from functools import partial
 
 import torch
 
+from skae._training.fast.numbers import number
 from skae._training.objective import inverse_share, weighted_mean
 from skae.likelihood import Bernoulli, Gaussian, Laplace
+
+
+def _mean_square(error):
+    flat = error.view(-1)
+    return flat.dot(flat).div_(number(flat.numel(), flat.device))
+
+
+def _mean_size(error):
+    return error.abs().mean()
 
 
 def _gaussian_loss(likelihood, output, x):
     mean = likelihood.mean(output)
     error = mean - x
-    flat = error.view(-1)
-    loss = flat.dot(flat).div_(flat.numel())
-    return loss, _grad_of_output(likelihood, error.mul_(2.0 / flat.numel()), mean)
+    loss = _mean_square(error)
+    grad = error.mul_(number(2.0 / error.numel(), error.device))
+    return loss, _grad_of_output(likelihood, grad, mean)
 
 
 def _laplace_loss(likelihood, output, x):
     mean = likelihood.mean(output)
     error = mean - x
-    loss = error.abs().mean()
+    loss = _mean_size(error)
     return loss, _grad_of_output(likelihood, error.sign_().div_(error.numel()), mean)
 
 
@@ -46,12 +57,11 @@ LOSSES = {
 
 def _normal(difference, error, variance):
     """Return the parts of -log p(x|h), and its derivative by the mean."""
-    grad = difference.div_(variance * difference.numel())
-    return (
-        0.5 * error / variance,
-        0.5 * (math.log(2.0 * math.pi) + variance.log()),
-        grad,
-    )
+    numbers = partial(number, device=error.device)
+    half = numbers(0.5)
+    grad = difference.div_(variance * numbers(difference.numel()))
+    loss = (error / variance).mul_(half)
+    return loss, (variance * numbers(2.0 * math.pi)).log_().mul_(half), grad
 
 
 def _double_exponential(difference, error, variance):
@@ -60,11 +70,12 @@ def _double_exponential(difference, error, variance):
     return error / scale, (2.0 * scale).log(), grad
 
 
-# What the error is of the difference from the mean; mean loss, normalization and
-# derivative of -log p(x|h) for the difference, the mean error and the variance.
+# What the error is of the difference from the mean, and its mean; mean loss,
+# normalization and derivative of -log p(x|h) for the difference, the mean error and the
+# variance.
 DENSITIES = {
-    Gaussian: (torch.square, _normal),
-    Laplace: (torch.abs, _double_exponential),
+    Gaussian: (torch.square, _mean_square, _normal),
+    Laplace: (torch.abs, _mean_size, _double_exponential),
 }
 
 
@@ -137,10 +148,14 @@ def mean_nll(nll, output, target, weight=None, missing=None):
     likelihood = nll.likelihood
     if not likelihood.has_variance:
         return _mean_over_all(likelihood, output, target, weight, missing)
-    error_of, density = DENSITIES[type(likelihood)]
+    error_of, mean_error_of, density = DENSITIES[type(likelihood)]
     mean = likelihood.mean(output)
     difference = mean - target  # zero where a value is missing
-    error = nll.learn(error_of(difference), weight, missing).mean()
+    if weight is None and missing is None:
+        error = mean_error_of(difference)
+        nll.learn_mean(error)
+    else:
+        error = nll.learn(error_of(difference), weight, missing).mean()
     variance = likelihood.variance(nll.error)
     loss, constant, grad = density(difference, error, variance)
     if missing is not None:
