@@ -5,7 +5,8 @@ from importlib.util import find_spec
 import numpy as np
 import scipy.sparse as sp
 from joblib import effective_n_jobs
-from threadpoolctl import threadpool_limits
+
+from skae.clustering._threads import thread_controller
 
 # From these numbers of points and features on neighbours are approximate. Of fewer
 # points an exact search takes about as long, and with fewer features less.
@@ -50,9 +51,11 @@ def find_approximate_neighbors(points, n_neighbors, n_jobs):
     index.cp.niter = MAX_ITER
     index.cp.max_points_per_centroid = MAX_FITTED_PER_CELL
     index.cp.min_points_per_centroid = 1  # it would print
-    with threadpool_limits(1):
+    limit = thread_controller("faiss").limit
+    with limit(limits=1):
         index.train(points)
-    with threadpool_limits(effective_n_jobs(n_jobs)):
+    # As an exact search by scikit-learn, by default on all of OpenMP's threads.
+    with limit(limits=None if n_jobs is None else effective_n_jobs(n_jobs)):
         index.add(points)
         squares, indices = index.search(points, n_neighbors + 1)
     # A point is its own neighbour, unless rounding makes others equal to it.

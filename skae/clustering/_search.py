@@ -6,6 +6,7 @@ import numpy as np
 
 from skae.clustering import _graph, _k_means, _partition, _spectral
 from skae.clustering._borders import weakest_border
+from skae.clustering._threads import thread_controller
 
 # Limit of how many numbers of eigenvectors are tried if the user gives none.
 MAX_TRIED = 11
@@ -79,6 +80,11 @@ class PartitionSearch:
 
     def find(self, n_clusters):
         """Return the best partition into a number of clusters."""
+        # The products are so small that a second thread would only slow them down.
+        with thread_controller("scipy.linalg").limit(limits=1, user_api="blas"):
+            return self._find(n_clusters)
+
+    def _find(self, n_clusters):
         n_points = self.points.shape[0]
         tried = numbers_to_try(self.n_components, n_clusters, n_points)
         edges, components = _graph.link_components(

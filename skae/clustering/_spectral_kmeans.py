@@ -64,7 +64,8 @@ class SpectralKMeans(ArrayAPIMixin, ClusterMixin, LinkedEstimator):
         merged, see Notes.
 
     n_jobs : int, default=None
-        Number of threads that search for neighbours. None means 1, -1 all processors.
+        Number of threads that search for neighbours. None means all of OpenMP's, -1
+        all processors. Distances other than Euclidean ones are searched by 1 for None.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the eigenvalue solver and of k-means.
