@@ -19,7 +19,7 @@ from skae._training.trainer import fast
 CHUNK_SIZE, MAX_CHUNK = 2**20, 4096
 # ... on a CPU this many of float64, to stay in its cache; the same with convolutions,
 # whose feature maps are many times as large as the samples.
-MAX_CACHED = 2**18
+MAX_CACHED = 2**19
 MAX_CACHED_IMAGES = {torch.float32: 2**16, torch.float64: 2**14}
 # ... and this many where a gradient is taken, which needs many arrays of that size.
 GRADIENT_CHUNK_SIZE = 2**18
