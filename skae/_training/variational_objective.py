@@ -6,8 +6,8 @@ import torch
 
 from skae._common.processes import mean_over_shares
 from skae._common.runtime import draw
+from skae._training.negative_log_likelihood import NegativeLogLikelihood
 from skae._training.objective import (
-    NegativeLogLikelihood,
     Objective,
     replace_missing,
     weighted_mean,

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
 
-from skae._training.objective import SMALLEST_ERROR, ReconstructionObjective
+from skae._training.negative_log_likelihood import SMALLEST_ERROR
+from skae._training.objective import ReconstructionObjective
 from skae.autoencoders._base import BaseAutoEncoder
 from skae.autoencoders._principal_components import (
     affine_error,

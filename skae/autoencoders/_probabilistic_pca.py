@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from skae._common.runtime import default_modes, draw, make_generator
-from skae._training.objective import SMALLEST_ERROR, evaluate_present
+from skae._training.negative_log_likelihood import SMALLEST_ERROR
+from skae._training.objective import evaluate_present
 from skae._training.variational_objective import log_ratio
 from skae.autoencoders._principal_components import (
     fit_pca,

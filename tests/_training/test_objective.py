@@ -5,8 +5,8 @@ import torch
 from torch import distributions, nn
 from torch.func import jacrev, vmap
 
+from skae._training.negative_log_likelihood import NegativeLogLikelihood
 from skae._training.objective import (
-    NegativeLogLikelihood,
     ReconstructionObjective,
     compile_objective,
     weighted_mean,

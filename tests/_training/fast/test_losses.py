@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from skae._training.fast.losses import mean_loss, mean_nll
-from skae._training.objective import NegativeLogLikelihood, weighted_mean
+from skae._training.negative_log_likelihood import NegativeLogLikelihood
+from skae._training.objective import weighted_mean
 from skae.likelihood import Bernoulli, Gaussian, Laplace
 
 LIKELIHOODS = [
